@@ -1,0 +1,83 @@
+"""What happened, in order: written with the change itself, read once by each consumer. Feeds the summary tables."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import JSON, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from atrium.clock import now
+from atrium.database import Base, UtcDateTime, reading, writing
+
+KEPT = timedelta(days=30)
+
+
+class EventRow(Base):
+    """One thing that happened; `id` gives the order."""
+
+    __tablename__ = "events"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    kind: Mapped[str] = mapped_column(String(60))
+    project: Mapped[str] = mapped_column(String(30))
+    object: Mapped[str] = mapped_column(String(300))
+    payload: Mapped[dict[str, object]] = mapped_column(JSON)
+
+
+class CursorRow(Base):
+    """How far a consumer has read."""
+
+    __tablename__ = "event_cursors"
+
+    consumer: Mapped[str] = mapped_column(String(60), primary_key=True)
+    last_id: Mapped[int]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to `object`; `kind` is `<object's kind>.changed` and the like."""
+
+    id: int
+    at: datetime
+    kind: str
+    project: str
+    object: str
+    payload: Mapping[str, object]
+
+
+def emit(session: Session, kind: str, project: str, object: str, payload: Mapping[str, object]) -> None:
+    """Writes an event in the caller's transaction, so that it exists exactly if the change does."""
+    session.add(EventRow(at=now(), kind=kind, project=project, object=object, payload=dict(payload)))
+
+
+def consume(consumer: str, kinds: tuple[str, ...], handle: Callable[[Session, Event], None], limit: int = 500) -> int:
+    """Gives `handle` the events of `kinds` that `consumer` has not seen, oldest first, at most `limit`; returns their number.
+
+    `handle` writes in the transaction that also moves the consumer on: each event has its effect exactly once.
+    """
+    with reading() as session:
+        known = session.get(CursorRow, consumer)
+        seen = known.last_id if known else 0
+        if session.scalar(select(EventRow.id).where(EventRow.id > seen, EventRow.kind.in_(kinds)).limit(1)) is None:
+            return 0
+    with writing() as session:
+        cursor = session.get(CursorRow, consumer)
+        if cursor is None:
+            cursor = CursorRow(consumer=consumer, last_id=0)
+            session.add(cursor)
+        query = select(EventRow).where(EventRow.id > cursor.last_id, EventRow.kind.in_(kinds))
+        rows = session.scalars(query.order_by(EventRow.id).limit(limit)).all()
+        for row in rows:
+            handle(session, Event(row.id, row.at, row.kind, row.project, row.object, row.payload))
+            cursor.last_id = row.id
+        return len(rows)
+
+
+def forget_old() -> int:
+    """Deletes events older than 30 days; returns their number."""
+    with writing() as session:
+        gone = session.execute(delete(EventRow).where(EventRow.at < now() - KEPT))
+        return int(getattr(gone, "rowcount", 0))

@@ -1,0 +1,62 @@
+"""What our REST-speaking processes share: identity of a request, errors in one shape."""
+
+import logging
+import secrets
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import JSONResponse
+
+from atrium.errors import AtriumError, Invalid, error_body
+from atrium.identity import IDENTITY_HEADER, Actor, read_identity
+
+log = logging.getLogger(__name__)
+
+
+def actor(request: Request) -> Actor:
+    """Who asks, from the identity that the front door's gate signed; raises `NotSignedIn`."""
+    return read_identity(request.headers.get(IDENTITY_HEADER))
+
+
+Who = Annotated[Actor, Depends(actor)]
+
+
+class Unexpected(AtriumError):
+    """Something failed that nobody foresaw; the log holds it under the reference."""
+
+
+def unexpected(error: BaseException) -> tuple[Unexpected, str]:
+    """Logs `error` under a new reference number and gives what may be told of it."""
+    reference = secrets.token_hex(4)
+    log.error("reference %s", reference, exc_info=error)
+    told = Unexpected(
+        "the request failed", "this is a defect of the platform", f"look for reference {reference} in the logs"
+    )
+    return told, reference
+
+
+def _on_known(_request: Request, error: Exception) -> JSONResponse:
+    known = error if isinstance(error, AtriumError) else unexpected(error)[0]
+    return JSONResponse(error_body(known), known.status)
+
+
+def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
+    where = ".".join(str(part) for part in first["loc"]) or "the request"
+    told = Invalid(f"{where} is {first.get('input')!r:.100}", str(first["msg"]), "see /api/docs for what is expected")
+    return JSONResponse(error_body(told), told.status)
+
+
+def _on_unexpected(_request: Request, error: Exception) -> JSONResponse:
+    told, reference = unexpected(error)
+    return JSONResponse(error_body(told, reference), told.status)
+
+
+def new_app(title: str, **options: object) -> FastAPI:
+    """A FastAPI application whose every error leaves in the one shape of `atrium.errors.error_body`."""
+    app = FastAPI(title=title, **options)  # type: ignore[arg-type]  # passed on as they are
+    app.add_exception_handler(AtriumError, _on_known)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(Exception, _on_unexpected)
+    return app
