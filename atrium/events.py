@@ -11,6 +11,7 @@ from atrium.clock import now
 from atrium.database import Base, UtcDateTime, reading, writing
 
 KEPT = timedelta(days=30)
+Payload = Mapping[str, object]
 
 
 class EventRow(Base):
@@ -24,7 +25,7 @@ class EventRow(Base):
     kind: Mapped[str] = mapped_column(String(60))
     project: Mapped[str] = mapped_column(String(30))
     object: Mapped[str] = mapped_column(String(300))
-    payload: Mapped[dict[str, object]] = mapped_column(JSON)
+    payload: Mapped[Payload] = mapped_column(JSON)
 
 
 class CursorRow(Base):
@@ -45,16 +46,16 @@ class Event:
     kind: str
     project: str
     object: str
-    payload: Mapping[str, object]
+    payload: Payload
 
 
-def emit(session: Session, kind: str, project: str, object: str, payload: Mapping[str, object]) -> None:
+def emit(session: Session, kind: str, project: str, object: str, payload: Payload) -> None:
     """Writes an event in the caller's transaction, so that it exists exactly if the change does."""
     session.add(EventRow(at=now(), kind=kind, project=project, object=object, payload=dict(payload)))
 
 
 def consume(consumer: str, kinds: tuple[str, ...], handle: Callable[[Session, Event], None], limit: int = 500) -> int:
-    """Gives `handle` the events of `kinds` that `consumer` has not seen, oldest first, at most `limit`; returns their number.
+    """Gives `handle` the events of `kinds` that `consumer` has not seen, oldest first, at most `limit`; returns how many.
 
     `handle` writes in the transaction that also moves the consumer on: each event has its effect exactly once.
     """

@@ -134,7 +134,7 @@ def read_identity(value: str | None, expired_too: bool = False) -> Actor:
     Raises:
         NotSignedIn: there is none, or its signature or age is wrong.
     """
-    refused = NotSignedIn("a request without a valid identity", "services answer only what comes through the front door",
+    refused = NotSignedIn("a request without a valid identity", "services answer only through the front door",
                           "ask through the front door with a session or a token")  # fmt: skip
     if not value:
         raise refused

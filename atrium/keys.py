@@ -11,7 +11,7 @@ RANDOM_BYTES = 32
 
 
 def key_file(name: str, make: Callable[[], bytes] = lambda: secrets.token_bytes(RANDOM_BYTES)) -> Path:
-    """Path of the key `name` in the home; `make` gives its bytes when it does not exist yet. Two makers agree on one."""
+    """Path of the key `name` in the home; `make` gives its bytes where it is missing; two makers agree on one."""
     path = get_home().keys / name
     if not path.exists():
         fresh = path.with_name(f".{name}.{os.getpid()}.{secrets.token_hex(4)}")

@@ -44,7 +44,7 @@ def client(seam: str, who: Actor, timeout_seconds: float = 10.0) -> httpx.Client
 
 @contextmanager
 def reaching(seam: str) -> Iterator[None]:
-    """Turns a failed connection inside the block into `BackEndUnavailable`, which names the component and the command."""
+    """Turns a failed connection inside the block into `BackEndUnavailable`, which tells the component."""
     try:
         yield
     except httpx.TransportError as error:
