@@ -82,7 +82,7 @@ def reading() -> Iterator[Session]:
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A session that holds the write lock from its start and commits at its end; keep it short: others wait 10 seconds."""
+    """A session that holds the write lock from start to commit; keep it short, others wait 10 seconds for it."""
     with Session(engine().execution_options(writes=True), expire_on_commit=False) as session, session.begin():
         yield session
 

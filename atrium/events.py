@@ -55,7 +55,7 @@ def emit(session: Session, kind: str, project: str, object: str, payload: Payloa
 
 
 def consume(consumer: str, kinds: tuple[str, ...], handle: Callable[[Session, Event], None], limit: int = 500) -> int:
-    """Gives `handle` the events of `kinds` that `consumer` has not seen, oldest first, at most `limit`; returns how many.
+    """Gives `handle` the events of `kinds` that `consumer` has not seen, oldest first; returns how many (0 to `limit`).
 
     `handle` writes in the transaction that also moves the consumer on: each event has its effect exactly once.
     """

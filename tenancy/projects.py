@@ -1,0 +1,114 @@
+"""Projects and who is what in them."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from atrium.clock import now
+from atrium.database import reading, writing
+from atrium.errors import Conflict, NotFound
+from atrium.events import emit
+from atrium.identity import Actor, Role, Verb, require
+from atrium.names import check_name
+from tenancy.audit import audit
+from tenancy.models import MemberRow, MemberView, ProjectRow, ProjectView, UserRow
+from tenancy.users import user_row
+
+
+class ProjectNotFound(NotFound):
+    """No project has this name."""
+
+
+class ProjectExists(Conflict):
+    """A project of this name is there already."""
+
+
+def roles_of(session: Session, user: UserRow) -> dict[str, Role]:
+    """The user's role in each project now; the administrator is admin everywhere."""
+    if user.administrator:
+        return dict.fromkeys(session.scalars(select(ProjectRow.name)), Role.ADMIN)
+    rows = session.execute(select(MemberRow.project, MemberRow.role).where(MemberRow.user == user.name))
+    return {project: Role(role) for project, role in rows}
+
+
+def project_exists(project: str) -> bool:
+    """Whether there is a project of this name."""
+    with reading() as session:
+        return session.get(ProjectRow, project) is not None
+
+
+def _project_row(session: Session, project: str) -> ProjectRow:
+    row = session.get(ProjectRow, project)
+    if row is None:
+        raise ProjectNotFound(f"project {project!r}", "there is no project of this name", "see the list of projects")
+    return row
+
+
+def _view(who: Actor, row: ProjectRow) -> ProjectView:
+    role = Role.ADMIN if who.administrator else who.roles[row.name]
+    return ProjectView(row.name, row.title, role, row.created_by, row.created_at)
+
+
+def create_project(who: Actor, name: str, title: str = "") -> ProjectView:
+    """Makes a project; its maker becomes its admin. For the administrator.
+
+    Raises:
+        Forbidden, NameInvalid, ProjectExists.
+    """
+    require(who, Verb.ADMINISTER)
+    check_name(name, "project")
+    with writing() as session:
+        if session.get(ProjectRow, name):
+            raise ProjectExists(f"project {name!r}", "a name is taken once", "choose another name")
+        row = ProjectRow(name=name, title=title or name, created_by=who.name, created_at=now())
+        session.add(row)
+        session.flush()
+        if session.get(UserRow, who.name):
+            session.add(MemberRow(project=name, user=who.name, role=Role.ADMIN))
+        audit(session, who, "project.create", name, name)
+        emit(session, "project.changed", name, name, {"title": row.title})
+        return ProjectView(name, row.title, Role.ADMIN, row.created_by, row.created_at)
+
+
+def list_projects(who: Actor) -> list[ProjectView]:
+    """The projects in which `who` is something, by name."""
+    query = select(ProjectRow).order_by(ProjectRow.name)
+    if not who.administrator:
+        query = query.where(ProjectRow.name.in_(who.projects))
+    with reading() as session:
+        return [_view(who, row) for row in session.scalars(query)]
+
+
+def get_project(who: Actor, project: str) -> ProjectView:
+    """One project. Raises `Forbidden`, `ProjectNotFound`."""
+    require(who, Verb.READ, project)
+    with reading() as session:
+        return _view(who, _project_row(session, project))
+
+
+def list_members(who: Actor, project: str) -> list[MemberView]:
+    """Who is what in a project, by name. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    with reading() as session:
+        rows = session.scalars(select(MemberRow).where(MemberRow.project == project).order_by(MemberRow.user))
+        return [MemberView(row.user, Role(row.role)) for row in rows]
+
+
+def add_member(who: Actor, project: str, user: str, role: Role) -> None:
+    """Gives a user a role in a project, or another role. Raises `Forbidden`, `ProjectNotFound`, `UserNotFound`."""
+    require(who, Verb.MANAGE, project)
+    with writing() as session:
+        _project_row(session, project)
+        user_row(session, user)
+        session.merge(MemberRow(project=project, user=user, role=role))
+        audit(session, who, "member.set", project, user, role.value)
+
+
+def remove_member(who: Actor, project: str, user: str) -> None:
+    """Takes a user out of a project; their tokens lose it within 2 seconds. Raises `Forbidden`, `NotFound`."""
+    require(who, Verb.MANAGE, project)
+    with writing() as session:
+        row = session.get(MemberRow, (project, user))
+        if row is None:
+            raise NotFound(f"member {user!r} of project {project!r}", "only a member can be removed", "see the members")
+        session.delete(row)
+        audit(session, who, "member.remove", project, user)

@@ -1,0 +1,194 @@
+"""Bearer tokens: people's for every interface, runs' for their steps, demos' for their models."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from atrium.clock import now
+from atrium.database import reading, writing
+from atrium.errors import Invalid, NotFound, NotSignedIn
+from atrium.identity import Actor, Kind, Role, Verb, require
+from tenancy.audit import audit
+from tenancy.models import Audience, MemberRow, ProjectRow, TokenRow, TokenView, UserRow
+from tenancy.projects import roles_of
+from tenancy.sessions import session_actor
+from tenancy.signing import sign, verify
+from tenancy.users import user_row
+
+LONGEST_DAYS = 366
+RUN_DAYS = 8
+CONTENT_DAYS = 366
+LONGEST_NAME = 60
+KINDS = {Audience.API: Kind.TOKEN, Audience.RUN: Kind.RUN, Audience.CONTENT: Kind.CONTENT}
+
+
+@dataclass(frozen=True)
+class Revocations:
+    """What the door must refuse although its signature holds: tokens by id, and `(owner, project)` that was left."""
+
+    tokens: frozenset[str]
+    left: frozenset[tuple[str, str]]
+
+
+def _view(row: TokenRow) -> TokenView:
+    return TokenView(
+        row.id, row.name, row.owner, row.projects, row.administrator, row.created_at, row.expires_at, row.revoked_at
+    )
+
+
+def _issue(session: Session, audience: Audience, name: str, owner: str, projects: list[str], days: float,
+           administrator: bool = False, run: str | None = None) -> tuple[TokenView, str]:  # fmt: skip
+    lifetime = timedelta(days=days)
+    row = TokenRow(
+        id=secrets.token_urlsafe(18), audience=audience, name=name, owner=owner, projects=projects,
+        administrator=administrator, run=run, created_at=now(), expires_at=now() + lifetime, revoked_at=None,
+    )  # fmt: skip
+    session.add(row)
+    text = sign(audience, owner, row.id, lifetime.total_seconds(), {"projects": projects})
+    return _view(row), text
+
+
+def create_token(
+    who: Actor, name: str, projects: list[str], days: float = 90, administrator: bool = False
+) -> tuple[TokenView, str]:
+    """A token of one's own for some of one's projects, and its text, which is shown once.
+
+    `administrator` makes one that administers the platform and names no projects.
+
+    Raises:
+        Forbidden: a project that is not one's own; Invalid: no project, a wrong name, or not 0 < days <= 366.
+    """
+    if not (0 < days <= LONGEST_DAYS) or not 1 <= len(name) <= LONGEST_NAME or bool(projects) == administrator:
+        raise Invalid(
+            f"a token {name!r} for {projects or 'no project'} and {days} days",
+            f"it has a name of 1 to {LONGEST_NAME} characters, at least one project, and lives up to {LONGEST_DAYS} days",
+            "name the projects; only an administrator's token names none",
+        )
+    for project in projects:
+        require(who, Verb.READ, project)
+    if administrator:
+        require(who, Verb.ADMINISTER)
+    with writing() as session:
+        user_row(session, who.name)
+        known = set(session.scalars(select(ProjectRow.name).where(ProjectRow.name.in_(projects))))
+        if missing := sorted(set(projects) - known):
+            raise NotFound(f"project {missing[0]!r}", "a token names projects that exist", "see the list of projects")
+        view, text = _issue(session, Audience.API, name, who.name, sorted(set(projects)), days, administrator)
+        audit(session, who, "token.create", projects[0] if len(projects) == 1 else None, name, ", ".join(projects))
+    return view, text
+
+
+def list_tokens(who: Actor) -> list[TokenView]:
+    """One's own tokens for interfaces that have not expired, newest first."""
+    query = select(TokenRow).where(
+        TokenRow.owner == who.name, TokenRow.audience == Audience.API, TokenRow.expires_at > now()
+    )
+    with reading() as session:
+        return [_view(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc()))]
+
+
+def revoke_token(who: Actor, identifier: str) -> None:
+    """Ends a token of one's own (the administrator: anybody's) within 2 seconds everywhere. Raises `NotFound`."""
+    with writing() as session:
+        row = session.get(TokenRow, identifier)
+        if row is None or not (row.owner == who.name or who.may(Verb.ADMINISTER)):
+            raise NotFound(f"token {identifier!r}", "it must be one of yours", "see Settings, Tokens")
+        row.revoked_at = row.revoked_at or now()
+        audit(session, who, "token.revoke", None, row.name)
+
+
+def issue_run_token(owner: str, project: str, run: str) -> str:
+    """The text of a token for the steps of `run`: its starter's rights in `project`, until the run ends or 8 days."""
+    with writing() as session:
+        user_row(session, owner)
+        return _issue(session, Audience.RUN, f"run {run}"[:LONGEST_NAME], owner, [project], RUN_DAYS, run=run)[1]
+
+
+def end_run_tokens(project: str, run: str) -> None:
+    """Ends the tokens of a run that is over."""
+    with writing() as session:
+        for row in session.scalars(select(TokenRow).where(TokenRow.run == run, TokenRow.revoked_at.is_(None))):
+            if row.projects == [project]:
+                row.revoked_at = now()
+
+
+def issue_content_token(owner: str, project: str, item: str) -> str:
+    """The text of a token with which `item` (a demo) asks its project's models; nothing else takes it."""
+    with writing() as session:
+        user_row(session, owner)
+        return _issue(session, Audience.CONTENT, item[:LONGEST_NAME], owner, [project], CONTENT_DAYS)[1]
+
+
+def end_content_tokens(project: str, item: str) -> None:
+    """Ends the tokens of a demo that was taken down."""
+    with writing() as session:
+        mine = (
+            TokenRow.name == item[:LONGEST_NAME],
+            TokenRow.audience == Audience.CONTENT,
+            TokenRow.revoked_at.is_(None),
+        )
+        for row in session.scalars(select(TokenRow).where(*mine)):
+            if row.projects == [project]:
+                row.revoked_at = now()
+
+
+def _token_actor(session: Session, identifier: str) -> Actor:
+    row = session.get(TokenRow, identifier)
+    user = session.get(UserRow, row.owner) if row else None
+    if row is None or user is None or not user.active or row.revoked_at or row.expires_at < now():
+        raise NotSignedIn(
+            "a token that has ended", "it was revoked or has expired", "create one under Settings, Tokens"
+        )
+    roles: dict[str, Role] = {
+        project: role for project, role in roles_of(session, user).items() if project in row.projects
+    }
+    if row.audience == Audience.CONTENT:
+        roles = dict.fromkeys(roles, Role.VIEWER)
+    administrator = row.administrator and user.administrator
+    return Actor(user.name, KINDS[Audience(row.audience)], roles, administrator, row.id, row.run)
+
+
+def actor_of_token(text: str, audiences: tuple[Audience, ...] = (Audience.API, Audience.RUN)) -> Actor:
+    """Whose token this is, with their present roles in the token's projects. Raises `NotSignedIn`."""
+    claims = verify(text, audiences)
+    with reading() as session:
+        return _token_actor(session, str(claims["jti"]))
+
+
+def refresh(who: Actor) -> Actor:
+    """`who` with their rights as they are now; for pages that stay open. Raises `NotSignedIn` when it has ended."""
+    if who.kind is Kind.PLATFORM:
+        return who
+    with reading() as session:
+        if who.kind is Kind.SESSION:
+            return session_actor(session, who.credential)
+        return _token_actor(session, who.credential)
+
+
+def revocations() -> Revocations:
+    """What the door must refuse now, of the tokens that have not expired."""
+    with reading() as session:
+        rows = session.execute(
+            select(
+                TokenRow.id,
+                TokenRow.owner,
+                TokenRow.projects,
+                TokenRow.revoked_at,
+                UserRow.active,
+                UserRow.administrator,
+            )
+            .join(UserRow, UserRow.name == TokenRow.owner)
+            .where(TokenRow.expires_at > now())
+        ).all()
+        members = {(user, project) for user, project in session.execute(select(MemberRow.user, MemberRow.project))}
+    ended = frozenset(row.id for row in rows if row.revoked_at or not row.active)
+    left = frozenset(
+        (row.owner, project)
+        for row in rows
+        for project in row.projects
+        if not row.administrator and row.id not in ended and (row.owner, project) not in members
+    )
+    return Revocations(ended, left)
