@@ -77,7 +77,6 @@ def reading() -> Iterator[Session]:
     """A session that only reads, on one snapshot."""
     with Session(engine(), expire_on_commit=False) as session:
         yield session
-        session.rollback()
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def create_token(
     if not (0 < days <= LONGEST_DAYS) or not 1 <= len(name) <= LONGEST_NAME or bool(projects) == administrator:
         raise Invalid(
             f"a token {name!r} for {projects or 'no project'} and {days} days",
-            f"it has a name of 1 to {LONGEST_NAME} characters, at least one project, and lives up to {LONGEST_DAYS} days",
+            f"it has a name of 1 to {LONGEST_NAME} characters, projects, and lives {LONGEST_DAYS} days at most",
             "name the projects; only an administrator's token names none",
         )
     for project in projects:
