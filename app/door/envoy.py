@@ -1,0 +1,63 @@
+"""Small pieces of Envoy's configuration (API v3), so that the rest reads as what it means."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+Config = dict[str, object]
+TYPE = "type.googleapis.com/envoy"
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+MANAGER = "envoy.filters.network.http_connection_manager"
+
+
+def http_filter(name: str, kind: str, **settings: object) -> Config:
+    """An HTTP filter `name` of the type `envoy.extensions.filters.http.<kind>`."""
+    return {"name": name, "typed_config": {"@type": f"{TYPE}.extensions.filters.http.{kind}", **settings}}
+
+
+def cluster(name: str, where: Config, http2: bool = False) -> Config:
+    """An upstream at one address; `http2` for gRPC."""
+    made: Config = {
+        "name": name,
+        "type": "STATIC" if "pipe" in where else "STRICT_DNS",
+        "connect_timeout": "2s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}]},
+        "circuit_breakers": {
+            "thresholds": [{"max_connections": 4096, "max_requests": 8192, "max_pending_requests": 4096}]
+        },
+    }
+    if http2:
+        options: Config = {
+            "@type": f"{TYPE.removesuffix('/envoy')}/{HTTP_OPTIONS}",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+        made["typed_extension_protocol_options"] = {HTTP_OPTIONS: options}
+    return made
+
+
+def pipe(path: Path) -> Config:
+    """The address of a Unix socket."""
+    return {"pipe": {"path": str(path)}}
+
+
+def tcp(host: str, port: int) -> Config:
+    """The address of a TCP port."""
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def off(*filters: str) -> Config:
+    """What a route says to switch filters off for itself."""
+    disabled = {"@type": f"{TYPE}.config.route.v3.FilterConfig", "disabled": True}
+    return {name: disabled for name in filters}
+
+
+def listener(name: str, address: Config, manager: Mapping[str, object], tls: Config | None) -> Config:
+    """A port on which `manager` (an HttpConnectionManager) listens, with TLS where `tls` names a certificate."""
+    kind = {"@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"}
+    chain: Config = {"filters": [{"name": MANAGER, "typed_config": kind | dict(manager)}]}
+    if tls:
+        context = {
+            "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": tls,
+        }
+        chain["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+    return {"name": name, "address": address, "filter_chains": [chain], "per_connection_buffer_limit_bytes": 1048576}

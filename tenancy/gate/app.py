@@ -1,0 +1,181 @@
+"""The gate's routes."""
+
+from collections.abc import Callable
+from urllib.parse import quote, unquote, urlsplit
+
+from fastapi import FastAPI, Form, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+import tenancy
+from atrium.errors import AtriumError, Forbidden, NotSignedIn, error_body
+from atrium.identity import IDENTITY_HEADER, mint_identity
+from atrium.settings import get_settings
+from atrium.web import new_app
+from tenancy.gate.judge import check_origin, content_cookie_name, content_item, cookie_name, judge
+from tenancy.gate.pages import login_page, password_page
+from tenancy.gate.words import language
+
+HOME = "/app/"
+CHECK, CONTENT_CHECK = "/auth/check", "/auth/content-check"
+PublicItem = Callable[[str], bool]
+
+
+def local_path(target: str) -> str:
+    """`target` if it is a path of this host, else the portal: a sign-in never leads elsewhere."""
+    plain = unquote(target)
+    parts = urlsplit(plain)
+    leads_away = parts.scheme or parts.netloc or not plain.startswith("/") or plain[1:2] in ("/", "\\")
+    return HOME if leads_away or any(ord(letter) < 32 for letter in plain) else target
+
+
+def _tongue(request: Request) -> str:
+    return language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+
+
+def _address(request: Request) -> str:
+    return request.headers.get("x-forwarded-for", "unknown").split(",")[-1].strip()
+
+
+def _set_cookie(response: Response, name: str, value: str) -> None:
+    secure = get_settings().scheme == "https"
+    seconds = int(get_settings().session_hours * 3600)
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=secure, path="/")
+
+
+def _wants_page(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _check(request: Request, path: str) -> Response:
+    try:
+        judged = judge(request)
+    except NotSignedIn as error:
+        if _wants_page(request):
+            asked = path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/auth/login?next={quote(asked, safe='')}", 302, {"Cache-Control": "no-store"})
+        headers = {"WWW-Authenticate": 'Bearer realm="atrium"'}
+        return JSONResponse(error_body(error), error.status, headers)
+    response = Response(headers={IDENTITY_HEADER: mint_identity(judged.who)})
+    if judged.cookie:
+        _set_cookie(response, cookie_name(), judged.cookie)
+    return response
+
+
+def _content_check(request: Request, path: str, is_public: PublicItem) -> Response:
+    item = content_item(request)
+    try:
+        cookie = request.cookies.get(content_cookie_name())
+        if not cookie:
+            raise NotSignedIn("a request without a session", "sign in first", "open the demo from the portal")
+        check_origin(request)
+        return Response(headers={IDENTITY_HEADER: mint_identity(tenancy.actor_of_content_session(cookie, item))})
+    except NotSignedIn as error:
+        if item and is_public(item):
+            return Response()
+        if item and _wants_page(request):
+            target = quote(path + (f"?{request.url.query}" if request.url.query else ""), safe="")
+            return RedirectResponse(f"{get_settings().public_url}/auth/content?item={item}&next={target}", 302)
+        return JSONResponse(error_body(error), error.status)
+
+
+def _content_host(item: str) -> str:
+    name, _, project = item.partition("--")
+    return get_settings().content_address(name, project)
+
+
+def _add_sign_in(app: FastAPI) -> None:
+    @app.get("/auth/login")
+    def show_login(request: Request, next: str = HOME) -> Response:
+        """The sign-in page."""
+        return login_page(_tongue(request), local_path(next))
+
+    @app.post("/auth/login")
+    def sign_in(request: Request, name: str = Form(""), password: str = Form(""), next: str = Form(HOME)) -> Response:
+        """Opens a session, or shows what is wrong."""
+        check_origin(request, always=True)
+        tongue, target = _tongue(request), local_path(next)
+        try:
+            cookie = tenancy.sign_in(name.strip(), password, _address(request))
+        except tenancy.WrongPassword as error:
+            return login_page(tongue, target, "wrong", name, error.status)
+        except tenancy.SignInSlowedDown as error:
+            return login_page(tongue, target, "slow", name, error.status)
+        response = RedirectResponse(target, 303)
+        _set_cookie(response, cookie_name(), cookie)
+        return response
+
+    @app.post("/auth/logout")
+    @app.get("/auth/logout")
+    def sign_out(request: Request) -> Response:
+        """Ends the session; a link from a page of another site ends nothing."""
+        response = RedirectResponse("/auth/login", 303)
+        if request.method == "POST" or request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
+            cookie = request.cookies.get(cookie_name())
+            if cookie:
+                tenancy.sign_out(tenancy.actor_of_session(cookie))
+            response.delete_cookie(cookie_name(), path="/")
+        return response
+
+    @app.get("/auth/password")
+    def show_password(request: Request) -> Response:
+        """The form to change one's own password."""
+        judge(request)
+        return password_page(_tongue(request))
+
+    @app.post("/auth/password")
+    def change_password(request: Request, old: str = Form(""), new: str = Form("")) -> Response:
+        """Changes one's own password and ends one's other sessions."""
+        who = judge(request).who
+        try:
+            tenancy.set_password(who, who.name, new, old)
+        except AtriumError as error:
+            return password_page(_tongue(request), str(error), status=error.status)
+        return password_page(_tongue(request), saved=True)
+
+
+def _add_content(app: FastAPI) -> None:
+    @app.get("/auth/content")
+    def to_content(request: Request, item: str, next: str = "/") -> Response:
+        """Takes a session over to an item's own host by a code that is good once."""
+        judged = judge(request)
+        project = item.partition("--")[2]
+        if project not in judged.who.projects and not judged.who.administrator:
+            raise Forbidden(f"item {item!r}", "it belongs to a project that is not yours", "ask one of its admins")
+        code = tenancy.content_code(judged.who, item)
+        target = quote(local_path(next) if next != "/" else "/", safe="")
+        return RedirectResponse(f"{_content_host(item)}__atrium/enter?code={code}&next={target}", 302)
+
+    @app.get("/__atrium/enter")
+    def enter_content(request: Request, code: str, next: str = "/") -> Response:
+        """On an item's host: takes the code and sets the item's own cookie."""
+        cookie = tenancy.redeem_content_code(code, content_item(request))
+        plain = unquote(next)
+        response = RedirectResponse(plain if plain.startswith("/") and plain[1:2] not in ("/", "\\") else "/", 302)
+        _set_cookie(response, content_cookie_name(), cookie)
+        return response
+
+
+def create_app(is_public: PublicItem = lambda item: False) -> FastAPI:
+    """The gate; `is_public` tells of an item on the content port whether everybody may see it."""
+    app = new_app("Atrium gate", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_sign_in(app)
+    _add_content(app)
+
+    @app.get("/healthz")
+    def health() -> Response:
+        """Up; nothing else is told."""
+        return Response("up\n", media_type="text/plain")
+
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+    @app.api_route(CONTENT_CHECK + "{path:path}", methods=methods)
+    def content_check(request: Request, path: str) -> Response:
+        """The front door's question about a request on the content port."""
+        return _content_check(request, path, is_public)
+
+    @app.api_route(CHECK + "{path:path}", methods=methods)
+    def check(request: Request, path: str) -> Response:
+        """The front door's question about a request."""
+        return _check(request, path)
+
+    return app

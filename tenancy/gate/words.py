@@ -1,0 +1,30 @@
+"""The sign-in page's words, in the browser's language."""
+
+WORDS = {
+    "en": {
+        "title": "Sign in", "name": "Name", "password": "Password", "enter": "Sign in", "other": "中文",
+        "lead": "Data, features, pipelines, models and services of your team, in one place.",
+        "wrong": "This name and password do not belong together. Check both and try again.",
+        "slow": "Too many wrong passwords. Wait a little, then try again.",
+        "change": "Change password", "old": "Present password", "new": "New password", "save": "Change it",
+        "saved": "The password was changed.", "hint": "The administrator's first password was shown by make up.",
+    },
+    "zh": {
+        "title": "登录", "name": "用户名", "password": "密码", "enter": "登录", "other": "English",
+        "lead": "团队的数据、特征、流水线、模型与服务,尽在一处。",
+        "wrong": "用户名与密码不匹配,请检查后重试。",
+        "slow": "密码错误次数过多,请稍候再试。",
+        "change": "修改密码", "old": "当前密码", "new": "新密码", "save": "修改",
+        "saved": "密码已修改。", "hint": "管理员的初始密码在 make up 结束时显示。",
+    },
+}  # fmt: skip
+
+
+def language(asked: str | None, accepted: str) -> str:
+    """`zh` or `en`: what was asked for, else the first of the two that the browser accepts, else English."""
+    if asked in WORDS:
+        return str(asked)
+    for part in accepted.lower().split(","):
+        if part.strip()[:2] in WORDS:
+            return part.strip()[:2]
+    return "en"
