@@ -130,12 +130,11 @@ def _errors() -> Config:
             "next_step": step,
         }
         comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": f"door.{status}"}}
-        mappers.append(
-            {
-                "filter": {"status_code_filter": {"comparison": comparison}},
-                "body_format_override": {"json_format": body},
-            }
-        )
+        only: Config = {"status_code_filter": {"comparison": comparison}}
+        if status != UNAVAILABLE:  # the gate words its own refusals
+            inference = {"header_filter": {"header": {"name": ":path", "string_match": {"prefix": "/v2"}}}}
+            only = {"and_filter": {"filters": [only, inference]}}
+        mappers.append({"filter": only, "body_format_override": {"json_format": body}})
     return {"mappers": mappers}
 
 
