@@ -1,0 +1,1 @@
+"""Services on Triton and the demos in front of them."""
