@@ -95,10 +95,9 @@ def prepare(step: Step) -> None:
         (step.root / "argosay").chmod(0o755)
 
 
-def bwrap_command(step: Step) -> list[str]:
-    """The whole command line: nothing of the machine is seen but /usr, a little of /etc and the step's own folders."""
-    command = [
-        bwrap_binary(),
+def bwrap_options(step: Step) -> list[str]:
+    """What the sandbox is made of: nothing of the machine but /usr, a little of /etc and the step's own folders."""
+    options = [
         "--unshare-pid",
         "--unshare-ipc",
         "--unshare-uts",
@@ -107,26 +106,41 @@ def bwrap_command(step: Step) -> list[str]:
         "ALL",
         "--clearenv",
     ]
-    command += ["--bind", str(step.root), "/", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    options += ["--bind", str(step.root), "/", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
     for link in LINKS:
         source = Path("/") / link
         if source.is_symlink():
-            command += ["--symlink", os.readlink(source), f"/{link}"]
+            options += ["--symlink", str(source.readlink()), f"/{link}"]
         elif source.is_dir():
-            command += ["--ro-bind", str(source), f"/{link}"]
+            options += ["--ro-bind", str(source), f"/{link}"]
     for name in ETC:
-        command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for path in step.image.read_only:
-        command += ["--ro-bind", str(path), str(path)]
+        options += ["--ro-bind", str(path), str(path)]
     for path in step.writable:
-        command += ["--bind", str(path), str(path)]
+        options += ["--bind", str(path), str(path)]
+    for name, value in _environment(step).items():
+        options += ["--setenv", name, value]
+    return [*options, "--chdir", step.workdir]
+
+
+def _environment(step: Step) -> dict[str, str]:
     path = ":".join((*step.image.path, PATH))
-    environment = {"PATH": path, "HOME": "/tmp", "LANG": "C.UTF-8", "TMPDIR": "/tmp", "USER": "step"} | dict(
-        step.environment
+    temporary = "/tmp"  # noqa: S108  the step's own
+    own = {"PATH": path, "HOME": temporary, "LANG": "C.UTF-8", "TMPDIR": temporary, "USER": "step"}
+    return own | dict(step.environment)
+
+
+def _shim(step: Step, protected: bool) -> str:
+    """The small shell's text: notes its pid, runs the step, keeps its output apart and together, notes the exit code."""
+    folder = {name: shlex.quote(str(step.folder / name)) for name in ("pid", "exit.new", "arguments")}
+    log, out, done = (shlex.quote(str(path)) for path in (step.log, step.stdout, step.exit_file))
+    words = " ".join(shlex.quote(word) for word in (*step.image.entrypoint, *step.command))
+    run = f"{shlex.quote(bwrap_binary())} --args 9 -- {words} 9<{folder['arguments']}" if protected else f"env {words}"
+    return (
+        f"echo $$ >{folder['pid']}; {{ {run} 2>>{log} </dev/null; echo $? >{folder['exit.new']}; }} | tee -a {out} >>{log}; "
+        f"rm -f {folder['arguments']}; mv {folder['exit.new']} {done}"
     )
-    for name, value in environment.items():
-        command += ["--setenv", name, value]
-    return [*command, "--chdir", step.workdir, "--", *step.image.entrypoint, *step.command]
 
 
 def start(step: Step, unprotected: bool = False) -> "subprocess.Popen[bytes]":
@@ -135,29 +149,35 @@ def start(step: Step, unprotected: bool = False) -> "subprocess.Popen[bytes]":
     Raises:
         NoSandbox: bubblewrap does not work here and `unprotected` is not set.
     """
-    if not sandbox_works() and not unprotected:
+    protected = sandbox_works()
+    if not protected and not unprotected:
         raise NoSandbox(
-            "a workflow step", "steps run in bubblewrap, which this machine does not allow",
-            "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or set ATRIUM_STEPS_WITHOUT_SANDBOX=1 and know what that means",
-        )  # fmt: skip
-    prepare(step)
-    arguments = step.folder / "arguments"
-    words = (
-        bwrap_command(step)
-        if sandbox_works()
-        else ["env", *(f"{k}={v}" for k, v in step.environment.items()), *step.command]
-    )
-    descriptor = os.open(arguments, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            "a workflow step",
+            "steps run in bubblewrap, which this machine does not allow",
+            "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or set ATRIUM_STEPS_WITHOUT_SANDBOX=1",
+        )
+    descriptor = os.open(step.folder / "arguments", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write("exec " + " ".join(shlex.quote(word) for word in words) + "\n")
-    quoted = {name: shlex.quote(str(path)) for name, path in (
-        ("log", step.log), ("out", step.stdout), ("exit", step.exit_file), ("run", arguments), ("new", step.folder / "exit.new"))}  # fmt: skip
-    shim = (
-        f"{{ sh {quoted['run']} 2>>{quoted['log']} </dev/null; echo $? >{quoted['new']}; }} | tee -a {quoted['out']} >>{quoted['log']}; "
-        f"rm -f {quoted['run']}; mv {quoted['new']} {quoted['exit']}"
+        file.write("\0".join(bwrap_options(step)) + "\0")
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _shim(step, protected)],
+        start_new_session=True,
+        stdin=nothing,
+        stdout=nothing,
+        stderr=nothing,
+        env=None if protected else _environment(step),
     )
-    return subprocess.Popen(["/bin/sh", "-c", shim], start_new_session=True, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+def shim_lives(folder: Path) -> int | None:
+    """Pid of the shim that runs in `folder`, or None where none does."""
+    try:
+        pid = int((folder / "pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return pid if str(folder) in command else None
 
 
 def end(group: int) -> None:

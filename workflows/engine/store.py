@@ -75,7 +75,7 @@ class Store:
         rows = self.connection.execute("SELECT uid, document FROM workflows WHERE done=0").fetchall()
         return [self._whole(uid, document) for uid, document in rows]
 
-    def list(self, namespace: str | None, limit: int, offset: int) -> Iterable[Json]:
+    def listed(self, namespace: str | None, limit: int, offset: int) -> Iterable[Json]:
         """Documents without nodes, newest first; all namespaces for None."""
         where, values = ("WHERE namespace=?", [namespace]) if namespace else ("", [])
         query = f"SELECT document FROM workflows {where} ORDER BY created DESC, name LIMIT ? OFFSET ?"  # noqa: S608  fixed texts

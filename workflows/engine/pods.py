@@ -1,0 +1,165 @@
+"""A pod here: one step's folder, from its filled template to its outputs."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from atrium.home import Home
+from atrium.settings import get_settings
+from workflows.engine.files import LONGEST_RESULT, OutputMissing, put_artifact, take_artifact, take_parameter
+from workflows.engine.images import find_image
+from workflows.engine.sandbox import Step, prepare
+from workflows.engine.state import Json, Workflow
+
+SCRIPT = "/argo/staging/script"
+TOKEN = "/atrium/token"  # noqa: S105  a path
+MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+class SecretMissing(ValueError):
+    """A step asks for a secret that its project does not have."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a workflow's files lie."""
+
+    home: Home
+    workflow: Workflow
+
+    def folder(self, pod: str) -> Path:
+        """Folder of one pod."""
+        return self.home.engine / "steps" / self.workflow.namespace / self.workflow.uid / pod
+
+    @property
+    def artifacts(self) -> Path:
+        """The artifact store."""
+        return self.home.engine / "artifacts"
+
+    @property
+    def token_file(self) -> Path:
+        """File of the run's token, outside every step."""
+        return self.home.engine / "tokens" / self.workflow.uid
+
+    def key(self, pod: str) -> str:
+        """Where a pod's artifacts stand in the store."""
+        return f"{self.workflow.namespace}/{self.workflow.name}/{pod}"
+
+
+def memory_limit_bytes(work: Json) -> int | None:
+    """The step's memory limit in bytes, or None."""
+    body = work.get("container") or work.get("script") or {}
+    text = str(((body.get("resources") or {}).get("limits") or {}).get("memory") or "")
+    for unit, factor in MEMORY_UNITS.items():
+        if text.endswith(unit):
+            return int(float(text.removesuffix(unit)) * factor)
+    return int(text) if text.isdigit() else None
+
+
+def _environment(body: Json, place: Place, secrets: Mapping[str, str]) -> dict[str, str]:
+    settings, workflow = get_settings(), place.workflow
+    token = place.token_file.read_text() if place.token_file.exists() else ""
+    environment = {
+        "ATRIUM_URL": settings.local_url,
+        "ATRIUM_PROJECT": workflow.namespace,
+        "ATRIUM_RUN": workflow.name,
+        "ATRIUM_DATA": str(place.home.data(workflow.namespace)),
+        "ATRIUM_TOKEN_FILE": TOKEN,
+        "MLFLOW_TRACKING_URI": f"{settings.local_url}/mlflow",
+        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_WORKSPACE": workflow.namespace,
+        "ARGO_TEMPLATE": "{}",
+    }
+    for one in body.get("env") or []:
+        environment[one["name"]] = _value(one, secrets)
+    return environment
+
+
+def _value(variable: Json, secrets: Mapping[str, str]) -> str:
+    reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
+    if not reference:
+        return str(variable.get("value", ""))
+    for name in (f"{reference['name']}.{reference['key']}", reference["key"]):
+        if name in secrets:
+            return secrets[name]
+    if reference.get("optional"):
+        return ""
+    raise SecretMissing(
+        f"secret {reference['name']}.{reference['key']} is not in this project: an admin adds it under Settings, Secrets"
+    )
+
+
+def make_step(place: Place, work: Json, secrets: Mapping[str, str]) -> Step:
+    """Lays out a pod's folder: its inputs, script and token; returns what is to be run.
+
+    Raises:
+        OutputMissing, SecretMissing: an input is not to be had; ImageUnknown: nothing stands for its image.
+    """
+    body = work.get("script") or work["container"]
+    image = find_image(str(body.get("image") or "busybox"))
+    command = [*map(str, body.get("command") or []), *map(str, body.get("args") or [])]
+    folder = place.folder(work["pod"])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    if "script" in work:
+        command = [*command, SCRIPT] if command else ["sh", SCRIPT]
+    data = place.home.data(place.workflow.namespace)
+    entry = image.entrypoint if not body.get("command") else ()
+    image = (
+        image
+        if entry == image.entrypoint
+        else type(image)(image.name, image.stands_for, image.read_only, image.path, (), image.exact)
+    )
+    step = Step(folder, command, _environment(body, place, secrets), image, str(body.get("workingDir") or "/"), (data,))
+    prepare(step)
+    _lay_out(step, place, work)
+    return step
+
+
+def _lay_out(step: Step, place: Place, work: Json) -> None:
+    if "script" in work:
+        script = step.root / SCRIPT.lstrip("/")
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(str(work["script"].get("source") or ""))
+    if place.token_file.exists():
+        token = step.root / TOKEN.lstrip("/")
+        token.parent.mkdir(exist_ok=True)
+        token.write_text(place.token_file.read_text())
+        token.chmod(0o600)
+    for artifact in (work.get("inputs") or {}).get("artifacts") or []:
+        if artifact.get("path"):
+            put_artifact(step.root, place.artifacts, artifact)
+    for artifact in (work.get("outputs") or {}).get("artifacts") or []:
+        if artifact.get("path"):
+            (step.root / artifact["path"].lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+
+
+def collect(place: Place, work: Json, exit_code: int) -> tuple[str, str, Json]:
+    """Phase, message and outputs of a pod that has ended with `exit_code`."""
+    folder = place.folder(work["pod"])
+    outputs: Json = {"exitCode": str(exit_code)}
+    wanted = work.get("outputs") or {}
+    phase, message = ("Succeeded", "") if exit_code == 0 else ("Failed", f"Error (exit code {exit_code})")
+    try:
+        parameters = [take_parameter(folder / "root", one) for one in wanted.get("parameters") or []]
+        kept = [
+            take_artifact(folder / "root", place.artifacts, place.key(work["pod"]), one)
+            for one in wanted.get("artifacts") or []
+        ]
+    except (OutputMissing, OSError) as error:
+        if exit_code == 0:
+            phase, message = "Error", f"Error (exit code 64): {error}"
+        parameters, kept = [], []
+    stdout = folder / "stdout"
+    if stdout.exists():
+        with stdout.open(errors="replace") as file:
+            outputs["result"] = file.read(LONGEST_RESULT).removesuffix("\n")
+    if "script" not in work and not outputs.get("result"):
+        outputs.pop("result", None)
+    if parameters:
+        outputs["parameters"] = parameters
+    if artifacts := [one for one in kept if one]:
+        outputs["artifacts"] = artifacts
+    shutil.rmtree(folder / "root", ignore_errors=True)
+    return phase, message, outputs
