@@ -1,0 +1,1 @@
+"""The example projects: flights, and handwritten digits."""

@@ -1,0 +1,50 @@
+"""Putting a model into MLflow the way the platform serves it: ONNX, signature, example, what its inputs mean."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained model on its way into the registry; `metadata` is what the platform shows and checks of its inputs."""
+
+    name: str
+    onnx: bytes
+    example: pd.DataFrame
+    outputs: pd.DataFrame
+    metadata: dict[str, Any]
+
+
+def register(candidate: Candidate, run_id: str, metric: str, value: float) -> tuple[str, bool]:
+    """Registers the model from `run_id`; returns its version and whether it became `champion`.
+
+    It becomes champion where there is none, or where `value` of `metric` is at least the present champion's.
+    """
+    import mlflow
+    import onnx
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import infer_signature
+
+    client = mlflow.MlflowClient()
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.onnx.log_model(
+            onnx.load_from_string(candidate.onnx),
+            name="model",
+            signature=infer_signature(candidate.example, candidate.outputs),
+            input_example=candidate.example,
+            registered_model_name=candidate.name,
+            metadata={"atrium": candidate.metadata},
+            pip_requirements=["onnxruntime"],
+        )
+    version = str(info.registered_model_version)
+    client.set_model_version_tag(candidate.name, version, metric, f"{value:.6f}")
+    try:
+        champion = client.get_model_version_by_alias(candidate.name, "champion")
+        better = value >= float(champion.tags.get(metric, "-inf"))
+    except MlflowException:
+        better = True
+    if better:
+        client.set_registered_model_alias(candidate.name, "champion", version)
+    return version, better

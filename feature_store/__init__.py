@@ -1,0 +1,1 @@
+"""Datasets (Delta Lake) and features (Feast)."""

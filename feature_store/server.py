@@ -1,0 +1,175 @@
+"""`python -m feature_store.server`: Feast's feature server for all projects from one process, `/<project>/…`.
+
+It serves what is materialised and materialises what a project's registry names. It loads no code that users brought: a registry
+with on-demand transformations is refused.
+"""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from atrium.clock import now
+from atrium.database import writing
+from atrium.errors import AtriumError, Forbidden, NotFound, error_body
+from atrium.events import emit
+from atrium.home import get_home
+from atrium.identity import IDENTITY_HEADER, Actor, Verb, read_identity, require
+from atrium.serve import serve
+from atrium.web import unexpected
+from feature_store.repository import features_folder
+from tenancy import audit
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+log = logging.getLogger(__name__)
+VERBS = {
+    "/get-online-features": Verb.USE, "/push": Verb.WRITE, "/materialize": Verb.WRITE,
+    "/materialize-incremental": Verb.WRITE, "/health": Verb.READ, "/registry": Verb.READ,
+}  # fmt: skip
+
+
+class FeaturesNotDefined(NotFound):
+    """The project has no feature definitions yet."""
+
+
+class TransformationRefused(Forbidden):
+    """The registry holds users' code, which a shared server does not load."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    store: "FeatureStore"
+    app: ASGIApp
+    changed: float
+
+
+class Projects:
+    """Feast's stores by project, opened when first asked for and again when their registry changed."""
+
+    def __init__(self) -> None:
+        self.opened: dict[str, _Opened] = {}
+
+    def get(self, project: str) -> _Opened:
+        """The project's store and Feast's application over it. Raises `FeaturesNotDefined`, `TransformationRefused`."""
+        folder = features_folder(get_home().data(project))
+        registry = folder / "registry.db"
+        if not registry.exists():
+            raise FeaturesNotDefined(
+                f"features of project {project!r}", "a project's features are defined by a pipeline or by feast apply",
+                "run the example flight-delay, or define some with feast in a step",
+            )  # fmt: skip
+        changed = registry.stat().st_mtime
+        found = self.opened.get(project)
+        if found is None or found.changed != changed:
+            found = self.opened[project] = _open(folder, changed)
+        return found
+
+
+def _open(folder: Path, changed: float) -> _Opened:
+    from feast import FeatureStore
+    from feast.feature_server import get_app
+
+    store = FeatureStore(repo_path=str(folder))
+    if store.list_on_demand_feature_views():
+        raise TransformationRefused(
+            "a registry with on-demand feature views", "the shared feature server loads no code of users",
+            "compute the feature in a pipeline and materialise it",
+        )  # fmt: skip
+    return _Opened(store, get_app(store), changed)
+
+
+def _iso(moment: Any) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def registry_of(store: "FeatureStore") -> dict[str, Any]:
+    """What a registry holds, for pages: entities, feature views with source, schema and freshness, feature services."""
+    views = []
+    for view in store.list_feature_views():
+        intervals = view.materialization_intervals
+        views.append(
+            {
+                "name": view.name, "description": view.description, "entities": list(view.entities),
+                "join_keys": [one.name for one in view.entity_columns],
+                "features": [{"name": one.name, "type": str(one.dtype), "description": one.description} for one in view.features],
+                "ttl_seconds": view.ttl.total_seconds() if view.ttl else None, "online": view.online,
+                "source": getattr(view.batch_source, "path", view.batch_source.name),
+                "timestamp_field": view.batch_source.timestamp_field,
+                "materialized_until": _iso(intervals[-1][1]) if intervals else None,
+            }
+        )  # fmt: skip
+    services = [
+        {"name": one.name, "description": one.description, "views": [p.name for p in one.feature_view_projections],
+         "features": [f"{p.name}:{f.name}" for p in one.feature_view_projections for f in p.features]}
+        for one in store.list_feature_services()
+    ]  # fmt: skip
+    entities = [{"name": one.name, "join_key": one.join_key, "type": str(one.value_type), "description": one.description}
+                for one in store.list_entities() if one.name != "__dummy"]  # fmt: skip
+    return {"entities": entities, "feature_views": views, "feature_services": services}
+
+
+class FeatureServer:
+    """ASGI: rights first, then Feast's own application of the project."""
+
+    def __init__(self) -> None:
+        self.projects = Projects()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            await self._lifespan(receive, send)
+            return
+        request = Request(scope)
+        project, _, rest = scope["path"].strip("/").partition("/")
+        try:
+            response = await self._answer(request, project, f"/{rest}", receive, send)
+        except AtriumError as error:
+            response = JSONResponse(error_body(error), error.status)
+        except Exception as error:  # noqa: BLE001  the process's outermost edge: logged under a reference
+            told, reference = unexpected(error)
+            response = JSONResponse(error_body(told, reference), told.status)
+        if response:
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request, project: str, path: str, receive: Receive, send: Send) -> Response | None:
+        who = read_identity(request.headers.get(IDENTITY_HEADER))
+        if path not in VERBS:
+            raise NotFound(f"{request.method} {path}", f"open are {', '.join(VERBS)}", "see docs/features.md")
+        require(who, VERBS[path], project)
+        if path == "/health":
+            return JSONResponse({"status": "ok"})
+        opened = await run_in_threadpool(self.projects.get, project)
+        if path == "/registry":
+            return JSONResponse(registry_of(opened.store))
+        if VERBS[path] is Verb.WRITE:
+            await run_in_threadpool(_note, who, project, path.strip("/"))
+        inner = dict(request.scope) | {"path": path, "raw_path": path.encode(), "root_path": ""}
+        await opened.app(inner, receive, send)
+        return None
+
+    @staticmethod
+    async def _lifespan(receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+def _note(who: Actor, project: str, action: str) -> None:
+    with writing() as session:
+        audit(session, who, f"features.{action}", project, "features")
+        emit(session, "features.changed", project, "features", {"action": action, "at": now().isoformat()})
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("FEAST_USAGE", "False")
+    serve(FeatureServer(), "feast", proxy_headers=False)
