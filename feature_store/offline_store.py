@@ -245,7 +245,7 @@ def _pull(config: RepoConfig, source: DataSource, columns: list[str], stamp: str
         with connect() as connection:
             _register(connection, source, "rows_of_source", repository)
             dummy = f"*, '{DUMMY_ENTITY_VAL}' AS {DUMMY_ENTITY_ID}" if DUMMY_ENTITY_ID in columns else "*"
-            return connection.execute(
+            return connection.sql(
                 f"SELECT {shown} FROM (SELECT {dummy} FROM rows_of_source){where}{tail}"
             ).to_arrow_table()
 
@@ -273,4 +273,4 @@ def _joined(entities: pd.DataFrame, stamp: str, views: dict[FeatureView, list[st
             )
             columns += [f"j{number}.{_identifier(name)}" for name in names.values()]
         query = f"SELECT {shown}, {', '.join(columns)} FROM entities {' '.join(joins)} ORDER BY {ROW}"  # noqa: S608  quoted
-        return connection.execute(query).to_arrow_table()
+        return connection.sql(query).to_arrow_table()

@@ -1,0 +1,1 @@
+"""Answerers of experiments and models."""
