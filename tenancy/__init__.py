@@ -13,6 +13,7 @@ from tenancy.projects import (
     project_exists,
     remove_member,
 )
+from tenancy.public_items import is_public, set_public
 from tenancy.secret_store import delete_secret, list_secrets, read_secrets, set_secret
 from tenancy.sessions import (
     SignInSlowedDown,
@@ -70,6 +71,7 @@ __all__ = [
     "end_content_tokens",
     "end_run_tokens",
     "get_project",
+    "is_public",
     "issue_content_token",
     "issue_run_token",
     "jwks",
@@ -89,6 +91,7 @@ __all__ = [
     "revoke_token",
     "set_active",
     "set_password",
+    "set_public",
     "set_secret",
     "sign_in",
     "sign_out",

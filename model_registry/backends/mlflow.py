@@ -32,13 +32,13 @@ class MlflowBackend:
     def __init__(self, who: Actor, project: str) -> None:
         self.who, self.project = who, project
 
-    def _ask(self, method: str, path: str, body: object = None, **query: object) -> httpx.Response:
+    def _ask(self, method: str, path: str, body: object = None, /, **query: object) -> httpx.Response:
         given = {key: str(value) for key, value in query.items() if value not in (None, "")}
         with reaching("mlflow"), client("mlflow", self.who, 30) as http:
             headers = {"X-MLFLOW-WORKSPACE": self.project}
             return http.request(method, path, json=body, params=given, headers=headers)
 
-    def call(self, method: str, path: str, body: object = None, **query: object) -> dict[str, Any]:
+    def call(self, method: str, path: str, body: object = None, /, **query: object) -> dict[str, Any]:
         """JSON of MLflow's answer under its API.
 
         Raises:
@@ -113,7 +113,7 @@ class MlflowBackend:
         """A file of a model version."""
         return self._download("/mlflow/model-versions/get-artifact", name=model, version=version, path=path)
 
-    def _download(self, where: str, **query: str) -> bytes:
+    def _download(self, where: str, /, **query: str) -> bytes:
         response = self._ask("GET", where, None, **query)
         if not response.is_success:
             self._refuse(response, where.removeprefix("/mlflow/"))

@@ -1,0 +1,94 @@
+"""The model server on one machine: the Triton that the supervisor runs, over its Unix socket."""
+
+import shutil
+from typing import Any
+
+import httpx
+
+from atrium.identity import platform_actor
+from atrium.rpc import client, reaching
+from serving.backends.protocol import Counters
+from serving.models import ModelServerFailed, RowsRefused
+from serving.repository import ModelFiles, write_model
+from serving.triton.launch import models_folder
+
+LOAD_SECONDS = 60
+
+
+class TritonLocal:
+    """Writes Triton's repository and tells it to load."""
+
+    def _ask(self, method: str, path: str, body: object = None, seconds: float = 10) -> httpx.Response:
+        with reaching("triton-http"), client("triton-http", platform_actor("serving"), seconds) as http:
+            return http.request(method, f"/v2/{path}", json=body)
+
+    def put(self, name: str, version: int, files: ModelFiles) -> None:
+        """Writes the version beside the present one and loads it; on failure the present one is written back and stays."""
+        target = models_folder() / name
+        kept = models_folder() / f".{name}.kept"
+        shutil.rmtree(kept, ignore_errors=True)
+        if target.exists():
+            shutil.copytree(target, kept)
+        write_model(models_folder(), name, version, files)
+        response = self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS)
+        if response.is_success:
+            shutil.rmtree(kept, ignore_errors=True)
+            return
+        shutil.rmtree(target, ignore_errors=True)
+        if kept.exists():
+            kept.rename(target)
+            self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS)
+        raise ModelServerFailed(
+            f"model {name!r} version {version}", f"Triton said: {_said(response)}", "see logs/triton.log"
+        )
+
+    def load(self, name: str) -> bool:
+        """Loads what the repository already holds, after a restart of Triton; whether it did."""
+        if not (models_folder() / name).exists():
+            return False
+        return self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS).is_success
+
+    def remove(self, name: str) -> None:
+        """Unloads the model and forgets its files."""
+        self._ask("POST", f"repository/models/{name}/unload", {})
+        shutil.rmtree(models_folder() / name, ignore_errors=True)
+
+    def live_version(self, name: str) -> int | None:
+        """The version that is ready."""
+        response = self._ask("GET", f"models/{name}")
+        if not response.is_success or not self._ask("GET", f"models/{name}/ready").is_success:
+            return None
+        return max((int(one) for one in response.json().get("versions", [])), default=None)
+
+    def infer(self, name: str, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Asks the model."""
+        response = self._ask("POST", f"models/{name}/infer", {"inputs": inputs})
+        if response.is_success:
+            answer: dict[str, Any] = response.json()
+            return answer
+        if response.status_code == 400:
+            asked, _, rest = _said(response).partition(": ")
+            allowed, _, step = rest.partition(". Next: ")
+            raise RowsRefused(
+                asked, allowed or "the model takes other values", step.rstrip(".") or "change it and try again"
+            )
+        raise ModelServerFailed(f"model {name!r}", f"Triton said: {_said(response)}", "see logs/triton.log")
+
+    def counters(self, name: str) -> Counters | None:
+        """Triton's statistics of the model, all versions together."""
+        response = self._ask("GET", f"models/{name}/stats")
+        if not response.is_success:
+            return None
+        stats = response.json().get("model_stats", [])
+        good, bad = ([one["inference_stats"][kind] for one in stats] for kind in ("success", "fail"))
+        return Counters(
+            sum(one["count"] for one in good), sum(one["count"] for one in bad),
+            sum(one.get("inference_count", 0) for one in stats), sum(one["ns"] for one in good),
+        )  # fmt: skip
+
+
+def _said(response: httpx.Response) -> str:
+    try:
+        return str(response.json().get("error", response.text))[:500]
+    except ValueError:
+        return response.text[:500]
