@@ -17,7 +17,9 @@ def fill_text(text: str, names: Mapping[str, Value]) -> str:
     def fill(found: re.Match[str]) -> str:
         expression, inner = found[1], found[2]
         if not expression:
-            is_artifact = ".artifacts." in inner and isinstance(names.get(inner), dict)  # `from` names it, nothing prints it
+            is_artifact = ".artifacts." in inner and isinstance(
+                names.get(inner), dict
+            )  # `from` names it, nothing prints it
             return text_of(names[inner]) if inner in names and not is_artifact else found[0]
         try:
             return text_of(evaluate(inner, names))

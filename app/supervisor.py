@@ -1,0 +1,169 @@
+"""One supervisor over all processes: supervisord with a generated configuration, spoken to over its Unix socket."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.components import COMPONENTS, Component, python_binary
+from atrium.errors import Unavailable
+from atrium.home import Home, get_home
+from atrium.settings import CHECKOUT
+
+STOP_SECONDS = 30
+HEAD = """\
+[supervisord]
+nodaemon=false
+pidfile={run}/supervisord.pid
+logfile={logs}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=2
+childlogdir={logs}
+umask=077
+identifier=atrium-{instance}
+
+[unix_http_server]
+file={run}/supervisor.sock
+chmod=0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+PROGRAM = """
+[program:{name}]
+command={python} -m {module}
+directory={checkout}
+autostart=true
+autorestart=true
+startsecs=1
+startretries=1000000
+stopwaitsecs=12
+stopasgroup={as_group}
+killasgroup={as_group}
+redirect_stderr=true
+stdout_logfile={logs}/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=2
+"""
+OUTLIVED = ("argo",)  # its steps go on while it restarts
+
+
+class SupervisorSilent(Unavailable):
+    """The supervisor does not answer."""
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("supervisor", timeout=STOP_SECONDS + 10)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        return _Connection(self.path)
+
+
+def configuration(home: Home) -> str:
+    """The text of supervisord.conf for a home."""
+    common = {
+        "logs": home.logs,
+        "run": home.run,
+        "instance": home.instance,
+        "checkout": CHECKOUT,
+        "python": python_binary(),
+    }
+    programs = [
+        PROGRAM.format(
+            name=one.name, module=one.module, as_group=str(one.name not in OUTLIVED).lower(), **common
+        ).replace("%", "%%")
+        for one in COMPONENTS
+    ]
+    return HEAD.format(**common) + "".join(programs)
+
+
+def _proxy(home: Home) -> Any:
+    return xmlrpc.client.ServerProxy(
+        "http://supervisor", transport=_Transport(str(home.run / "supervisor.sock"))
+    ).supervisor
+
+
+def running(home: Home) -> bool:
+    """Whether the supervisor answers."""
+    try:
+        _proxy(home).getState()
+    except (OSError, xmlrpc.client.Error, http.client.HTTPException):
+        return False
+    return True
+
+
+def start(environment: Mapping[str, str] | None = None) -> None:
+    """Starts the supervisor, which starts every component. Raises `SupervisorSilent` where it does not come up."""
+    home = get_home()
+    path = home.root / "supervisord.conf"
+    path.write_text(configuration(home))
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)]
+    made = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+        env=dict(environment or os.environ),
+        stdin=subprocess.DEVNULL,
+    )
+    due = time.monotonic() + STOP_SECONDS
+    while not running(home):
+        if made.returncode or time.monotonic() > due:
+            raise SupervisorSilent(
+                f"supervisor of {home.root}",
+                f"it said {made.stderr.strip()[:300]!r}",
+                f"see {home.logs}/supervisord.log",
+            )
+        time.sleep(0.1)
+
+
+def stop() -> bool:
+    """Stops every component and the supervisor; False where none ran."""
+    home = get_home()
+    if not running(home):
+        return False
+    pid = int(_proxy(home).getPID())
+    _proxy(home).shutdown()
+    due = time.monotonic() + STOP_SECONDS * 2
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < due:
+        time.sleep(0.1)
+    return True
+
+
+def processes() -> dict[str, dict[str, Any]]:
+    """Supervisord's own word on each process by name: statename, pid, start (seconds since 1970); empty where it is down."""
+    home = get_home()
+    if not running(home):
+        return {}
+    return {one["name"]: one for one in _proxy(home).getAllProcessInfo()}
+
+
+def restart(one: Component) -> None:
+    """Stops and starts one component. Raises `SupervisorSilent`."""
+    home = get_home()
+    if not running(home):
+        raise SupervisorSilent(f"component {one.name!r}", "the supervisor must run", "run make up")
+    proxy = _proxy(home)
+    if processes()[one.name]["statename"] == "RUNNING":
+        proxy.stopProcess(one.name)
+    proxy.startProcess(one.name)

@@ -1,0 +1,101 @@
+"""Projects, members, tokens and the audit as REST."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+import tenancy
+from atrium.identity import Role
+from atrium.pages import Page
+from atrium.web import Who
+from tenancy.models import AuditView, MemberView, ProjectView, TokenView
+
+router = APIRouter(prefix="/api/v1", tags=["tenancy"])
+
+
+class NewProject(BaseModel):
+    """A project to make."""
+
+    name: str
+    title: str = ""
+
+
+class NewToken(BaseModel):
+    """A token to make, for some projects and days."""
+
+    name: str
+    projects: list[str] = Field(min_length=1)
+    days: float = 90
+
+
+class TokenMade(BaseModel):
+    """A token with its text, which is shown this once."""
+
+    token: TokenView
+    text: str
+
+
+class RoleGiven(BaseModel):
+    """What somebody is to be."""
+
+    role: Role
+
+
+@router.get("/me")
+def me(who: Who) -> dict[str, object]:
+    """Who asks, and what they are where."""
+    return {"name": who.name, "administrator": who.administrator, "roles": who.roles}
+
+
+@router.get("/projects")
+def list_projects(who: Who) -> list[ProjectView]:
+    """The projects in which one is something."""
+    return tenancy.list_projects(who)
+
+
+@router.post("/projects", status_code=201)
+def create_project(who: Who, body: NewProject) -> ProjectView:
+    """Makes a project."""
+    return tenancy.create_project(who, body.name, body.title)
+
+
+@router.get("/projects/{project}/members")
+def list_members(who: Who, project: str) -> list[MemberView]:
+    """Who is what."""
+    return tenancy.list_members(who, project)
+
+
+@router.put("/projects/{project}/members/{user}", status_code=204)
+def add_member(who: Who, project: str, user: str, body: RoleGiven) -> None:
+    """Gives a role."""
+    tenancy.add_member(who, project, user, body.role)
+
+
+@router.delete("/projects/{project}/members/{user}", status_code=204)
+def remove_member(who: Who, project: str, user: str) -> None:
+    """Takes somebody out."""
+    tenancy.remove_member(who, project, user)
+
+
+@router.get("/tokens")
+def list_tokens(who: Who) -> list[TokenView]:
+    """One's own tokens."""
+    return tenancy.list_tokens(who)
+
+
+@router.post("/tokens", status_code=201)
+def create_token(who: Who, body: NewToken) -> TokenMade:
+    """Makes a token; its text is shown this once."""
+    token, text = tenancy.create_token(who, body.name, body.projects, body.days)
+    return TokenMade(token=token, text=text)
+
+
+@router.delete("/tokens/{identifier}", status_code=204)
+def revoke_token(who: Who, identifier: str) -> None:
+    """Ends a token within 2 seconds."""
+    tenancy.revoke_token(who, identifier)
+
+
+@router.get("/projects/{project}/audit")
+def list_audit(who: Who, project: str, after: str | None = None, limit: int = 50) -> Page[AuditView]:
+    """Changes in the project, newest first."""
+    return tenancy.list_audit(who, project, after, limit)

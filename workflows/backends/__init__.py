@@ -1,0 +1,1 @@
+"""Answerers of pipelines and runs."""

@@ -1,0 +1,95 @@
+"""Runs over Argo Server's REST: the embedded workflow server, or a real Argo."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import httpx
+
+from atrium.errors import Conflict, Forbidden, NotFound, Unavailable
+from atrium.identity import Actor
+from atrium.rpc import client, reaching
+from workflows.models import ManifestInvalid, RunNotFound
+
+Json = dict[str, Any]
+LOG_SECONDS = 10.0
+
+
+class ArgoBackend:
+    """One project's runs, asked as one person."""
+
+    def __init__(self, who: Actor, project: str) -> None:
+        self.who, self.project = who, project
+
+    def call(self, method: str, path: str, body: object = None, **query: str) -> Json:
+        """JSON of the answer under `/api/v1`.
+
+        Raises:
+            RunNotFound, ManifestInvalid, Conflict, Forbidden: as the server says; BackEndUnavailable.
+        """
+        with reaching("argo"), client("argo", self.who) as http:
+            response = http.request(method, f"/api/v1/{path}", json=body, params=query)
+        if response.is_success:
+            found: Json = response.json()
+            return found
+        self._refuse(response)
+
+    @staticmethod
+    def _refuse(response: httpx.Response) -> NoReturn:
+        try:
+            message = str(response.json().get("message"))
+        except ValueError:
+            message = response.text[:300]
+        kinds: dict[int, type[NotFound | ManifestInvalid | Conflict | Forbidden]] = {
+            400: ManifestInvalid, 403: Forbidden, 404: RunNotFound, 409: Conflict
+        }  # fmt: skip
+        kind = kinds.get(response.status_code)
+        if kind is None:
+            raise Unavailable(f"the workflow server failed: {message}", "it answers 200", "see logs/argo.log")
+        raise kind(message, "the workflow server takes other input there", "change it and try again")
+
+    def submit(self, manifest: Json) -> Json:
+        """Runs a workflow."""
+        return self.call("POST", f"workflows/{self.project}", {"workflow": manifest})
+
+    def lint(self, manifest: Json) -> Json:
+        """Checks a workflow."""
+        return self.call("POST", f"workflows/{self.project}/lint", {"workflow": manifest})
+
+    def get(self, name: str) -> Json:
+        """A run, whole."""
+        return self.call("GET", f"workflows/{self.project}/{name}")
+
+    def act(self, name: str, action: str) -> Json:
+        """stop, terminate, retry, resubmit, resume."""
+        return self.call("PUT", f"workflows/{self.project}/{name}/{action}", {})
+
+    def logs(self, name: str, pod: str = "", tail: int = 0) -> Iterator[tuple[str, str]]:
+        """Pod and line, as far as written."""
+        query = (
+            {"logOptions.container": "main"}
+            | ({"podName": pod} if pod else {})
+            | ({"logOptions.tailLines": str(tail)} if tail else {})
+        )
+        path = f"/api/v1/workflows/{self.project}/{name}/log"
+        with (
+            reaching("argo"),
+            client("argo", self.who, LOG_SECONDS) as http,
+            http.stream("GET", path, params=query) as response,
+        ):
+            if not response.is_success:
+                response.read()
+                self._refuse(response)
+            for line in response.iter_lines():
+                if line.startswith("data: "):
+                    entry = json.loads(line.removeprefix("data: "))["result"]
+                    yield entry["podName"], entry["content"]
+
+    def artifact(self, name: str, node: str, artifact: str) -> tuple[str, bytes]:
+        """File name and bytes of an output artifact."""
+        with reaching("argo"), client("argo", self.who, 60) as http:
+            response = http.get(f"/artifacts/{self.project}/{name}/{node}/{artifact}")
+        if not response.is_success:
+            self._refuse(response)
+        said = response.headers.get("content-disposition", "")
+        return said.rpartition("filename=")[2].strip('"') or artifact, response.content

@@ -1,0 +1,119 @@
+"""Tables of pipelines and run summaries, and what of them is shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from atrium.database import Base, UtcDateTime
+from atrium.errors import Invalid, NotFound
+
+
+class PipelineNotFound(NotFound):
+    """No pipeline of this name in the project."""
+
+
+class RunNotFound(NotFound):
+    """No run of this name in the project."""
+
+
+class ManifestInvalid(Invalid):
+    """The manifest is no Argo workflow that can run."""
+
+
+class RevisionRow(Base):
+    """One revision of a pipeline: its source, and the manifest that it means."""
+
+    __tablename__ = "pipeline_revisions"
+
+    project: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    manifest: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64))
+    saved_by: Mapped[str] = mapped_column(String(60))
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RunSummaryRow(Base):
+    """What lists show of a run; fed by the engine's events."""
+
+    __tablename__ = "run_summaries"
+    __table_args__ = (Index("ix_run_summaries_page", "project", "created_at", "name"),)
+
+    project: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    pipeline: Mapped[str] = mapped_column(String(60))
+    phase: Mapped[str] = mapped_column(String(12))
+    progress: Mapped[str] = mapped_column(String(20))
+    message: Mapped[str] = mapped_column(String(500))
+    owner: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class PipelineView:
+    """A pipeline's newest revision, with the names and defaults of its parameters."""
+
+    project: str
+    name: str
+    number: int
+    digest: str
+    saved_by: str
+    saved_at: datetime
+    manifest: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as lists show it; phases are Argo's."""
+
+    project: str
+    name: str
+    pipeline: str
+    phase: str
+    progress: str
+    message: str
+    owner: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """A node of a run's graph."""
+
+    id: str
+    name: str
+    type: str
+    phase: str
+    message: str
+    pod: str
+    started_at: str
+    finished_at: str
+    children: list[str]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    artifacts: list[str] = field(default_factory=list)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run with its graph."""
+
+    project: str
+    name: str
+    pipeline: str
+    phase: str
+    progress: str
+    message: str
+    owner: str
+    started_at: str
+    finished_at: str
+    nodes: list[NodeView]

@@ -1,0 +1,218 @@
+"""What a person can do with pipelines and their runs."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import yaml
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from atrium.clock import now
+from atrium.database import reading, writing
+from atrium.identity import Actor, Verb, require
+from atrium.names import check_name
+from atrium.pages import Page
+from tenancy import audit
+from workflows.backends.argo import ArgoBackend
+from workflows.models import (
+    ManifestInvalid,
+    NodeView,
+    PipelineNotFound,
+    PipelineView,
+    RevisionRow,
+    RunSummary,
+    RunSummaryRow,
+    RunView,
+)
+
+PIPELINE, REVISION = "atrium.io/pipeline", "atrium.io/revision"
+LONGEST_MANIFEST = 1024 * 1024
+MOST_RUNS = 100
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    if len(text) > LONGEST_MANIFEST:
+        raise ManifestInvalid(
+            f"a manifest of {len(text)} characters", f"at most {LONGEST_MANIFEST}", "move data into artifacts"
+        )
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ManifestInvalid(f"the manifest: {error}", "it is YAML", "mend the line and save again") from error
+    if not isinstance(found, dict) or found.get("kind") not in ("Workflow", "WorkflowTemplate"):
+        raise ManifestInvalid("the manifest", "its kind is Workflow or WorkflowTemplate", "see docs/pipelines.md")
+    return found
+
+
+def _parameters(manifest: Mapping[str, Any]) -> dict[str, str]:
+    given = ((manifest.get("spec") or {}).get("arguments") or {}).get("parameters") or []
+    return {str(one["name"]): str(one.get("value", "")) for one in given}
+
+
+def _view(row: RevisionRow) -> PipelineView:
+    parameters = _parameters(yaml.safe_load(row.manifest))
+    return PipelineView(
+        row.project, row.name, row.number, row.digest, row.saved_by, row.saved_at, row.manifest, parameters
+    )
+
+
+def _newest(session: Session, project: str, name: str) -> RevisionRow | None:
+    query = select(RevisionRow).where(RevisionRow.project == project, RevisionRow.name == name)
+    return session.scalar(query.order_by(RevisionRow.number.desc()).limit(1))
+
+
+def save_pipeline(who: Actor, project: str, name: str, manifest: str) -> PipelineView:
+    """Saves a manifest as the pipeline's next revision, after the workflow server found it sound; an equal one saves nothing.
+
+    Raises:
+        Forbidden, NameInvalid; ManifestInvalid: with the server's own words.
+    """
+    require(who, Verb.WRITE, project)
+    check_name(name, "pipeline")
+    parsed = _parsed(manifest)
+    ArgoBackend(who, project).lint({**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}})
+    digest = hashlib.sha256(json.dumps(parsed, sort_keys=True).encode()).hexdigest()
+    with writing() as session:
+        newest = _newest(session, project, name)
+        if newest and newest.digest == digest:
+            return _view(newest)
+        row = RevisionRow(
+            project=project, name=name, number=newest.number + 1 if newest else 1, manifest=manifest, digest=digest,
+            saved_by=who.name, saved_at=now(),
+        )  # fmt: skip
+        session.add(row)
+        audit(session, who, "pipeline.save", project, name, f"revision {row.number}")
+        return _view(row)
+
+
+def list_pipelines(who: Actor, project: str) -> list[PipelineView]:
+    """Each pipeline's newest revision, by name. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    newest = (
+        select(RevisionRow.name, func.max(RevisionRow.number).label("number"))
+        .where(RevisionRow.project == project)
+        .group_by(RevisionRow.name)
+        .subquery()
+    )
+    query = select(RevisionRow).join(
+        newest, and_(RevisionRow.name == newest.c.name, RevisionRow.number == newest.c.number)
+    )
+    with reading() as session:
+        return [
+            _view(row)
+            for row in session.scalars(query.where(RevisionRow.project == project).order_by(RevisionRow.name))
+        ]
+
+
+def get_pipeline(who: Actor, project: str, name: str) -> PipelineView:
+    """A pipeline's newest revision. Raises `Forbidden`, `PipelineNotFound`."""
+    require(who, Verb.READ, project)
+    with reading() as session:
+        row = _newest(session, project, name)
+    if row is None:
+        raise PipelineNotFound(
+            f"pipeline {name!r} of project {project!r}", "there is none of this name", "see the pipelines"
+        )
+    return _view(row)
+
+
+def run_pipeline(who: Actor, project: str, name: str, parameters: Mapping[str, str] | None = None) -> str:
+    """Starts a run of the newest revision; returns the run's name.
+
+    Raises:
+        Forbidden, PipelineNotFound; ManifestInvalid: an unknown parameter, or what the server refuses.
+    """
+    require(who, Verb.WRITE, project)
+    pipeline = get_pipeline(who, project, name)
+    given = dict(parameters or {})
+    if unknown := sorted(set(given) - set(pipeline.parameters)):
+        known = ", ".join(pipeline.parameters) or "none"
+        raise ManifestInvalid(f"parameter {unknown[0]!r}", f"the pipeline's parameters are {known}", "use one of these")
+    manifest = yaml.safe_load(pipeline.manifest)
+    values = {**pipeline.parameters, **given}
+    if values:
+        manifest["spec"]["arguments"]["parameters"] = [{"name": key, "value": value} for key, value in values.items()]
+    labels = {PIPELINE: name, REVISION: str(pipeline.number)}
+    manifest |= {"kind": "Workflow", "metadata": {"generateName": f"{name}-", "labels": labels}}
+    return str(ArgoBackend(who, project).submit(manifest)["metadata"]["name"])
+
+
+def list_runs(
+    who: Actor, project: str, after: str | None = None, limit: int = 25, pipeline: str | None = None
+) -> Page[RunSummary]:
+    """Runs from the summaries, newest first, at most 100 a page, by one query. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    limit = min(limit, MOST_RUNS)
+    query = select(RunSummaryRow).where(RunSummaryRow.project == project)
+    if pipeline:
+        query = query.where(RunSummaryRow.pipeline == pipeline)
+    if after:
+        moment, _, name = after.partition("|")
+        at = datetime.fromisoformat(moment)
+        query = query.where(
+            or_(RunSummaryRow.created_at < at, and_(RunSummaryRow.created_at == at, RunSummaryRow.name < name))
+        )
+    query = query.order_by(RunSummaryRow.created_at.desc(), RunSummaryRow.name.desc()).limit(limit + 1)
+    with reading() as session:
+        rows = session.scalars(query).all()
+    items = [
+        RunSummary(r.project, r.name, r.pipeline, r.phase, r.progress, r.message, r.owner, r.created_at, r.finished_at)
+        for r in rows[:limit]
+    ]
+    following = f"{items[-1].created_at.isoformat()}|{items[-1].name}" if len(rows) > limit else None
+    return Page(items, following)
+
+
+def get_run(who: Actor, project: str, name: str) -> RunView:
+    """A run with its graph, live. Raises `Forbidden`, `RunNotFound`, `BackEndUnavailable`."""
+    require(who, Verb.READ, project)
+    found = ArgoBackend(who, project).get(name)
+    metadata, status = found["metadata"], found.get("status") or {}
+    labels = metadata.get("labels") or {}
+    nodes = [_node(name, one) for one in (status.get("nodes") or {}).values()]
+    return RunView(
+        project, metadata["name"], labels.get(PIPELINE, ""), status.get("phase") or "Pending", status.get("progress") or "",
+        status.get("message") or "", labels.get("workflows.argoproj.io/creator", ""), status.get("startedAt") or "",
+        status.get("finishedAt") or "", nodes,
+    )  # fmt: skip
+
+
+def _values(side: Mapping[str, Any]) -> dict[str, str]:
+    return {one["name"]: str(one.get("value", "")) for one in side.get("parameters") or []}
+
+
+def _node(run: str, one: Mapping[str, Any]) -> NodeView:
+    outputs = one.get("outputs") or {}
+    template = one.get("templateName") or (one.get("templateRef") or {}).get("template") or ""
+    number = one["id"].rpartition("-")[2]
+    pod = (f"{run}-{template}-{number}" if one["id"] != run else run) if one["type"] == "Pod" else ""
+    return NodeView(
+        one["id"], one.get("displayName") or one["name"], one["type"], one["phase"], one.get("message") or "", pod,
+        one.get("startedAt") or "", one.get("finishedAt") or "", list(one.get("children") or []), _values(one.get("inputs") or {}),
+        _values(outputs), [artifact["name"] for artifact in outputs.get("artifacts") or []], one.get("measured") or {},
+    )  # fmt: skip
+
+
+def run_logs(who: Actor, project: str, name: str, pod: str = "", tail: int = 500) -> list[tuple[str, str]]:
+    """Pod and line of what a run's pods wrote, of each pod the last `tail` lines. Raises `Forbidden`, `RunNotFound`."""
+    require(who, Verb.READ, project)
+    return list(ArgoBackend(who, project).logs(name, pod, tail))
+
+
+def run_artifact(who: Actor, project: str, name: str, node: str, artifact: str) -> tuple[str, bytes]:
+    """File name and bytes of a node's output artifact. Raises `Forbidden`, `RunNotFound`."""
+    require(who, Verb.READ, project)
+    return ArgoBackend(who, project).artifact(name, node, artifact)
+
+
+def act_on_run(who: Actor, project: str, name: str, action: str) -> str:
+    """stop, terminate, retry, resume or resubmit; returns the name of the run that results.
+
+    Raises:
+        Forbidden, RunNotFound; ManifestInvalid: the run's state excludes it.
+    """
+    require(who, Verb.WRITE, project)
+    return str(ArgoBackend(who, project).act(name, action)["metadata"]["name"])
