@@ -5,9 +5,8 @@ import signal
 import threading
 import time
 
-import serving.worker
-
 import app.door.rights
+import serving.reconcile
 import workflows.worker
 from atrium.events import forget_old
 from atrium.home import get_home
@@ -30,7 +29,7 @@ def all_jobs() -> list[Job]:
         Job("worker.heartbeat", HEARTBEAT_SECONDS, heartbeat),
         Job("events.forget", 3600, lambda: log.info("%d events forgotten", forget_old())),
     ]
-    return [*own, *app.door.rights.jobs(), *workflows.worker.jobs(), *serving.worker.jobs()]
+    return [*own, *app.door.rights.jobs(), *workflows.worker.jobs(), *serving.reconcile.jobs()]
 
 
 def repeat(job: Job, ended: threading.Event) -> None:

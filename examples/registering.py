@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -12,7 +13,7 @@ class Candidate:
 
     name: str
     onnx: bytes
-    example: pd.DataFrame
+    example: pd.DataFrame | dict[str, np.ndarray]
     outputs: pd.DataFrame
     metadata: dict[str, Any]
 

@@ -63,7 +63,8 @@ class AsofJob(RetrievalJob):
         return []
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        return self._query().to_pandas()
+        frame: pd.DataFrame = self._query().to_pandas()
+        return frame
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pyarrow.Table:
         return self._query()
@@ -98,6 +99,15 @@ def connect() -> "duckdb.DuckDBPyConnection":
     return connection
 
 
+def _alias(view: Any) -> str:
+    return str(view.projection.name_to_use())
+
+
+def _source(view: Any) -> FileSource:
+    source: FileSource = view.batch_source
+    return source
+
+
 def _register(connection: "duckdb.DuckDBPyConnection", source: DataSource, name: str, repository: Path | None) -> None:
     """Makes the source's rows known under `name`, its timestamps as moments in UTC."""
     if not isinstance(source, FileSource):
@@ -116,10 +126,10 @@ def _register(connection: "duckdb.DuckDBPyConnection", source: DataSource, name:
     else:
         pattern = f"{path}/**/*.parquet" if path.is_dir() else str(path)
         quoted = pattern.replace("'", "''")
-        connection.execute(f"CREATE VIEW {name}_raw AS SELECT * FROM read_parquet('{quoted}')")  # noqa: S608  quoted
+        connection.execute(f"CREATE VIEW {name}_raw AS SELECT * FROM read_parquet('{quoted}')")
     stamps = [source.timestamp_field, *([source.created_timestamp_column] if source.created_timestamp_column else [])]
     casts = ", ".join(f"CAST({_identifier(one)} AS TIMESTAMPTZ) AS {_identifier(one)}" for one in stamps)
-    connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({casts}) FROM {name}_raw")  # noqa: S608  quoted
+    connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({casts}) FROM {name}_raw")
 
 
 def _asof(
@@ -131,7 +141,7 @@ def _asof(
     keys: list[tuple[str, str]],
 ) -> str:
     """The query that gives, for each `__row`, the view's features as known at `__at`."""
-    source = view.batch_source
+    source = _source(view)
     stamp, created = _identifier(source.timestamp_field), source.created_timestamp_column
     mapping = {column: feature for feature, column in (source.field_mapping or {}).items()}
     columns = [f"f.{_identifier(mapping.get(one, one))} AS {_identifier(names[one])}" for one in features]
@@ -146,7 +156,7 @@ def _asof(
         )
     equal = " AND ".join(f"e.{_identifier(left)} = f.{_identifier(right)}" for left, right in keys)
     condition = f"{equal} AND e.{AT} >= f.__t" if equal else f"e.{AT} >= f.__t"
-    return f"SELECT e.{ROW}, {', '.join(columns)} FROM {entities} e ASOF LEFT JOIN ({unique}) f ON {condition}"  # noqa: S608  quoted
+    return f"SELECT e.{ROW}, {', '.join(columns)} FROM {entities} e ASOF LEFT JOIN ({unique}) f ON {condition}"
 
 
 class AsofOfflineStore(OfflineStore):
@@ -255,14 +265,15 @@ def _pull(config: RepoConfig, source: DataSource, columns: list[str], stamp: str
 def _joined(entities: pd.DataFrame, stamp: str, views: dict[FeatureView, list[str]], registry: BaseRegistry, project: str,
             full_names: bool, repository: Path | None) -> pyarrow.Table:  # fmt: skip
     frame = entities.reset_index(drop=True)
-    frame = frame.assign(**{ROW: range(len(frame)), AT: pd.to_datetime(frame[stamp], utc=True)})
+    frame[ROW] = range(len(frame))
+    frame[AT] = pd.to_datetime(frame[stamp], utc=True)
     with connect() as connection:
         connection.register("entities", frame)
         shown = ", ".join(f"entities.{_identifier(str(column))}" for column in entities.columns)
         joins, columns = [], []
         for number, (view, features) in enumerate(views.items()):
-            _register(connection, view.batch_source, f"view_{number}", repository)
-            prefix = f"{view.projection.name_to_use()}__" if full_names else ""
+            _register(connection, _source(view), f"view_{number}", repository)
+            prefix = f"{_alias(view)}__" if full_names else ""
             names = {feature: prefix + feature for feature in features}
             mapped = view.projection.join_key_map
             keys = [
@@ -272,5 +283,5 @@ def _joined(entities: pd.DataFrame, stamp: str, views: dict[FeatureView, list[st
                 f"LEFT JOIN ({_asof(view, f'view_{number}', features, 'entities', names, keys)}) j{number} USING ({ROW})"
             )
             columns += [f"j{number}.{_identifier(name)}" for name in names.values()]
-        query = f"SELECT {shown}, {', '.join(columns)} FROM entities {' '.join(joins)} ORDER BY {ROW}"  # noqa: S608  quoted
+        query = f"SELECT {shown}, {', '.join(columns)} FROM entities {' '.join(joins)} ORDER BY {ROW}"
         return connection.sql(query).to_arrow_table()

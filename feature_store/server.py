@@ -93,7 +93,8 @@ def _iso(moment: Any) -> str | None:
 def registry_of(store: "FeatureStore") -> dict[str, Any]:
     """What a registry holds, for pages: entities, feature views with source, schema and freshness, feature services."""
     views = []
-    for view in store.list_feature_views():
+    found: list[Any] = store.list_feature_views()
+    for view in found:
         intervals = view.materialization_intervals
         views.append(
             {

@@ -1,6 +1,7 @@
 """The pipeline, written with Hera. `python -m examples.flights.pipeline` prints its manifest."""
 
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 from hera.workflows import DAG, Artifact, Container, NoneArchiveStrategy, Parameter, Task, Workflow
 from hera.workflows.models import ValueFrom
@@ -16,9 +17,9 @@ def _model(name: str, path: str) -> Artifact:
     return Artifact(name=name, path=path, archive=NoneArchiveStrategy())
 
 
-def _step(name: str, *options: str, **more: object) -> Container:
+def _step(name: str, *options: str, **more: Any) -> Container:
     command = ["python", "-m", "examples.flights.steps", name, *options]
-    return Container(name=more.pop("named", name), image=IMAGE, command=command, **more)
+    return Container(name=name, image=IMAGE, command=command, **more)
 
 
 def workflow() -> Workflow:
@@ -58,10 +59,19 @@ def workflow() -> Workflow:
             )  # fmt: skip
             kept = Task(
                 name="register", template=register,
-                arguments=[boosting.get_parameter("run"), judged.get_parameter("scores"), boosting.get_artifact("model").with_name("boosting")],
+                arguments=[
+                boosting.get_parameter("run"), judged.get_parameter("scores"),
+                boosting.get_artifact("model").with_name("boosting"),
+            ],
             )  # fmt: skip
             served, asked = Task(name="deploy", template=deploy), Task(name="smoke-test", template=smoke_test)
-            first >> checked >> made_features >> joined >> [boosting, baseline] >> judged >> kept >> served >> asked
+            for before, after in pairwise([first, checked, made_features, joined]):
+                before >> after
+            for trained in (boosting, baseline):
+                joined >> trained
+                trained >> judged
+            for before, after in pairwise([judged, kept, served, asked]):
+                before >> after
     return made
 
 

@@ -80,7 +80,7 @@ def features() -> None:
     _save(platform, "origin-delays", trailing_delays(flights, "origin", AIRPORT_HOURS))
     _save(platform, "carrier-delays", trailing_delays(flights, "carrier", CARRIER_HOURS))
     store = FeatureStore(repo_path=str(write_repository(platform.project, platform.data)))
-    store.apply(definitions(platform.data / "datasets"))
+    store.apply([*definitions(platform.data / "datasets")])
     newest = flights["time_hour"].max()
     platform.materialize((newest - timedelta(days=2)).isoformat(), newest.isoformat(), list(VIEWS))
 
@@ -118,7 +118,7 @@ def train(kind: str) -> None:
     mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(run_name=kind) as run:
         mlflow.log_params(PARAMETERS[kind] | {"rows": len(learn), "model": kind})
-        source = mlflow.data.from_pandas(
+        source = mlflow.data.pandas_dataset.from_pandas(
             learn.head(1000), source=str(platform.dataset("training-set")), name="training-set"
         )
         mlflow.log_input(source, context="training")

@@ -1,0 +1,149 @@
+"""The command line: `.venv/bin/atrium`."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from atrium.errors import AtriumError
+
+LINE = "{name:<8} {state:<9} {memory:>6}  {since:<25}  {what}"
+
+
+class _Group(click.Group):
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except AtriumError as error:
+            click.secho(
+                f"\n{error.asked}\n  allowed: {error.allowed}\n  next:    {error.next_step}", fg="red", err=True
+            )
+            sys.exit(1)
+
+
+@click.group(cls=_Group)
+def main() -> None:
+    """Atrium: a self-service machine-learning portal."""
+
+
+@main.command()
+@click.option("--examples/--no-examples", default=True, help="Run the example projects where they are not live yet.")
+def up(examples: bool) -> None:
+    """Start everything; the first time make the administrator and run the examples."""
+    from app.examples import install
+    from app.up import ADMIN
+    from app.up import up as bring_up
+
+    bring_up((lambda: install(ADMIN)) if examples else None)
+
+
+@main.command()
+def down() -> None:
+    """Stop everything."""
+    from app.up import down as bring_down
+
+    bring_down()
+
+
+def _print_statuses(as_json: bool, mending: bool) -> None:
+    from app.status import statuses
+
+    found = statuses()
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=1))
+    for one in [] if as_json else found:
+        click.echo(
+            LINE.format(name=one.name, state=one.state, memory=f"{one.memory_mib} MiB", since=one.since, what=one.what)
+        )
+        if mending:
+            click.echo(f"         {one.version}; {one.checked}" + (f"\n         mend: {one.mend}" if one.mend else ""))
+    if any(one.state != "up" for one in found):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(as_json: bool) -> None:
+    """What runs, since when, with how much memory; exits 1 where something does not."""
+    _print_statuses(as_json, mending=False)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def doctor(as_json: bool) -> None:
+    """The same, with how each was checked and the command that mends it."""
+    _print_statuses(as_json, mending=True)
+
+
+@main.command()
+@click.argument("name")
+def restart(name: str) -> None:
+    """Restart one component."""
+    from app.components import COMPONENTS, component
+    from app.supervisor import restart as again
+    from app.up import wait_for
+
+    if name not in [one.name for one in COMPONENTS]:
+        raise click.UsageError(f"component {name!r}: there are {', '.join(one.name for one in COMPONENTS)}")
+    again(component(name))
+    wait_for(component(name))
+    click.echo(f"{name} answers.")
+
+
+@main.group()
+def token() -> None:
+    """Tokens for interfaces."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option(
+    "--project", "projects", multiple=True, required=True, help="A project that the token is for; may be repeated."
+)
+@click.option("--user", default="admin", show_default=True, help="Whose token it is.")
+@click.option("--days", default=90.0, show_default=True, help="Days until it expires.")
+def create_token(name: str, projects: tuple[str, ...], user: str, days: float) -> None:
+    """Print a new token's text."""
+    import tenancy
+    from atrium.identity import Actor, Kind
+
+    who = Actor(user, Kind.PLATFORM, administrator=True)
+    click.echo(tenancy.create_token(who, name, list(projects), days)[1])
+
+
+@main.command()
+@click.argument("pipeline")
+@click.option("--project", required=True)
+@click.option("-p", "parameters", multiple=True, help="key=value; may be repeated.")
+@click.option("--watch", "watching", is_flag=True, help="Wait and print each step.")
+def run(pipeline: str, project: str, parameters: tuple[str, ...], watching: bool) -> None:
+    """Run a pipeline as the administrator."""
+    import workflows
+    from app.examples import watch
+    from atrium.identity import Actor, Kind
+
+    wrong = [one for one in parameters if "=" not in one]
+    if wrong:
+        raise click.UsageError(f"parameter {wrong[0]!r}: write key=value")
+    who = Actor("admin", Kind.PLATFORM, administrator=True)
+    name = workflows.run_pipeline(who, project, pipeline, dict(one.split("=", 1) for one in parameters))
+    click.echo(name)
+    if watching:
+        watch(who, project, name)
+
+
+@main.command()
+@click.argument("run_name", metavar="RUN")
+@click.option("--project", required=True)
+def logs(run_name: str, project: str) -> None:
+    """Print what a run's steps wrote."""
+    import workflows
+    from atrium.identity import platform_actor
+
+    for pod, line in workflows.run_logs(platform_actor("cli"), project, run_name):
+        click.echo(f"{pod}: {line}")
+
+
+if __name__ == "__main__":
+    main()
