@@ -18,6 +18,7 @@ from atrium.settings import get_settings
 from model_registry import ServableModel, servable
 from serving.backends import TritonLocal
 from serving.backends.protocol import Counters
+from serving.local_door import trusted
 from serving.models import CounterRow, FigureRow, ServiceRow, ServiceState
 from serving.repository import ModelFiles, tensors_of
 from serving.rows import example_rows, to_tensors
@@ -46,7 +47,7 @@ def ask_through_the_door(project: str, name: str, owner: str, signature: object,
     url = f"{get_settings().local_url}/v2/models/{model_name(project, name)}/infer"
     try:
         answer = httpx.post(
-            url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=CHECK_SECONDS, verify=False
+            url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=CHECK_SECONDS, verify=trusted()
         )
     except httpx.TransportError as error:
         raise SampleFailed(

@@ -1,0 +1,1 @@
+"""Demos in front of services: forms made from a model's signature, one host name a demo, in a process of their own."""

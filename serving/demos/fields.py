@@ -1,0 +1,69 @@
+"""The fields of a demo's form, from a service's signature and what the model's makers say of its inputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from serving.models import ServiceView
+from serving.rows import columns_of, example_rows
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input: a choice where it has `categories`, a text where `numeric` is false, else a number."""
+
+    name: str
+    label: str
+    numeric: bool
+    whole: bool
+    categories: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    looked_up: bool = False
+    first: object = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A demo's form: `entities` are the fields by which `feature_service` is looked up; an image has one field."""
+
+    kind: Literal["tabular", "image"]
+    fields: tuple[Field, ...]
+    feature_service: str | None
+    entities: tuple[str, ...]
+    outputs: Mapping[str, Mapping[str, object]]
+
+    @property
+    def looked_up(self) -> tuple[Field, ...]:
+        """The fields that the feature store fills in."""
+        return tuple(field for field in self.fields if field.looked_up)
+
+
+def _bound(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _label(name: str, said: Mapping[str, object]) -> str:
+    title = str(said.get("title") or name.replace("_", " ").capitalize())
+    return f"{title} ({said['unit']})" if said.get("unit") else title
+
+
+def form_of(service: ServiceView) -> Form:
+    """The form of a service's demo; its first values are those of the input example."""
+    said, rows = service.metadata, example_rows(service.example, 1)
+    inputs, looked_up = said.get("inputs") or {}, set(said.get("looked_up") or ())
+    first = rows[0] if rows else {}
+    fields = []
+    for column in columns_of(service.signature):
+        name, about = str(column["name"]), inputs.get(column["name"]) or {}
+        datatype = str(column["datatype"])
+        fields.append(
+            Field(
+                name, _label(name, about), datatype != "BYTES", datatype.startswith(("INT", "UINT")),
+                tuple(str(one) for one in about.get("categories") or ()), _bound(about.get("minimum")),
+                _bound(about.get("maximum")), name in looked_up, first.get(name),
+            )
+        )  # fmt: skip
+    kind: Literal["tabular", "image"] = "image" if said.get("kind") == "image" else "tabular"
+    entities = tuple(str(one) for one in said.get("entities") or ())
+    return Form(kind, tuple(fields), said.get("feature_service"), entities, said.get("outputs") or {})
