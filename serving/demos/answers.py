@@ -82,7 +82,8 @@ def in_words(
 
 def refused(asked: str, allowed: str, step: str) -> str:
     """A refusal for the page: what was asked, what is allowed, the next step."""
+    more = " ".join(f"{part[:1].upper()}{part[1:]}." for part in (allowed, step) if part)
     return (
         f'<div class="atrium-answer atrium-refused" role="alert"><div class="atrium-heading">{escape(asked)}</div>'
-        f'<div class="atrium-small">{escape(allowed)}. {escape(step[:1].upper() + step[1:])}.</div></div>'
+        f'<div class="atrium-small">{escape(more)}</div></div>'
     )

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,16 @@ from serving.demo_service import keep_feedback
 from serving.demos.answers import Answer, in_words, refused
 from serving.demos.asking import Asker
 from serving.demos.fields import Field, Form
-from serving.demos.sketches import shrink, strokes
+from serving.demos.pad import ink_of, sketch_pad
+from serving.demos.sketches import shrink
 from serving.demos.words import CHINESE, LABELS, Tongue, say, tongue
-from serving.models import DemoView, ServiceView
+from serving.models import DemoView, RowsRefused, ServiceView
 
 if TYPE_CHECKING:
     from gradio.i18n import I18nData
 
 log = logging.getLogger(__name__)
 QUEUE_LENGTH, AT_ONCE = 32, 4
-PAD_PIXELS = 280
 ANYBODY = "visitor"
 I18N = gr.I18n(en=LABELS["en"], **{CHINESE: LABELS["zh"], "zh": LABELS["zh"]})
 Changes = tuple[Any, ...]
@@ -82,8 +83,8 @@ class Demo:
         return {field.name: value for field, value in zip(self.form.fields, values, strict=True)}
 
 
-def _answered(answer: Answer, row: Mapping[str, object], shown: Mapping[str, object]) -> Changes:
-    record = {"inputs": dict(shown or row), "output": answer.text}
+def _answered(answer: Answer, row: Mapping[str, object]) -> Changes:
+    record = {"inputs": dict(row), "output": answer.text}
     label = gr.Label(value=dict(answer.classes), visible=len(answer.classes) > 2)
     return answer.html, label, record, gr.Column(visible=True), ""
 
@@ -107,7 +108,7 @@ def _predict(demo: Demo) -> Callable[..., Changes]:
     def predict(request: gr.Request, *values: object) -> Changes:
         row = demo.row_of(values)
         try:
-            return _answered(demo.answer(_language(request), row), row, row)
+            return _answered(demo.answer(_language(request), row), row)
         except AtriumError as error:
             return _refused(error)
 
@@ -117,16 +118,14 @@ def _predict(demo: Demo) -> Callable[..., Changes]:
 def _predict_sketch(demo: Demo) -> Callable[..., Changes]:
     field = demo.form.fields[0]
 
-    def predict(request: gr.Request, drawn: dict[str, object] | None) -> Changes:
-        ink = strokes(drawn)
+    def predict(request: gr.Request, drawn: str) -> Changes:
+        ink = ink_of(drawn)
         if ink is None:
-            return refused(say(_language(request), "empty_sketch"), "", ""), gr.Label(visible=False), None, \
-                gr.Column(visible=False), ""  # fmt: skip
-        side = round(demo.asker.width(field.name) ** 0.5)
-        pixels = shrink(ink, side, field.maximum or 1.0)
+            return _refused(RowsRefused(say(_language(request), "empty_sketch"), "", ""))
+        pixels = shrink(ink, math.isqrt(demo.asker.width(field.name)), field.maximum or 1.0)
         row = {field.name: pixels}
         try:
-            return _answered(demo.answer(_language(request), row), row, {field.name: pixels})
+            return _answered(demo.answer(_language(request), row), row)
         except AtriumError as error:
             return _refused(error)
 
@@ -189,7 +188,7 @@ def _connect_look_up(demo: Demo, made: dict[str, gr.components.Component], sourc
 
 def _answer_side(demo: Demo) -> tuple[list[Any], gr.State]:
     html = gr.HTML()
-    label = gr.Label(label=_label("answer"), num_top_classes=10, visible=False)
+    label = gr.Label(label=_label("answer"), num_top_classes=10, visible=False, show_heading=False)
     record = gr.State()
     with gr.Column(visible=False) as panel:
         gr.Markdown(_label("judge"))
@@ -211,7 +210,7 @@ def build(view: DemoView, service: ServiceView, form: Form, asker: Asker) -> gr.
         with gr.Row():
             with gr.Column():
                 if form.kind == "image":
-                    inputs: list[Any] = [_pad()]
+                    inputs: list[Any] = [sketch_pad()]
                     run = _predict_sketch(demo)
                 else:
                     inputs, run = _fields(demo), _predict(demo)
@@ -221,9 +220,3 @@ def build(view: DemoView, service: ServiceView, form: Form, asker: Asker) -> gr.
         button.click(run, inputs, outputs, api_name="predict", concurrency_limit=AT_ONCE, concurrency_id=service.name)
     page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=AT_ONCE)
     return page
-
-
-def _pad() -> gr.components.Component:
-    brush = gr.Brush(default_size=22, colors=["#111827"], color_mode="fixed")
-    return gr.Sketchpad(label=_label("sketch"), type="numpy", image_mode="RGBA", brush=brush, layers=False,
-                        canvas_size=(PAD_PIXELS, PAD_PIXELS), fixed_canvas=True, buttons=[])  # fmt: skip
