@@ -162,13 +162,11 @@ def import_csv(who: Actor, project: str, name: str, content: bytes, append: bool
         if not table.num_rows:
             raise pa.ArrowInvalid("it holds no rows")
         properties = CommitProperties(custom_metadata={"by": who.name})
-        write_deltalake(
-            str(_folder(project) / name),
-            table,
-            mode=mode,
-            schema_mode=None if append else "overwrite",
-            commit_properties=properties,
-        )
+        path = str(_folder(project) / name)
+        if append:
+            write_deltalake(path, table, mode="append", commit_properties=properties)
+        else:
+            write_deltalake(path, table, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
     except (pa.ArrowInvalid, DeltaError, ValueError) as error:
         raise TableInvalid(f"the file for dataset {name!r}: {str(error)[:300]}", "CSV with a header, the same columns in each line",
                            "mend the file and upload it again") from error  # fmt: skip

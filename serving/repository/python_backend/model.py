@@ -7,9 +7,17 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
-NUMPY = {"TYPE_FP32": np.float32, "TYPE_FP64": np.float64,
-         "TYPE_INT64": np.int64, "TYPE_INT32": np.int32,
-         "TYPE_STRING": np.object_, "TYPE_BOOL": np.bool_, "TYPE_FP16": np.float16, "TYPE_UINT8": np.uint8, "TYPE_INT8": np.int8}  # fmt: skip
+NUMPY = {
+    "TYPE_FP16": np.float16,
+    "TYPE_FP32": np.float32,
+    "TYPE_FP64": np.float64,
+    "TYPE_INT8": np.int8,
+    "TYPE_INT32": np.int32,
+    "TYPE_INT64": np.int64,
+    "TYPE_UINT8": np.uint8,
+    "TYPE_BOOL": np.bool_,
+    "TYPE_STRING": np.object_,
+}
 SHOWN = 12
 
 

@@ -1,0 +1,20 @@
+"""`python -m portal`: the pages on their Unix socket."""
+
+import os
+from pathlib import Path
+
+from atrium.serve import serve
+
+FOLDER = Path(__file__).parent
+
+
+def main() -> None:
+    """Serves the pages; Streamlit reads its settings from the folder of the script."""
+    os.chdir(FOLDER)
+    import streamlit as st
+
+    serve(st.App(str(FOLDER / "main.py")), "portal", proxy_headers=False, ws="websockets-sansio")
+
+
+if __name__ == "__main__":
+    main()

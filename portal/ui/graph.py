@@ -1,0 +1,83 @@
+"""A run's graph as SVG: layers from left to right, state as colour, icon and word."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from workflows import NodeView
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 46, 44, 16, 8
+LONGEST_LABEL = 20
+COLOURS = {"Succeeded": "#059669", "Running": "#0284C7", "Failed": "#DC2626", "Error": "#DC2626"}
+SIGNS = {"Succeeded": "✓", "Running": "●", "Failed": "✕", "Error": "✕", "Pending": "…", "Skipped": "↷", "Omitted": "–"}
+SHOWN = ("Pod", "Suspend", "Skipped")
+
+
+def _edges(nodes: Sequence[NodeView]) -> dict[str, list[str]]:
+    """For each shown node the shown nodes right after it, past groups."""
+    known = {node.id: node for node in nodes}
+
+    def after(node: NodeView, seen: set[str]) -> list[str]:
+        found: list[str] = []
+        for child in node.children:
+            if child in seen or child not in known:
+                continue
+            seen.add(child)
+            found += [child] if known[child].type in SHOWN else after(known[child], seen)
+        return found
+
+    return {node.id: after(node, set()) for node in nodes if node.type in SHOWN}
+
+
+def _layers(edges: Mapping[str, list[str]]) -> dict[str, int]:
+    depth = dict.fromkeys(edges, 0)
+    for _ in range(len(edges)):
+        moved = False
+        for node, following in edges.items():
+            for child in following:
+                if depth[child] < depth[node] + 1:
+                    depth[child], moved = depth[node] + 1, True
+        if not moved:
+            break
+    return depth
+
+
+def _box(node: NodeView, x: int, y: int, chosen: bool) -> str:
+    colour = COLOURS.get(node.phase, "#98A2B3")
+    label = node.name if len(node.name) <= LONGEST_LABEL else node.name[: LONGEST_LABEL - 1] + "…"
+    return (
+        f"<g><title>{escape(node.name)}: {node.phase} {escape(node.message)}</title>"
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="none" stroke="{colour}" stroke-width="{3 if chosen else 1.5}"/>'
+        f'<text x="{x + 14}" y="{y + 28}" fill="{colour}" font-size="15" font-weight="700">{SIGNS.get(node.phase, "?")}</text>'
+        f'<text x="{x + 34}" y="{y + 28}" fill="currentColor" font-size="13" font-weight="550">{escape(label)}</text></g>'
+    )
+
+
+def draw_graph(nodes: Sequence[NodeView], chosen: str = "") -> str:
+    """The graph's SVG as HTML that scrolls where it is wider than the page."""
+    edges = _edges(nodes)
+    layers = _layers(edges)
+    rows: dict[int, int] = {}
+    places: dict[str, tuple[int, int]] = {}
+    for node in nodes:
+        if node.id in layers:
+            layer = layers[node.id]
+            row = rows.get(layer, 0)
+            rows[layer] = row + 1
+            places[node.id] = (MARGIN + layer * (WIDTH + GAP_X), MARGIN + row * (HEIGHT + GAP_Y))
+    width = MARGIN * 2 + (max(rows, default=0) + 1) * (WIDTH + GAP_X) - GAP_X
+    height = MARGIN * 2 + max(rows.values(), default=1) * (HEIGHT + GAP_Y) - GAP_Y
+    lines = []
+    for start, following in edges.items():
+        x1, y1 = places[start]
+        for end in following:
+            x2, y2 = places[end]
+            a, b, middle = (x1 + WIDTH, y1 + HEIGHT // 2), (x2, y2 + HEIGHT // 2), (x1 + WIDTH + x2) // 2
+            lines.append(
+                f'<path d="M{a[0]} {a[1]} C{middle} {a[1]} {middle} {b[1]} {b[0]} {b[1]}" fill="none" stroke="#98A2B3" stroke-width="1.5"/>'
+            )
+    boxes = [_box(node, *places[node.id], node.id == chosen) for node in nodes if node.id in places]
+    words = ", ".join(f"{node.name} {node.phase}" for node in nodes if node.id in places)
+    return (
+        f'<div style="overflow-x:auto"><svg role="img" aria-label="{escape(words)}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'font-family="Inter, sans-serif">{"".join(lines)}{"".join(boxes)}</svg></div>'
+    )
