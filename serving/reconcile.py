@@ -1,7 +1,13 @@
 """Brings what is served to what is wanted, and publishes only what the platform itself got a good answer from."""
 
+import json
 import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
 import httpx
 from sqlalchemy import delete, select
@@ -9,7 +15,7 @@ from sqlalchemy import delete, select
 import tenancy
 from atrium.clock import now
 from atrium.database import reading, writing
-from atrium.errors import AtriumError
+from atrium.errors import AtriumError, Unavailable
 from atrium.events import emit
 from atrium.identity import platform_actor
 from atrium.jobs import Job
@@ -17,7 +23,7 @@ from atrium.names import model_name
 from atrium.settings import get_settings
 from model_registry import ServableModel, servable
 from serving.backends import TritonLocal
-from serving.backends.protocol import Counters
+from serving.backends.protocol import Counters, ModelServer, Probe
 from serving.local_door import trusted
 from serving.models import CounterRow, FigureRow, ServiceRow, ServiceState
 from serving.repository import ModelFiles, tensors_of
@@ -28,10 +34,63 @@ log = logging.getLogger(__name__)
 WHO = platform_actor("serving")
 FIGURES_KEPT = timedelta(days=32)
 CHECK_SECONDS = 10.0
+POLL_SECONDS = 0.2
+
+
+RETRY_SECONDS = 10.0
+AWAY_SECONDS = 1.0
+ALIAS_SECONDS = 3.0
+ITEM = "platform-check"
 
 
 class SampleFailed(AtriumError):
-    """The platform's own question through the front door got no good answer."""
+    """The platform's own question got no good answer."""
+
+
+class DoorAway(Unavailable):
+    """The front door does not answer."""
+
+
+class Memory:
+    """What the worker may forget: tokens for its own questions, aliases as last resolved, when to try again."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[tuple[str, str], str] = {}
+        self.aliases: dict[int, tuple[int, float, str]] = {}
+        self.retry_at: dict[int, tuple[int, float]] = {}
+
+    def token(self, owner: str, project: str, fresh: bool = False) -> str:
+        """The token by which a project's services are asked as `owner`; `fresh` ends the one before."""
+        key = (owner, project)
+        if fresh or key not in self.tokens:
+            tenancy.end_content_tokens(project, ITEM)
+            self.tokens = {other: text for other, text in self.tokens.items() if other[1] != project}
+            self.tokens[key] = tenancy.issue_content_token(owner, project, ITEM)
+        return self.tokens[key]
+
+    def version(self, row: ServiceRow) -> str:
+        """The number that the service wants; an alias is resolved every 3 seconds, and stays while MLflow is away."""
+        if row.wanted_version.isdigit():
+            return row.wanted_version
+        generation, until, version = self.aliases.get(row.id, (-1, 0.0, ""))
+        if generation != row.generation or time.monotonic() > until:
+            try:
+                version = resolved_version(WHO, row.project, row.model, row.wanted_version)
+            except Unavailable:
+                if generation != row.generation:
+                    raise
+            self.aliases[row.id] = (row.generation, time.monotonic() + ALIAS_SECONDS, version)
+        return version
+
+    def waits(self, row: ServiceRow) -> bool:
+        """Whether this wish failed so recently that it is left alone."""
+        generation, due = self.retry_at.get(row.id, (-1, 0.0))
+        return generation == row.generation and time.monotonic() < due
+
+    def failed(self, row: ServiceRow, error: AtriumError) -> None:
+        """Tries again in a second where something was away, else in ten."""
+        seconds = AWAY_SECONDS if isinstance(error, Unavailable) else RETRY_SECONDS
+        self.retry_at[row.id] = (row.generation, time.monotonic() + seconds)
 
 
 def _files(model: ServableModel) -> ModelFiles:
@@ -39,26 +98,45 @@ def _files(model: ServableModel) -> ModelFiles:
     return ModelFiles(model.onnx, inputs, outputs, model.metadata.get("inputs") or {})
 
 
-def ask_through_the_door(project: str, name: str, owner: str, signature: object, example: object) -> None:
-    """Asks the service as a client would, with the input example. Raises `SampleFailed` with what came back."""
-    rows = example_rows(example)  # type: ignore[arg-type]  # as MLflow saved it
-    body = {"inputs": to_tensors(signature, rows)}  # type: ignore[arg-type]
-    token = tenancy.issue_content_token(owner, project, "platform-check")
-    url = f"{get_settings().local_url}/v2/models/{model_name(project, name)}/infer"
-    try:
-        answer = httpx.post(
-            url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=CHECK_SECONDS, verify=trusted()
-        )
-    except httpx.TransportError as error:
-        raise SampleFailed(
-            f"the sample through {url}", f"the front door did not answer: {error}", "run atrium doctor"
-        ) from error
-    finally:
-        tenancy.end_content_tokens(project, "platform-check")
-    if not answer.is_success or len(answer.json()["outputs"][0]["data"]) < len(rows):
+def check_answer(outputs: Sequence[Mapping[str, Any]], rows: int) -> None:
+    """Passes an answer whose every output holds finite values for each row. Raises `SampleFailed`."""
+    for output in outputs:
+        data = output.get("data") or []
+        finite = all(math.isfinite(one) for one in data if isinstance(one, float))
+        if len(data) < rows or not finite:
+            raise SampleFailed(f"output {output.get('name')!r} for {rows} rows of the input example",
+                               f"it holds {len(data)} values, or some that are not finite", "look at the model")  # fmt: skip
+    if not outputs:
+        raise SampleFailed("the input example", "the model answered no output", "look at the model")
+
+
+def ask_through_the_door(row: ServiceRow, rows: list[dict[str, Any]], memory: Memory) -> None:
+    """Asks the service as a client would, with the input example; waits up to 10 seconds for its rights to hold.
+
+    Raises:
+        SampleFailed: with what came back.
+    """
+    body = json.dumps({"inputs": to_tensors(row.signature, rows)})
+    url = f"{get_settings().local_url}/v2/models/{model_name(row.project, row.name)}/infer"
+    until, fresh = time.monotonic() + CHECK_SECONDS, False
+    with httpx.Client(timeout=CHECK_SECONDS, verify=trusted(), trust_env=False) as client:
+        while True:
+            headers = {"Authorization": f"Bearer {memory.token(row.changed_by, row.project, fresh)}"}
+            try:
+                answer = client.post(url, content=body, headers=headers)
+            except httpx.TransportError as error:
+                raise DoorAway(
+                    f"the sample through {url}", f"the front door did not answer: {error}", "run atrium doctor"
+                ) from error
+            if answer.status_code not in (401, 403) or time.monotonic() > until:
+                break
+            fresh = answer.status_code == 401
+            time.sleep(POLL_SECONDS)
+    if not answer.is_success:
         raise SampleFailed(
             f"the sample through {url}", f"answered {answer.status_code} {answer.text[:300]}", "see the model"
         )
+    check_answer(answer.json()["outputs"], len(rows))
 
 
 def _note(row_id: int, generation: int, state: ServiceState, message: str, version: str | None) -> None:
@@ -79,23 +157,56 @@ def _note(row_id: int, generation: int, state: ServiceState, message: str, versi
             )
 
 
-def bring_up(row: ServiceRow) -> None:
+def _probe(server: ModelServer, model: ServableModel) -> Probe:
+    rows = example_rows(model.example)
+
+    def probe(name: str) -> None:
+        check_answer(server.infer(name, to_tensors(model.signature, rows))["outputs"], len(rows))
+
+    return probe
+
+
+def _take(row: ServiceRow, model: ServableModel) -> None:
+    """What pages and demos read of a service is what its live version says."""
+    told = {"metadata_": dict(model.metadata), "signature": dict(model.signature), "example": dict(model.example)}
+    for name, value in told.items():
+        setattr(row, name, value)
+    with writing() as session:
+        kept = session.get(ServiceRow, row.id)
+        if kept is not None and kept.generation == row.generation:
+            for name, value in told.items():
+                setattr(kept, name, value)
+
+
+def bring_up(row: ServiceRow, server: ModelServer, memory: Memory) -> None:
     """Serves what one service wants; a failing version leaves the one before in service and says why."""
-    server, name = TritonLocal(), model_name(row.project, row.name)
+    name = model_name(row.project, row.name)
     try:
-        version = resolved_version(WHO, row.project, row.model, row.wanted_version)
-        if server.live_version(name) == int(version) and row.state == ServiceState.LIVE and row.live_version == version:
+        version = memory.version(row)
+        live = server.live_version(name)
+        if live is None and row.live_version and server.restore(name):
+            live = server.live_version(name)
+        if live == int(version) and row.state == ServiceState.LIVE and row.live_version == version:
             return
         _note(row.id, row.generation, ServiceState.LOADING, "", None)
-        if server.live_version(name) != int(version):
+        if live != int(version):
             model = servable(WHO, row.project, row.model, version)
-            server.put(name, int(version), _files(model))
-        ask_through_the_door(row.project, row.name, row.changed_by, row.signature, row.example)
+            server.put(name, int(version), _files(model), _probe(server, model))
+            _take(row, model)
+        ask_through_the_door(row, example_rows(row.example), memory)
     except AtriumError as error:
         log.warning("service %s: %s", name, error)
-        _note(row.id, row.generation, ServiceState.FAILED, str(error), None)
+        memory.failed(row, error)
+        still = f" Version {row.live_version} still serves." if row.live_version else ""
+        _note(row.id, row.generation, ServiceState.FAILED, f"{error}{still}", None)
         return
     _note(row.id, row.generation, ServiceState.LIVE, "", version)
+
+
+@lru_cache
+def memory() -> Memory:
+    """The worker's memory."""
+    return Memory()
 
 
 def reconcile() -> None:
@@ -103,9 +214,8 @@ def reconcile() -> None:
     with reading() as session:
         rows = session.scalars(select(ServiceRow)).all()
     for row in rows:
-        retry_at = (row.checked_at or row.changed_at) + timedelta(seconds=CHECK_SECONDS)
-        if row.state != ServiceState.FAILED or now() >= retry_at:
-            bring_up(row)
+        if not memory().waits(row):
+            bring_up(row, TritonLocal(), memory())
 
 
 def _gain(before: CounterRow | None, seen: Counters) -> Counters:

@@ -1,9 +1,12 @@
 """The seam between a service and what serves it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from serving.repository import ModelFiles
+
+Probe = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,15 @@ class Counters:
 class ModelServer(Protocol):
     """Puts models in place and answers with them."""
 
-    def put(self, name: str, version: int, files: ModelFiles) -> None:
-        """Serves this version in place of another; the other serves on where this fails. Raises `ModelServerFailed`."""
+    def put(self, name: str, version: int, files: ModelFiles, probe: Probe) -> None:
+        """Serves this version in place of another, once `probe` passed with the name of a trial of it.
+
+        Whoever asks `name` meanwhile gets the version before, which also serves on where this fails.
+        Raises `ModelServerFailed` where it does not load, and what the probe raises.
+        """
+
+    def restore(self, name: str) -> bool:
+        """Serves what was put last, after a restart of the model server; whether there was something to serve."""
 
     def remove(self, name: str) -> None:
         """Serves the model no more; nothing happens where it is not there."""

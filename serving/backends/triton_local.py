@@ -5,14 +5,16 @@ from typing import Any
 
 import httpx
 
+from atrium.errors import Unavailable
 from atrium.identity import platform_actor
 from atrium.rpc import client, reaching
-from serving.backends.protocol import Counters
+from serving.backends.protocol import Counters, Probe
 from serving.models import ModelServerFailed, RowsRefused
 from serving.repository import ModelFiles, write_model
 from serving.triton.launch import models_folder
 
 LOAD_SECONDS = 60
+TRIAL = "--trial"  # the front door lets nobody ask a name with two pairs of dashes
 
 
 class TritonLocal:
@@ -22,28 +24,42 @@ class TritonLocal:
         with reaching("triton-http"), client("triton-http", platform_actor("serving"), seconds) as http:
             return http.request(method, f"/v2/{path}", json=body)
 
-    def put(self, name: str, version: int, files: ModelFiles) -> None:
-        """Writes the version beside the present one and loads it; on failure the present one is written back and stays."""
-        target = models_folder() / name
-        kept = models_folder() / f".{name}.kept"
+    def put(self, name: str, version: int, files: ModelFiles, probe: Probe) -> None:
+        """Tries the version under another name first; then Triton loads it in one stroke in place of the other."""
+        trial = name + TRIAL
+        try:
+            write_model(models_folder(), trial, version, files)
+            self._load(trial, version)
+            probe(trial)
+        finally:
+            self.remove(trial)
+        self._replace(name, version, files)
+
+    def _load(self, name: str, version: int) -> None:
+        response = self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS)
+        if not response.is_success:
+            raise ModelServerFailed(
+                f"model {name.removesuffix(TRIAL)!r} version {version}", f"Triton said: {_said(response)}", "see logs/triton.log"
+            )  # fmt: skip
+
+    def _replace(self, name: str, version: int, files: ModelFiles) -> None:
+        target, kept = models_folder() / name, models_folder() / f".{name}.kept"
         shutil.rmtree(kept, ignore_errors=True)
         if target.exists():
             shutil.copytree(target, kept)
         write_model(models_folder(), name, version, files)
-        response = self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS)
-        if response.is_success:
-            shutil.rmtree(kept, ignore_errors=True)
-            return
-        shutil.rmtree(target, ignore_errors=True)
-        if kept.exists():
-            kept.rename(target)
-            self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS)
-        raise ModelServerFailed(
-            f"model {name!r} version {version}", f"Triton said: {_said(response)}", "see logs/triton.log"
-        )
+        try:
+            self._load(name, version)
+        except Unavailable:
+            shutil.rmtree(target, ignore_errors=True)
+            if kept.exists():
+                kept.rename(target)
+                self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS)
+            raise
+        shutil.rmtree(kept, ignore_errors=True)
 
-    def load(self, name: str) -> bool:
-        """Loads what the repository already holds, after a restart of Triton; whether it did."""
+    def restore(self, name: str) -> bool:
+        """Loads what the repository still holds."""
         if not (models_folder() / name).exists():
             return False
         return self._ask("POST", f"repository/models/{name}/load", {}, LOAD_SECONDS).is_success
