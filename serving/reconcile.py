@@ -20,6 +20,7 @@ from atrium.events import emit
 from atrium.identity import platform_actor
 from atrium.jobs import Job
 from atrium.names import model_name
+from atrium.rpc import BackEndUnavailable
 from atrium.settings import get_settings
 from model_registry import ServableModel, servable
 from serving.backends import TritonLocal
@@ -197,7 +198,8 @@ def bring_up(row: ServiceRow, server: ModelServer, memory: Memory) -> None:
     except AtriumError as error:
         log.warning("service %s: %s", name, error)
         memory.failed(row, error)
-        still = f" Version {row.live_version} still serves." if row.live_version else ""
+        away = isinstance(error, BackEndUnavailable)
+        still = f" Version {row.live_version} still serves." if row.live_version and not away else ""
         _note(row.id, row.generation, ServiceState.FAILED, f"{error}{still}", None)
         return
     _note(row.id, row.generation, ServiceState.LIVE, "", version)
@@ -235,7 +237,10 @@ def sample_figures() -> None:
             (row.project, row.name)
             for row in session.scalars(select(ServiceRow).where(ServiceRow.live_version.is_not(None)))
         ]
-    seen = {pair: found for pair in names if (found := server.counters(model_name(*pair)))}
+    try:
+        seen = {pair: found for pair in names if (found := server.counters(model_name(*pair)))}
+    except BackEndUnavailable:
+        return  # each service's state tells it; its counters begin anew
     with writing() as session:
         for (project, service), counters in seen.items():
             name = model_name(project, service)

@@ -60,7 +60,7 @@ async def _open(demo: DemoView, found: ServiceView) -> Live:
     asker = Asker(demo, found)
     page = build(demo, found, form_of(found), asker)
     app = FastAPI(**NO_DOCS)  # type: ignore[arg-type]  # each takes None
-    gr.mount_gradio_app(app, page, path="/", footer_links=[], run_history=False, app_kwargs=NO_DOCS, theme=theme(),
+    gr.mount_gradio_app(app, page, path="/", footer_links=[], run_history=False, app_kwargs=dict(NO_DOCS), theme=theme(),
                         css=CSS, i18n=I18N, ssr_mode=False, enable_monitoring=False, max_file_size="1mb")  # fmt: skip
     stack = contextlib.AsyncExitStack()
     await stack.enter_async_context(app.router.lifespan_context(app))  # starts the queue, which else waits for a start

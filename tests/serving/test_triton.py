@@ -1,0 +1,113 @@
+"""Triton on its sockets, and through the front door: the same answers as onnxruntime, refusals that say why."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import real_models
+import tritonclient.grpc
+import tritonclient.http
+from small_platform import Small
+
+from atrium import rpc
+from atrium.identity import platform_actor
+from serving.repository import ModelFiles, tensors_of, write_model
+from serving.triton.launch import models_folder
+
+NAME = "flights--equal"
+LARGEST_GROUP = 0o077
+
+
+@pytest.fixture(scope="module")
+def model(triton: Small) -> Iterator[Small]:
+    made = real_models.flights_onnx()
+    inputs, outputs = tensors_of(made)
+    write_model(models_folder(), NAME, 1, ModelFiles(made, inputs, outputs, real_models.checks()))
+    with rpc.client("triton-http", platform_actor("tests"), 60) as client:
+        client.post(f"/v2/repository/models/{NAME}/load").raise_for_status()
+        yield triton
+        client.post(f"/v2/repository/models/{NAME}/unload").raise_for_status()
+
+
+def _inputs(library: Any, rows: Any) -> list[Any]:
+    made = []
+    for name, values in real_models.feeds(rows).items():
+        made.append(library.InferInput(name, list(values.shape), "BYTES" if values.dtype == object else "FP32"))
+        made[-1].set_data_from_numpy(values)
+    return made
+
+
+def _equal(served: np.ndarray, direct: np.ndarray) -> bool:
+    """Equal to float32's last digit: Triton's environment holds another onnxruntime, which adds in another order."""
+    return served.shape == direct.shape and bool(np.allclose(served, direct, rtol=0, atol=2.5e-7))
+
+
+@pytest.mark.parametrize("library", [tritonclient.http, tritonclient.grpc], ids=["http", "grpc"])
+def test_a_thousand_rows_through_the_door_equal_onnxruntime(model: Small, library: Any) -> None:
+    rows = real_models.flights()[0].head(1000)
+    label, probabilities = real_models.direct(rows)
+    with closing(library.InferenceServerClient(f"127.0.0.1:{model.port}")) as client:
+        answer = client.infer(NAME, _inputs(library, rows), headers={"authorization": f"Bearer {model.token}"})
+    assert np.array_equal(answer.as_numpy("label").ravel(), label)
+    assert _equal(answer.as_numpy("probabilities"), probabilities)
+
+
+def test_grpc_on_the_unix_socket_equals_onnxruntime(model: Small) -> None:
+    rows = real_models.flights()[0].tail(100)
+    address = f"unix:{model.home}/run/triton-grpc.sock"
+    with closing(tritonclient.grpc.InferenceServerClient(address)) as client:
+        answer = client.infer(NAME, _inputs(tritonclient.grpc, rows))
+    assert _equal(answer.as_numpy("probabilities"), real_models.direct(rows)[1])
+
+
+def test_triton_listens_on_nothing_but_its_owners_sockets(model: Small) -> None:
+    import psutil
+
+    process = psutil.Process(model.processes["serving.triton"].pid)
+    assert process.net_connections(kind="inet") == []
+    for name in ("triton-http", "triton-grpc"):
+        assert (model.home / "run" / f"{name}.sock").stat().st_mode & LARGEST_GROUP == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [("carrier", "ZZ", "the model knows 9E, AA"), ("distance", 9000.0, "allowed is 10 to 6000"),
+     ("hour", float("nan"), "each row needs a number")],
+)  # fmt: skip
+def test_a_row_that_the_model_was_not_made_for_is_refused_with_the_reason(
+    model: Small, column: str, value: object, told: str
+) -> None:
+    rows = real_models.flights()[0].head(1).assign(**{column: value})
+    address, refused = f"127.0.0.1:{model.port}", tritonclient.grpc.InferenceServerException
+    with closing(tritonclient.grpc.InferenceServerClient(address)) as client, pytest.raises(refused) as caught:
+        client.infer(NAME, _inputs(tritonclient.grpc, rows), headers={"authorization": f"Bearer {model.token}"})
+    assert f"input '{column}'" in str(caught.value) and told in str(caught.value) and "Next: " in str(caught.value)
+
+
+def _p50(client: httpx.Client, body: dict[str, object]) -> float:
+    spent = []
+    for _ in range(300):
+        start = time.perf_counter()
+        client.post(f"/v2/models/{NAME}/infer", json=body).raise_for_status()
+        spent.append((time.perf_counter() - start) * 1000)
+    return statistics.median(spent)
+
+
+def test_the_door_adds_little_to_a_question(model: Small) -> None:
+    inputs = [
+        {"name": name, "shape": [1, 1], "datatype": "BYTES" if values.dtype == object else "FP32", "data": values.ravel().tolist()}
+        for name, values in real_models.feeds(real_models.flights()[0].head(1)).items()
+    ]  # fmt: skip
+    headers = {"authorization": f"Bearer {model.token}"}
+    with (
+        rpc.client("triton-http", platform_actor("tests")) as straight,
+        httpx.Client(base_url=model.url, headers=headers, trust_env=False) as through,
+    ):
+        straight.event_hooks = {}
+        gap = min(_p50(through, {"inputs": inputs}) - _p50(straight, {"inputs": inputs}) for _ in range(3))
+    assert gap < 0.5, f"{gap:.2f} ms over Triton direct"
