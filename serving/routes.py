@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from atrium.web import Who
 from serving import demo_service, service
-from serving.models import DemoView, Figures, ServiceState, ServiceView
+from serving.models import DemoView, FeedbackView, Figures, ServiceState, ServiceView
 
 router = APIRouter(prefix="/api/v1/projects/{project}", tags=["serving"])
 LONGEST_WAIT_SECONDS = 170
@@ -89,3 +89,15 @@ def publish_demo(who: Who, project: str, name: str, body: WantedDemo) -> DemoVie
 def unpublish_demo(who: Who, project: str, name: str) -> None:
     """Takes a demo down."""
     demo_service.unpublish_demo(who, project, name)
+
+
+@router.get("/requests-today")
+def requests_today(who: Who, project: str) -> Figures:
+    """Requests to the project's services since midnight UTC."""
+    return service.requests_today(who, project)
+
+
+@router.get("/feedback")
+def list_feedback(who: Who, project: str, demo: str | None = None, limit: int = 50) -> list[FeedbackView]:
+    """What visitors said of answers, newest first."""
+    return demo_service.list_feedback(who, project, demo, limit)

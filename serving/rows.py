@@ -1,6 +1,7 @@
 """Rows as people give them, to and from KServe v2's tensors."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from serving.models import RowsRefused
@@ -40,7 +41,14 @@ def columns_of(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _value(name: str, datatype: str, value: Any) -> Any:
+def may_be_missing(metadata: Mapping[str, Any]) -> set[str]:
+    """The inputs that a model's makers allow to be missing."""
+    return {name for name, about in (metadata.get("inputs") or {}).items() if about.get("missing")}
+
+
+def _value(name: str, datatype: str, value: Any, missing: bool = False) -> Any:
+    if value is None and missing and datatype.startswith("FP"):
+        return math.nan
     if datatype == "BYTES":
         if value is None or value == "":
             raise RowsRefused(f"input {name!r} is empty", "it is a text", "fill it in")
@@ -52,8 +60,10 @@ def _value(name: str, datatype: str, value: Any) -> Any:
     return int(number) if datatype.startswith(("INT", "UINT")) else number
 
 
-def to_tensors(signature: Mapping[str, Any], rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """v2's inputs for some rows.
+def to_tensors(
+    signature: Mapping[str, Any], rows: Sequence[Row], missing: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """v2's inputs for some rows; None becomes NaN in the columns `missing`, which may be left out too.
 
     Raises:
         RowsRefused: no rows or too many, a column is missing or unknown, or its value has the wrong type.
@@ -63,13 +73,15 @@ def to_tensors(signature: Mapping[str, Any], rows: Sequence[Row]) -> list[dict[s
     if not 1 <= len(rows) <= MOST_ROWS:
         raise RowsRefused(f"{len(rows)} rows", f"1 to {MOST_ROWS} rows are asked at once", "send fewer or more")
     for row in rows:
-        if wrong := [name for name in names if name not in row] or [name for name in row if name not in names]:
+        if wrong := [name for name in names if name not in row and name not in missing] or [
+            name for name in row if name not in names
+        ]:
             raise RowsRefused(
                 f"column {wrong[0]!r}", f"the model's columns are {', '.join(names)}", "send exactly these"
             )
     tensors = []
     for column in columns:
-        values = [_flat(column, row[column["name"]]) for row in rows]
+        values = [_flat(column, row.get(column["name"]), column["name"] in missing) for row in rows]
         data = [one for value in values for one in value]
         tensors.append(
             {
@@ -82,10 +94,10 @@ def to_tensors(signature: Mapping[str, Any], rows: Sequence[Row]) -> list[dict[s
     return tensors
 
 
-def _flat(column: Mapping[str, Any], value: Any) -> list[Any]:
+def _flat(column: Mapping[str, Any], value: Any, missing: bool = False) -> list[Any]:
     if isinstance(value, list):
-        return [number for one in value for number in _flat(column, one)]
-    return [_value(column["name"], column["datatype"], value)]
+        return [number for one in value for number in _flat(column, one, missing)]
+    return [_value(column["name"], column["datatype"], value, missing)]
 
 
 def from_tensors(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

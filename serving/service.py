@@ -17,7 +17,7 @@ from atrium.settings import get_settings
 from model_registry import get_model_version, servable
 from serving.backends import TritonLocal
 from serving.models import FigureRow, Figures, ServiceNotFound, ServiceNotLive, ServiceRow, ServiceState, ServiceView
-from serving.rows import Row, from_tensors, to_tensors
+from serving.rows import Row, from_tensors, may_be_missing, to_tensors
 from tenancy import audit
 
 POLL_SECONDS = 0.1
@@ -117,7 +117,9 @@ def try_service(who: Actor, project: str, name: str, rows: Sequence[Row]) -> lis
         row = find(session, project, name)
     if row.live_version is None:
         raise ServiceNotLive(f"service {name!r} is {row.state}", "a live service answers", "see why on its page")
-    return from_tensors(TritonLocal().infer(model_name(project, name), to_tensors(row.signature, rows)))
+    return from_tensors(
+        TritonLocal().infer(model_name(project, name), to_tensors(row.signature, rows, may_be_missing(row.metadata_)))
+    )
 
 
 def resolved_version(who: Actor, project: str, model: str, version: str) -> str:

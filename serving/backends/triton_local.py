@@ -1,5 +1,6 @@
 """The model server on one machine: the Triton that the supervisor runs, over its Unix socket."""
 
+import json
 import shutil
 from typing import Any
 
@@ -22,7 +23,8 @@ class TritonLocal:
 
     def _ask(self, method: str, path: str, body: object = None, seconds: float = 10) -> httpx.Response:
         with reaching("triton-http"), client("triton-http", platform_actor("serving"), seconds) as http:
-            return http.request(method, f"/v2/{path}", json=body)
+            content = None if body is None else json.dumps(body)  # NaN, a missing number, stays as Triton takes it
+            return http.request(method, f"/v2/{path}", content=content)
 
     def put(self, name: str, version: int, files: ModelFiles, probe: Probe) -> None:
         """Tries the version under another name first; then Triton loads it in one stroke in place of the other."""

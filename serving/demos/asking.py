@@ -17,7 +17,7 @@ from atrium.settings import get_settings
 from serving.demos.fields import Form
 from serving.local_door import trusted
 from serving.models import DemoView, RowsRefused, ServiceView
-from serving.rows import columns_of, from_tensors, to_tensors
+from serving.rows import columns_of, from_tensors, may_be_missing, to_tensors
 
 ASK_SECONDS = 15.0
 REFUSED, FORGOTTEN = 400, (401, 403)
@@ -57,7 +57,7 @@ class Asker:
         Raises:
             RowsRefused: names the input, what it takes, the next step; DemoCannotAsk: the model did not answer.
         """
-        body = json.dumps({"inputs": to_tensors(self.service.signature, [row])})
+        body = json.dumps({"inputs": to_tensors(self.service.signature, [row], may_be_missing(self.service.metadata))})
         path = f"/v2/models/{model_name(self.demo.project, self.service.name)}/infer"
         try:
             answer = self._client.post(path, content=body, headers=self._headers(fresh=False))

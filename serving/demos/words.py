@@ -25,7 +25,7 @@ SENTENCES: Final[dict[Tongue, dict[str, str]]] = {
         "not_kept": "Ask for a prediction first.", "not_found": "There is no demo at this address.",
         "waiting": "This demo is being prepared: its model is not in service yet. The page tries again by itself.",
         "refused": "You need a role in this project to open this demo. Ask one of its admins.",
-        "looked_up": "Values of the feature store, newest first seen for {entities}.",
+        "looked_up": "The newest values of the feature store for {entities}.",
         "no_lookup": "The feature store did not answer; please fill these in yourself.", "empty_sketch": "Draw something first.",
     },
     "zh": {
