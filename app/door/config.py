@@ -52,8 +52,10 @@ def _jwt() -> Config:
         "issuer": "atrium",
         "audiences": ["api", "run", "content"],
         "payload_in_metadata": "jwt",
+        "jwt_cache_config": {"jwt_cache_size": 1000},  # a signature is checked once; expiry and revocation each time
         "local_jwks": {"inline_string": json.dumps(jwks())},
         "require_expiration": True,
+        "clock_skew_seconds": 1,
         "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
     }
     rules = [{"match": {"prefix": "/"}, "requires": {"provider_name": "own"}}]

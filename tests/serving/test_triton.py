@@ -12,8 +12,10 @@ import pytest
 import real_models
 import tritonclient.grpc
 import tritonclient.http
-from small_platform import Small
+from small_platform import Small, until
 
+import tenancy
+from app.door.rights import write_rights
 from atrium import rpc
 from atrium.identity import platform_actor
 from serving.repository import ModelFiles, tensors_of, write_model
@@ -89,13 +91,16 @@ def test_a_row_that_the_model_was_not_made_for_is_refused_with_the_reason(
     assert f"input '{column}'" in str(caught.value) and told in str(caught.value) and "Next: " in str(caught.value)
 
 
-def _p50(client: httpx.Client, body: dict[str, object]) -> float:
-    spent = []
-    for _ in range(300):
-        start = time.perf_counter()
-        client.post(f"/v2/models/{NAME}/infer", json=body).raise_for_status()
-        spent.append((time.perf_counter() - start) * 1000)
-    return statistics.median(spent)
+def _milliseconds(client: httpx.Client, body: dict[str, object]) -> float:
+    start = time.perf_counter()
+    client.post(f"/v2/models/{NAME}/infer", json=body).raise_for_status()
+    return (time.perf_counter() - start) * 1000
+
+
+def _gap(through: httpx.Client, straight: httpx.Client, body: dict[str, object]) -> float:
+    """Difference of the medians of 200 questions each way, in turns, so that a busy machine burdens both alike."""
+    pairs = [(_milliseconds(through, body), _milliseconds(straight, body)) for _ in range(200)]
+    return statistics.median(pair[0] for pair in pairs) - statistics.median(pair[1] for pair in pairs)
 
 
 def test_the_door_adds_little_to_a_question(model: Small) -> None:
@@ -109,5 +114,23 @@ def test_the_door_adds_little_to_a_question(model: Small) -> None:
         httpx.Client(base_url=model.url, headers=headers, trust_env=False) as through,
     ):
         straight.event_hooks = {}
-        gap = min(_p50(through, {"inputs": inputs}) - _p50(straight, {"inputs": inputs}) for _ in range(3))
-    assert gap < 0.5, f"{gap:.2f} ms over Triton direct"
+        gaps = [_gap(through, straight, {"inputs": inputs}) for _ in range(5)]
+    assert min(gaps) < 0.5, f"{gaps} ms over Triton direct"
+
+
+def test_a_token_that_was_just_used_is_refused_within_two_seconds_of_its_end(model: Small) -> None:
+    ada = tenancy.actor_of_token(model.token)
+    view, text = tenancy.create_token(ada, "short", ["flights"])
+    headers = {"Authorization": f"Bearer {text}"}
+    with httpx.Client(base_url=model.url, headers=headers, trust_env=False) as client:
+        assert client.get(f"/v2/models/{NAME}").status_code == 200
+        tenancy.revoke_token(ada, view.id)
+        write_rights()
+        until(lambda: client.get(f"/v2/models/{NAME}").status_code in (401, 403), "the refusal", 2)
+
+
+def test_a_token_that_was_just_used_is_refused_once_it_has_expired(model: Small) -> None:
+    _, text = tenancy.create_token(tenancy.actor_of_token(model.token), "brief", ["flights"], days=2 / 86_400)
+    with httpx.Client(base_url=model.url, headers={"Authorization": f"Bearer {text}"}, trust_env=False) as client:
+        assert client.get(f"/v2/models/{NAME}").status_code == 200
+        until(lambda: client.get(f"/v2/models/{NAME}").status_code == 401, "the refusal", 6)
