@@ -92,6 +92,23 @@ def restart(name: str) -> None:
 
 
 @main.group()
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("password")
+@click.argument("name")
+@click.password_option()
+def user_password(name: str, password: str) -> None:
+    """Set somebody's password, for example a forgotten one; their sessions end."""
+    import tenancy
+    from atrium.identity import platform_actor
+
+    tenancy.set_password(platform_actor("cli"), name, password)
+    click.echo("The password was changed.")
+
+
+@main.group()
 def token() -> None:
     """Tokens for interfaces."""
 

@@ -76,13 +76,23 @@ def check_disk() -> None:
         )
 
 
+def _first_password() -> Path:
+    return get_home().keys / "first-password"
+
+
 def ensure_administrator() -> str | None:
-    """Makes the administrator where there is none; returns the generated password, None where one was set or there before."""
+    """Makes the administrator where there is none; returns the generated password as long as it was not shown, else None.
+
+    It waits in a file of mode 0600, so that a set-up that is cut off does not lose it; showing it removes the file.
+    """
     with reading() as session:
         if session.scalar(select(UserRow.name).where(UserRow.administrator).limit(1)):
-            return None
+            return _first_password().read_text() if _first_password().exists() else None
     given = get_settings().admin_password
     password = given.get_secret_value() if given else secrets.token_urlsafe(PASSWORD_BYTES)
+    if not given:
+        _first_password().touch(mode=0o600)
+        _first_password().write_text(password)
     tenancy.create_user(platform_actor("setup"), ADMIN, password, administrator=True)
     return None if given else password
 
@@ -146,6 +156,7 @@ def up(examples: Callable[[], None] | None) -> None:
     save_times("up", time.monotonic() - begun)
     click.echo(f"\n  Address        {settings.public_url}")
     click.echo(f"  Administrator  {ADMIN}" + (f"   password {password}   (shown once)" if password else ""))
+    _first_password().unlink(missing_ok=True)
     for title, address in live_addresses():
         click.echo(f"  {title:<14} {address}")
 

@@ -1,0 +1,38 @@
+# Atrium. `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v /usr/bin/python3.11 || command -v python3)
+.DEFAULT_GOAL := help
+.PHONY: help up down test check bench lock install dev
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install:  ## Install what is missing, from the locks
+	@$(PYTHON) app/setup/bootstrap.py
+
+up: install  ## Set up and start everything; the first time run the examples
+	@.venv/bin/atrium up
+
+down:  ## Stop everything
+	@.venv/bin/atrium down
+
+dev:
+	@$(PYTHON) app/setup/bootstrap.py --dev
+
+check: dev  ## Lint, types, imports that point one way, documents
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/pytest -q tests/docs
+
+test: dev  ## Every test, those of the whole platform and in the browser too
+	.venv/bin/pytest
+
+bench: dev  ## Measure the figures and print them as a table and as JSON
+	.venv/bin/python -m bench
+
+lock: dev  ## Resolve the locks anew from the requirements
+	.tools/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-header requirements.txt -o requirements.lock
+	.tools/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-header requirements-dev.txt -o requirements-dev.lock
+	.tools/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-header serving/triton/requirements.txt -o serving/triton/requirements.lock

@@ -1,0 +1,1 @@
+"""Setting up a machine: the standard library alone, before anything is installed."""
