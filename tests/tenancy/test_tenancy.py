@@ -1,0 +1,112 @@
+"""Who may do what, and what ends when."""
+
+from pathlib import Path
+
+import pytest
+
+import tenancy
+from atrium.errors import Forbidden, Invalid, NotSignedIn
+from atrium.identity import Actor, Role, mint_identity, platform_actor, read_identity
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def ada(own_home: Path) -> Actor:
+    tenancy.create_user(platform_actor("test"), "ada", PASSWORD, administrator=True)
+    who = tenancy.actor_of_session(tenancy.sign_in("ada", PASSWORD, "here"))
+    tenancy.create_project(who, "flights")
+    return tenancy.refresh(who)
+
+
+@pytest.fixture
+def bob(ada: Actor) -> Actor:
+    tenancy.create_user(ada, "bob", PASSWORD)
+    tenancy.add_member(ada, "flights", "bob", Role.ENGINEER)
+    return tenancy.actor_of_session(tenancy.sign_in("bob", PASSWORD, "there"))
+
+
+def test_a_token_holds_its_owners_present_rights(ada: Actor, bob: Actor) -> None:
+    _, text = tenancy.create_token(bob, "ci", ["flights"])
+    assert tenancy.actor_of_token(text).roles == {"flights": Role.ENGINEER}
+    tenancy.add_member(ada, "flights", "bob", Role.VIEWER)
+    assert tenancy.actor_of_token(text).roles == {"flights": Role.VIEWER}
+
+
+def test_a_person_who_left_is_refused_at_the_door(ada: Actor, bob: Actor) -> None:
+    tenancy.create_token(bob, "ci", ["flights"])
+    tenancy.remove_member(ada, "flights", "bob")
+    assert tenancy.revocations().left == {("bob", "flights")}
+
+
+def test_a_revoked_token_is_refused(bob: Actor) -> None:
+    view, text = tenancy.create_token(bob, "ci", ["flights"])
+    tenancy.revoke_token(bob, view.id)
+    with pytest.raises(NotSignedIn):
+        tenancy.actor_of_token(text)
+    assert view.id in tenancy.revocations().tokens
+
+
+def test_a_token_for_a_foreign_project_is_not_made(ada: Actor, bob: Actor) -> None:
+    tenancy.create_project(ada, "digits")
+    with pytest.raises(Forbidden, match="digits"):
+        tenancy.create_token(bob, "ci", ["digits"])
+
+
+def test_a_token_that_lives_too_long_is_not_made(bob: Actor) -> None:
+    with pytest.raises(Invalid, match="366"):
+        tenancy.create_token(bob, "ci", ["flights"], days=1000)
+
+
+def test_a_runs_token_ends_with_the_run(ada: Actor) -> None:
+    text = tenancy.issue_run_token("ada", "flights", "run-1")
+    assert tenancy.actor_of_token(text).run == "run-1"
+    tenancy.end_run_tokens("flights", "run-1")
+    with pytest.raises(NotSignedIn):
+        tenancy.actor_of_token(text)
+
+
+def test_a_session_cookie_is_no_token(ada: Actor) -> None:
+    with pytest.raises(NotSignedIn):
+        tenancy.actor_of_token(tenancy.sign_in("ada", PASSWORD, "here"))
+
+
+def test_wrong_passwords_are_slowed_down(ada: Actor) -> None:
+    for _ in range(4):
+        with pytest.raises(tenancy.WrongPassword):
+            tenancy.sign_in("ada", "wrong", "elsewhere")
+    with pytest.raises(tenancy.SignInSlowedDown, match="again in"):
+        tenancy.sign_in("ada", PASSWORD, "elsewhere")
+
+
+def test_a_secret_is_kept_encrypted(ada: Actor, own_home: Path) -> None:
+    tenancy.set_secret(ada, "flights", "db.password", "tell nobody")
+    assert tenancy.read_secrets("flights") == {"db.password": "tell nobody"}
+    assert b"tell nobody" not in b"".join(path.read_bytes() for path in own_home.glob("atrium.db*"))
+
+
+def test_a_viewer_manages_nothing(ada: Actor, bob: Actor) -> None:
+    tenancy.add_member(ada, "flights", "bob", Role.VIEWER)
+    with pytest.raises(Forbidden, match="role admin"):
+        tenancy.set_secret(tenancy.refresh(bob), "flights", "name", "value")
+
+
+def test_each_change_leaves_an_audit_line(ada: Actor, bob: Actor) -> None:
+    actions = [line.action for line in tenancy.list_audit(ada, None).items]
+    assert {"user.create", "project.create", "member.set", "session.open"} <= set(actions)
+
+
+def test_an_identity_with_another_signature_is_refused(ada: Actor) -> None:
+    head, body, signature = mint_identity(ada).split(".")
+    with pytest.raises(NotSignedIn):
+        read_identity(f"{head}.{body}.{signature[::-1]}")
+
+
+def test_an_items_session_opens_no_other_item(ada: Actor) -> None:
+    code = tenancy.content_code(ada, "demo--flights")
+    cookie = tenancy.redeem_content_code(code, "demo--flights")
+    assert tenancy.actor_of_content_session(cookie, "demo--flights").name == "ada"
+    with pytest.raises(NotSignedIn):
+        tenancy.actor_of_content_session(cookie, "other--flights")
+    with pytest.raises(NotSignedIn):
+        tenancy.redeem_content_code(code, "demo--flights")
