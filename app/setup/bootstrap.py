@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Dict, List, NoReturn, Optional, Sequence
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 TOOLS, PLATFORM, TRITON = CHECKOUT / ".tools", CHECKOUT / ".venv", CHECKOUT / ".venv-triton"
@@ -24,12 +25,12 @@ GIB = 1024**3
 LIBRARIES = {"libgomp1": "libgomp.so.1", "libpython3.11": "libpython3.11.so.1.0"}
 
 
-def fail(asked, allowed, step):
+def fail(asked: str, allowed: str, step: str) -> NoReturn:
     """Ends with the three parts that every message has."""
     sys.exit(f"\n{asked}\n  allowed: {allowed}\n  next:    {step}")
 
 
-def library_found(name):
+def library_found(name: str) -> bool:
     """Whether the dynamic loader would find a library."""
     folders = [
         "/usr/lib/x86_64-linux-gnu",
@@ -43,7 +44,7 @@ def library_found(name):
     return any((Path(folder) / name).exists() for folder in [*folders, str(beside)])
 
 
-def check_machine():
+def check_machine() -> None:
     """Refuses what cannot work, before anything is downloaded."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         fail(f"this machine is {platform.system()} {platform.machine()}", "Linux on x86_64", "use such a machine")
@@ -54,7 +55,7 @@ def check_machine():
     install_packages([name for name, library in LIBRARIES.items() if not library_found(library)])
 
 
-def check_port():
+def check_port() -> None:
     """Refuses a taken front-door port where this checkout's own instance does not hold it."""
     home = Path(os.environ.get("ATRIUM_HOME") or str(CHECKOUT / ".atrium"))
     if (home / "supervisord.conf").exists():
@@ -70,7 +71,7 @@ def check_port():
             fail(f"port {port} ({error.strerror})", "it must be free", "stop what listens there, or set ATRIUM_PORT")
 
 
-def install_packages(missing):
+def install_packages(missing: List[str]) -> None:
     """Installs Debian packages as root; else names them in one line to copy."""
     if not missing:
         return
@@ -91,18 +92,18 @@ def install_packages(missing):
 class Stage:
     """Prints what is done and the seconds that it took."""
 
-    def __init__(self, what):
+    def __init__(self, what: str) -> None:
         self.what = what
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.begun = time.monotonic()
         print(f"  {self.what} …", end="", flush=True)
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: object, *_: object) -> None:
         print(" failed" if kind else " %.1f s" % (time.monotonic() - self.begun), flush=True)
 
 
-def run(command, env=None):
+def run(command: List[str], env: Optional[Dict[str, str]] = None) -> None:
     """Runs a command quietly; its last words end the set-up where it fails."""
     made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=str(CHECKOUT))
     if made.returncode:
@@ -114,18 +115,18 @@ def run(command, env=None):
         )
 
 
-def digest(*files):
+def digest(*files: Path) -> str:
     """What a stage's stamp holds: the files that decide it."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def stamped(folder, text):
+def stamped(folder: Path, text: str) -> bool:
     """Whether the environment was installed from exactly this."""
     stamp = folder / "atrium.stamp"
     return stamp.exists() and stamp.read_text() == text
 
 
-def tools():
+def tools() -> None:
     """Puts uv into an environment of its own, from the machine's Python."""
     if not stamped(TOOLS, UV_REQUIREMENT):
         with Stage("uv"):
@@ -145,7 +146,7 @@ def tools():
             (TOOLS / "atrium.stamp").write_text(UV_REQUIREMENT)
 
 
-def system_python():
+def system_python() -> str:
     """Python 3.11 of this machine, or just its version, which makes uv fetch one."""
     for candidate in (f"/usr/bin/python{PYTHON}", shutil.which(f"python{PYTHON}"), sys.executable):
         if candidate and Path(candidate).exists():
@@ -158,9 +159,9 @@ def system_python():
     return PYTHON
 
 
-def environment(what, folder, lock, builders=()):
+def environment(what: str, folder: Path, lock: Path, builders: Sequence[str] = ()) -> None:
     """One locked environment, every file checked by its hash."""
-    text = digest(lock) + system_python.__name__
+    text = digest(lock)
     if stamped(folder, text):
         return
     with Stage(what):
@@ -176,9 +177,10 @@ def environment(what, folder, lock, builders=()):
         (folder / "atrium.stamp").write_text(text)
 
 
-def only(lock, names):
+def only(lock: str, names: Sequence[str]) -> str:
     """The entries of a lock that pin `names`."""
-    blocks, keep = [], False
+    blocks: List[str] = []
+    keep = False
     for line in lock.splitlines():
         if line and not line.startswith((" ", "#")):
             keep = line.split("==")[0] in names
@@ -187,7 +189,7 @@ def only(lock, names):
     return "\n".join(blocks) + "\n"
 
 
-def checkout():
+def checkout() -> None:
     """This checkout itself, its command and its words."""
     text = digest(CHECKOUT / "pyproject.toml", *sorted((CHECKOUT / "portal" / "words").glob("*.po")))
     stamp = PLATFORM / "checkout.stamp"
@@ -213,12 +215,12 @@ def checkout():
         stamp.write_text(text)
 
 
-def size_gib(folder):
+def size_gib(folder: Path) -> float:
     """Size of a folder in GiB."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_symlink()) / GIB
 
 
-def main():
+def main() -> None:
     """Everything that is missing."""
     begun = time.monotonic()
     check_machine()

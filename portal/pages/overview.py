@@ -23,11 +23,14 @@ def page() -> None:
 @st.fragment(run_every="5s")
 def _body() -> None:
     visitor, here = who(), project()
-    runs, services, today = [], [], None
+    runs: list[workflows.RunSummary] = []
+    services: list[serving.ServiceView] = []
+    answered, refused = "–", 0
     with guard():
         runs = workflows.list_runs(visitor, here, limit=20).items
         services = serving.list_services(visitor, here)
         today = serving.requests_today(visitor, here)
+        answered, refused = f"{today.succeeded:,}", today.failed
     failed = [run for run in runs if run.phase in ("Failed", "Error")]
     running = [run for run in runs if run.phase in ("Running", "Pending")]
     live = [one for one in services if one.state == "live"]
@@ -37,11 +40,7 @@ def _body() -> None:
             (_("Running now"), str(len(running)), _("of the last {n} runs").format(n=len(runs))),
             (_("Failed lately"), str(len(failed)), _("of the last {n} runs").format(n=len(runs))),
             (_("Live services"), str(len(live)), _("of {n} wanted").format(n=len(services))),
-            (
-                _("Requests today"),
-                f"{today.succeeded:,}" if today is not None else "–",
-                _("{n} refused or failed").format(n=today.failed if today is not None else 0),
-            ),
+            (_("Requests today"), answered, _("{n} refused or failed").format(n=refused)),
         ),
         strict=True,
     ):

@@ -75,10 +75,10 @@ def _members(visitor: Actor) -> None:
     if may(Verb.MANAGE):
         with card(_("Add a member")), st.form("member", border=False):
             user = st.selectbox(_("User"), [one.name for one in tenancy.list_users(visitor)])
-            role = st.selectbox(_("Role"), list(Role), format_func=lambda one: _(one.value))
+            role = st.selectbox(_("Role"), [one.value for one in Role], format_func=_)
             if st.form_submit_button(_("Add"), type="primary"):
                 with guard():
-                    tenancy.add_member(visitor, project(), user, role or Role.VIEWER)
+                    tenancy.add_member(visitor, project(), user, Role(role))
                     st.rerun()
 
 
