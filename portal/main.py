@@ -10,7 +10,9 @@ from atrium.errors import AtriumError
 from atrium.identity import Actor
 from atrium.web import unexpected
 from portal import words
-from portal.pages import (
+from portal.session import who
+from portal.ui import show_error
+from portal.views import (
     dashboard,
     datasets,
     demos,
@@ -23,8 +25,6 @@ from portal.pages import (
     services,
     settings,
 )
-from portal.session import who
-from portal.ui import show_error
 from portal.words import _
 
 

@@ -36,7 +36,7 @@ def test_a_taken_port_is_named_with_the_setting(own_home: Path, monkeypatch: pyt
 @pytest.mark.parametrize("module", ["portal.main_imports", "app.rest", "app.worker", "tenancy.gate.app"])
 def test_heavy_libraries_stay_out_of_light_processes(module: str) -> None:
     imports = (
-        "import portal.pages.overview, portal.pages.services, portal.pages.datasets"
+        "import portal.views.overview, portal.views.services, portal.views.datasets"
         if module.startswith("portal")
         else f"import {module}"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import CHECKOUT, Platform
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 FLIGHT = {
     "carrier": "UA", "origin": "EWR", "month": 12, "weekday": 4, "hour": 18.5, "distance": 1400, "temp": 40, "wind_speed": 12,
     "precip": 0, "visib": 10, "origin_delay_minutes": 20, "origin_late_share": 0.3, "origin_departures": 60,

@@ -45,6 +45,7 @@ def page(browser: Browser, platform: Platform) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
     page = context.new_page()
     page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
     page.goto(f"{platform.url}/app/features")
     page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)

@@ -85,7 +85,7 @@ def _next_steps(runs: list[workflows.RunSummary], live: list[serving.ServiceView
 
 
 def _page(name: str) -> Any:
-    return st.Page(import_module(f"portal.pages.{name}").page, url_path=name)
+    return st.Page(import_module(f"portal.views.{name}").page, url_path=name)
 
 
 def _live(live: list[serving.ServiceView]) -> None:
