@@ -1,0 +1,40 @@
+"""Every word of the pages is there in Chinese."""
+
+import ast
+import re
+
+from babel.messages.pofile import read_po
+from conftest import CHECKOUT
+
+PORTAL = CHECKOUT / "portal"
+CATALOGUE = PORTAL / "words" / "zh_CN.po"
+
+
+def said() -> set[str]:
+    """Every text that the pages give to `_`."""
+    found: set[str] = set()
+    for path in PORTAL.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+                found |= {
+                    one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                }
+    return found
+
+
+def translated() -> dict[str, str]:
+    with CATALOGUE.open("rb") as file:
+        return {str(one.id): str(one.string) for one in read_po(file, locale="zh_CN") if one.id}
+
+
+def test_no_text_lacks_its_chinese() -> None:
+    assert sorted(said() - set(translated())) == []
+
+
+def test_no_translation_is_empty() -> None:
+    assert [text for text, chinese in translated().items() if not chinese] == []
+
+
+def test_each_placeholder_is_in_both() -> None:
+    for text, chinese in translated().items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese))
