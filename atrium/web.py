@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from atrium.errors import AtriumError, Invalid, error_body
+from atrium.errors import AtriumError, Invalid, NotFound, error_body
 from atrium.identity import IDENTITY_HEADER, Actor, read_identity
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,16 @@ def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_body(told), told.status)
 
 
+class RouteUnknown(NotFound):
+    """No such path, or not by this method."""
+
+
+def _on_http(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    told = RouteUnknown(f"{request.method} {request.url.path}", f"it answers {status}", "see /api/docs for what there is")
+    return JSONResponse(error_body(told), status)
+
+
 def _on_unexpected(_request: Request, error: Exception) -> JSONResponse:
     told, reference = unexpected(error)
     return JSONResponse(error_body(told, reference), told.status)
@@ -58,5 +69,6 @@ def new_app(title: str, **options: object) -> FastAPI:
     app = FastAPI(title=title, **options)  # type: ignore[arg-type]  # passed on as they are
     app.add_exception_handler(AtriumError, _on_known)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_unexpected)
     return app

@@ -52,8 +52,8 @@ def _box(node: NodeView, x: int, y: int, chosen: bool) -> str:
     )
 
 
-def draw_graph(nodes: Sequence[NodeView], chosen: str = "") -> str:
-    """The graph's SVG as HTML that scrolls where it is wider than the page."""
+def draw_graph(nodes: Sequence[NodeView], chosen: str = "", ink: str = "#111827") -> tuple[str, str]:
+    """The graph as SVG with `ink` for its words, and the same in words for those who do not see it."""
     edges = _edges(nodes)
     layers = _layers(edges)
     rows: dict[int, int] = {}
@@ -77,7 +77,8 @@ def draw_graph(nodes: Sequence[NodeView], chosen: str = "") -> str:
             )
     boxes = [_box(node, *places[node.id], node.id == chosen) for node in nodes if node.id in places]
     words = ", ".join(f"{node.name} {node.phase}" for node in nodes if node.id in places)
-    return (
-        f'<div style="overflow-x:auto"><svg role="img" aria-label="{escape(words)}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'font-family="Inter, sans-serif">{"".join(lines)}{"".join(boxes)}</svg></div>'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" color="{ink}" '
+        f'font-family="Inter, sans-serif">{"".join(lines)}{"".join(boxes)}</svg>'
     )
+    return svg, words

@@ -43,7 +43,7 @@ def page() -> None:
     snippet(
         "Hera",
         "from hera.workflows import WorkflowsService\n\n"
-        f'service = WorkflowsService(host="{get_settings().public_url}/argo", token=TOKEN, namespace="{project()}")\n'
+        f'service = WorkflowsService(host="{get_settings().public_url}/argo/", token=TOKEN, namespace="{project()}")\n'
         "workflow.workflows_service = service\nworkflow.create(wait=True)",
     )
 
@@ -102,23 +102,20 @@ def _run_page(name: str) -> None:
         if st.button(_("All runs"), icon=":material/arrow_back:"):
             del st.query_params["run"]
             st.rerun()
-        if may(Verb.WRITE):
-            _actions(name)
     _run_body(name)
 
 
-def _actions(name: str) -> None:
+def _actions(name: str, phase: str) -> None:
     titles = {"stop": _("Stop"), "retry": _("Retry"), "resubmit": _("Run again")}
     icons = {"stop": "stop_circle", "retry": "replay", "resubmit": "content_copy"}
     with guard():
-        phase = workflows.get_run(who(), project(), name).phase
         allowed = (
             ["resubmit"] + (["retry"] if phase in BAD else []) + (["stop"] if phase in ("Running", "Pending") else [])
         )
         for action in allowed:
             if st.button(titles[action], icon=f":material/{icons[action]}:", key=f"act-{action}"):
                 st.query_params["run"] = workflows.act_on_run(who(), project(), name, action)
-                st.rerun()
+                st.rerun(scope="app")
 
 
 @st.fragment(run_every="2s")
@@ -128,6 +125,9 @@ def _run_body(name: str) -> None:
         st.markdown(
             f"{state(run.phase)} · {run.progress} · {run.owner} · {_('began {age}').format(age=age(run.started_at))}"
         )
+        if may(Verb.WRITE):
+            with st.container(horizontal=True, gap="small"):
+                _actions(name, run.phase)
         if run.message:
             st.warning(run.message, icon=":material/info:")
         nodes = [node for node in run.nodes if node.type in ("Pod", "Suspend", "Skipped")]
@@ -137,7 +137,9 @@ def _run_body(name: str) -> None:
             return
         default = list(by_id).index(failed) if failed else len(by_id) - 1
         chosen = st.session_state.get(f"node-{name}") or list(by_id)[default]
-        st.html(draw_graph(run.nodes, chosen))
+        ink = "#E6E8EC" if st.context.theme.type == "dark" else "#111827"
+        svg, in_words = draw_graph(run.nodes, chosen, ink)
+        st.image(svg, caption=None, alt=in_words)
         picked = st.selectbox(
             _("Step"),
             list(by_id),

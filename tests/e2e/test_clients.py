@@ -168,9 +168,7 @@ def test_the_argo_cli_submits_watches_and_reads(platform: Platform, tmp_path: Pa
 def test_hera_creates_and_waits(platform: Platform) -> None:
     from hera.workflows import Container, Workflow, WorkflowsService
 
-    service = WorkflowsService(
-        host=f"{platform.url}/argo", token=f"Bearer {platform.token('flights')}", namespace="flights"
-    )
+    service = WorkflowsService(host=f"{platform.url}/argo/", token=f"{platform.token('flights')}", namespace="flights")
     with Workflow(generate_name="hera-", entrypoint="say", namespace="flights", workflows_service=service) as workflow:
         Container(name="say", image="alpine:3", command=["echo", "hello"])
     made = workflow.create(wait=True, poll_interval=1)
@@ -182,9 +180,7 @@ def test_a_step_sees_no_key_no_other_project_and_no_parent(platform: Platform, t
 
     home = platform.home
     source = f"ls {home}/keys {home}/atrium.db {home}/projects/digits 2>&1; cat /proc/1/environ | tr '\\0' '\\n' | grep -c ADMIN_PASSWORD; ls {home}/run; true"
-    service = WorkflowsService(
-        host=f"{platform.url}/argo", token=f"Bearer {platform.token('flights')}", namespace="flights"
-    )
+    service = WorkflowsService(host=f"{platform.url}/argo/", token=f"{platform.token('flights')}", namespace="flights")
     with Workflow(
         generate_name="walls-", entrypoint="look", namespace="flights", workflows_service=service
     ) as workflow:

@@ -89,7 +89,7 @@ def test_a_person_starts_a_run_and_sees_it_end(page: Page, platform: Platform) -
     page.get_by_role("button", name="Run", exact=False).first.click()
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_url(re.compile("run=digit-"))
-    expect(page.locator("svg[role=img]")).to_be_visible()
+    expect(page.locator("[data-testid=stImage] img").first).to_be_visible()
     expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=90_000)
 
 
