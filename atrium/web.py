@@ -55,7 +55,9 @@ class RouteUnknown(NotFound):
 
 def _on_http(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    told = RouteUnknown(f"{request.method} {request.url.path}", f"it answers {status}", "see /api/docs for what there is")
+    told = RouteUnknown(
+        f"{request.method} {request.url.path}", f"it answers {status}", "see /api/docs for what there is"
+    )
     return JSONResponse(error_body(told), status)
 
 
