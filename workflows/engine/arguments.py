@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from workflows.engine.expressions import Value, evaluate, text_of
+from workflows.engine.expressions import Value, compact, evaluate, text_of
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
 
@@ -67,7 +67,7 @@ def input_names(inputs: Json) -> dict[str, Value]:
     for one in inputs.get("artifacts") or []:
         names[f"inputs.artifacts.{one['name']}"] = one
         names[f"inputs.artifacts.{one['name']}.path"] = one.get("path", "")
-    names["inputs.parameters"] = json.dumps(inputs.get("parameters") or [])
+    names["inputs.parameters"] = compact(inputs.get("parameters") or [])
     return names
 
 
@@ -101,17 +101,21 @@ def _parsed(text: str) -> Value:
     return value
 
 
+def _listed(texts: list[str]) -> list[Value]:
+    """The texts, or what they hold where each is a JSON object or list, as Argo does."""
+    parsed = [_parsed(text) for text in texts]
+    return parsed if all(isinstance(one, (dict, list)) for one in parsed) else list(texts)
+
+
 def _loop_names(start: str, nodes: list[Json]) -> dict[str, Value]:
     done = [node for node in nodes if node.get("outputs") and node["phase"] == "Succeeded"]
     results = [_parsed(node["outputs"]["result"]) for node in done if "result" in node["outputs"]]
     tables = [{one["name"]: one.get("value", "") for one in node["outputs"].get("parameters") or []} for node in done]
-    names: dict[str, Value] = {f"{start}.outputs.parameters": json.dumps(tables)}
+    names: dict[str, Value] = {f"{start}.outputs.parameters": compact(tables)}
     if results:
-        names[f"{start}.outputs.result"] = json.dumps(results)
+        names[f"{start}.outputs.result"] = compact(results)
     for key in {key for table in tables for key in table}:
-        names[f"{start}.outputs.parameters.{key}"] = json.dumps(
-            [_parsed(table[key]) for table in tables if key in table]
-        )
+        names[f"{start}.outputs.parameters.{key}"] = compact(_listed([table[key] for table in tables if key in table]))
     phases = {node["phase"] for node in nodes}
     names[f"{start}.status"] = "Failed" if phases & {"Failed", "Error"} else "Succeeded"
     return names

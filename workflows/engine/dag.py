@@ -50,10 +50,7 @@ class Dag:
         order = self._ordered(wanted)
         for task in order:
             self._task(task)
-        if all((node := self._of(task)) and node["phase"] in FULFILLED for task in order) or (
-            self._failed_fast()
-            and not any((node := self._of(task)) and node["phase"] not in FULFILLED for task in order)
-        ):
+        if all((node := self._of(task)) and node["phase"] in FULFILLED for task in order):
             self._finish(wanted)
 
     def _targets(self) -> list[str]:
@@ -85,22 +82,6 @@ class Dag:
                 visit(task)
         return list(seen)
 
-    def _failed_fast(self) -> bool:
-        """Whether a task failed that nothing handles, in a dag that then starts nothing more."""
-        if self.template["dag"].get("failFast") is False:
-            return False
-        for name, task in self.tasks.items():
-            node = self._of(name)
-            if node and node["phase"] in BAD and not self.machine._continues(task, node) and not self._handled(name):
-                return True
-        return False
-
-    def _handled(self, name: str) -> bool:
-        return any(
-            re.search(rf"\b{re.escape(name)}\.(Failed|Errored|AnySucceeded|AllFailed|Skipped|Omitted)", text)
-            for text in self.logic.values()
-        )
-
     def _task(self, name: str) -> None:
         task, node = self.tasks[name], self._of(name)
         if node and node["phase"] in FULFILLED:
@@ -111,8 +92,6 @@ class Dag:
                 return
             if not self._ready(name):
                 self._omit(name, before)
-                return
-            if self._failed_fast():
                 return
         try:
             self._start(name, task, before)
@@ -196,20 +175,20 @@ class Dag:
                 stack += self.needs[task]
         return list(found)
 
-    def _branch_failed(self, name: str) -> bool:
+    def _branch_phase(self, name: str) -> str:
+        """With what the branch that ends in a task ended: its own phase, or where it did not run, that of what was before."""
         node = self._of(name)
-        if node is None:
-            return any(self._branch_failed(need) for need in self.needs[name])
-        if node["phase"] in BAD:
-            return not self.machine._continues(self.tasks[name], node)
-        if node["phase"] == OMITTED:
-            return any(self._branch_failed(need) for need in self.needs[name])
-        return False
+        if node and node["phase"] not in (OMITTED, SKIPPED):
+            return str(node["phase"])
+        before = [self._branch_phase(need) for need in self.needs[name]]
+        return next((phase for phase in before if phase in BAD), SUCCEEDED)
 
     def _finish(self, targets: list[str]) -> None:
-        if any(self._branch_failed(target) for target in targets):
-            self.machine._end(self.node, FAILED)
-            return
+        ends = [(target, self._branch_phase(target), self._of(target)) for target in targets]
+        for target, phase, node in ends:
+            if phase in BAD and not self.machine._continues(self.tasks[target], {**(node or {}), "phase": phase}):
+                self.machine._end(self.node, phase)
+                return
         known = dict(self.names)
         for name, task in self.tasks.items():
             known |= result_names("tasks", name, self.machine._results(self._name(name), task))

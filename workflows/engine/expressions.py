@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "int": lambda value: int(float(str(value))),
     "float": lambda value: float(str(value)),
     "string": lambda value: value if isinstance(value, str) else text_of(value),
-    "toJson": lambda value: json.dumps(value),
+    "toJson": lambda value: compact(value),
     "fromJson": lambda value: json.loads(str(value)),
     "len": lambda value: len(value),
     "sprig.trim": lambda value: str(value).strip(),
@@ -33,13 +33,18 @@ class ExpressionInvalid(ValueError):
     """An expression cannot be read, or names what is not there."""
 
 
+def compact(value: Value) -> str:
+    """JSON without spaces, as Go writes it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 def text_of(value: Value) -> str:
     """A value as Argo prints it into a template."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+    return value if isinstance(value, str) else compact(value) if isinstance(value, (dict, list)) else str(value)
 
 
 @dataclass

@@ -41,11 +41,33 @@ def put_artifact(root: Path, store: Path, artifact: Json) -> None:
         target.chmod(int(artifact["mode"]))
 
 
+def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Writes one member below `folder`. Raises `OutputMissing` for one that would lie, or lead, elsewhere.
+
+    Python before 3.11.4 has no `filter="data"`, and Debian 12 has 3.11.2.
+    """
+    place = inside(folder, member.name)
+    if member.issym():
+        inside(folder, str(Path(member.name).parent / member.linkname))
+        if Path(member.linkname).is_absolute():
+            raise OutputMissing(f"artifact holds the link {member.name}, which leads out of it")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(member.linkname)
+    elif member.isdir():
+        place.mkdir(parents=True, exist_ok=True)
+    elif member.isfile() and (content := archive.extractfile(member)):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as file:
+            shutil.copyfileobj(content, file)
+        place.chmod(0o600 | (member.mode & 0o777))
+
+
 def _unpack(source: Path, target: Path) -> None:
     with tarfile.open(source) as archive:
-        names = archive.getnames()
-        lone = names[0] if names else ""
-        archive.extractall(target.parent, filter="data")
+        members = archive.getmembers()
+        lone = members[0].name if members else ""
+        for member in members:
+            _unpack_member(archive, member, target.parent)
     unpacked = target.parent / lone
     if unpacked != target:
         if target.exists():

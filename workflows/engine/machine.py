@@ -5,6 +5,7 @@ must do. Node names, types, messages and links are those of Argo's controller.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from workflows.engine.templating import fill
 
 LEAVES = ("container", "script")
 DEEPEST = 100
+RESULT = re.compile(r"(?:steps|tasks)(?:\.([\w-]+)|\[\W*([\w-]+)\W*\])\.outputs\.result")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Machine:
         self.effects = Effects()
         self.graph = Graph(workflow)
         self.names = self._global_names()
+        self.wanted: dict[str, set[str]] = {}
 
     def advance(self) -> Effects:
         """Moves everything on that can move; changes the workflow's nodes and status."""
@@ -112,7 +115,7 @@ class Machine:
             made = node or self._make(call, "Skipped", call.reference.get("template", ""), None)
             return self._end(made, ERROR, error.args[0] if error.args else str(error))
         names = {**names, **input_names(inputs)}
-        if template.get("retryStrategy") and not call.extra.get("retried"):
+        if template.get("retryStrategy") is not None and not call.extra.get("retried"):
             return self._retry(call, template, inputs, names)
         return self._run(call, template, scope, inputs, names)
 
@@ -191,23 +194,35 @@ class Machine:
             **template,
             "inputs": inputs,
             "pod": pod_name(self.wf.name, template["name"], call.name),
+            "wantsResult": self._wants_result(call),
         }
         self.effects.start.append(node["id"])
         return node
+
+    def _around(self, call: Call) -> Json | None:
+        """The template in which the call stands, or None for the first."""
+        boundary = self.wf.nodes.get(call.boundary or "")
+        if boundary is None or not (boundary.get("templateName") or boundary.get("templateRef")):
+            return None
+        named = {"template": boundary.get("templateName"), "templateRef": boundary.get("templateRef")}
+        return self._template(named, boundary["templateScope"])[0]
+
+    def _wants_result(self, call: Call) -> bool:
+        """Whether the template around reads this step's standard output; Argo keeps it only then."""
+        around = self._around(call)
+        if around is None:
+            return call.boundary is not None
+        if around["name"] not in self.wanted:
+            found = RESULT.findall(json.dumps(around))
+            self.wanted[around["name"]] = {plain or quoted for plain, quoted in found}
+        return call.name.rsplit(".", 1)[-1].split("(")[0] in self.wanted[around["name"]]
 
     def _full(self, call: Call) -> bool:
         """Whether parallelism of the workflow or of the template around forbids one more pod."""
         limit = self.wf.spec.get("parallelism")
         if limit and sum(1 for _ in self.wf.pods(PENDING, RUNNING)) >= int(limit):
             return True
-        boundary = self.wf.nodes.get(call.boundary or "")
-        if boundary is None:
-            return False
-        template, _ = self._template(
-            {"template": boundary.get("templateName"), "templateRef": boundary.get("templateRef")},
-            boundary["templateScope"],
-        )
-        inner = template.get("parallelism")
+        inner = (self._around(call) or {}).get("parallelism")
         active = sum(1 for pod in self.wf.pods(PENDING, RUNNING) if pod.get("boundaryID") == call.boundary)
         return inner is not None and active >= int(inner)
 
@@ -469,7 +484,7 @@ class Machine:
                  "phase": one["phase"], "podName": one["id"], "finishedAt": one["finishedAt"]}
                 for one in self.wf.nodes.values() if one["phase"] in BAD and one["type"] == "Pod"
             ]  # fmt: skip
-            self.names |= {"workflow.status": phase, "workflow.failures": json.dumps(json.dumps(failures))[1:-1]}
+            self.names |= {"workflow.status": phase, "workflow.failures": json.dumps(json.dumps(failures))}
             name = f"{self.wf.name}.onExit"
             last = self.call(
                 Call({"template": handler}, spec.get("arguments") or {}, name, name, None, "local/" + self.wf.name)

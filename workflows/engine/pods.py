@@ -135,12 +135,24 @@ def _lay_out(step: Step, place: Place, work: Json) -> None:
             (step.root / artifact["path"].lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
 
 
+def _keep_log(place: Place, pod: str) -> Json | None:
+    """The step's log as the artifact `main-logs`, by a second name of the same file; None where it wrote nothing."""
+    source, key = place.folder(pod) / "main.log", f"{place.key(pod)}/main.log"
+    if not source.exists():
+        return None
+    target = place.artifacts / key
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.hardlink_to(source)
+    return {"name": "main-logs", "s3": {"key": key}}
+
+
 def collect(place: Place, work: Json, exit_code: int) -> tuple[str, str, Json]:
     """Phase, message and outputs of a pod that has ended with `exit_code`."""
     folder = place.folder(work["pod"])
     outputs: Json = {"exitCode": str(exit_code)}
     wanted = work.get("outputs") or {}
-    phase, message = ("Succeeded", "") if exit_code == 0 else ("Failed", f"Error (exit code {exit_code})")
+    phase, message = ("Succeeded", "") if exit_code == 0 else ("Failed", f"main: Error (exit code {exit_code})")
     try:
         parameters = [take_parameter(folder / "root", one) for one in wanted.get("parameters") or []]
         kept = [
@@ -151,12 +163,11 @@ def collect(place: Place, work: Json, exit_code: int) -> tuple[str, str, Json]:
         if exit_code == 0:
             phase, message = "Error", f"Error (exit code 64): {error}"
         parameters, kept = [], []
+    kept.append(_keep_log(place, work["pod"]))
     stdout = folder / "stdout"
-    if stdout.exists():
+    if work.get("wantsResult") and stdout.exists():
         with stdout.open(errors="replace") as file:
             outputs["result"] = file.read(LONGEST_RESULT).removesuffix("\n")
-    if "script" not in work and not outputs.get("result"):
-        outputs.pop("result", None)
     if parameters:
         outputs["parameters"] = parameters
     if artifacts := [one for one in kept if one]:

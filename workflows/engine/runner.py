@@ -18,10 +18,10 @@ from atrium.errors import AtriumError
 from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
-from workflows.engine.machine import advance, finish_pod
+from workflows.engine.machine import Effects, advance, finish_pod
 from workflows.engine.pods import Place, collect, make_step, memory_limit_bytes
 from workflows.engine.sandbox import end, shim_lives, start
-from workflows.engine.state import PENDING, RUNNING, Json, Workflow, quantity_seconds
+from workflows.engine.state import PENDING, RUNNING, Json, Workflow, quantity_seconds, stamp
 from workflows.engine.store import Store
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,12 @@ class Runner:
         workflow = self.live.get(uid)
         if workflow is None:
             return
-        effects = advance(workflow, now())
+        try:
+            effects = advance(workflow, now())
+        except Exception as error:  # whatever breaks the machine ends that workflow, never others
+            log.exception("workflow %s/%s cannot go on", workflow.namespace, workflow.name)
+            workflow.status.update(phase="Error", message=f"cannot go on: {error}", finishedAt=stamp(now()))
+            effects = Effects()
         self.store.save(workflow)
         for identifier in effects.start:
             self._spawn(workflow, identifier)
@@ -134,12 +139,14 @@ class Runner:
     def _spawn(self, workflow: Workflow, identifier: str) -> None:
         task = asyncio.get_running_loop().create_task(self._pod(workflow, identifier))
         self.tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda ended: self._ended(ended, workflow, identifier))
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, task: "asyncio.Task[None]", workflow: Workflow, identifier: str) -> None:
+        """A step whose carrying out broke must not leave its workflow waiting for ever."""
         self.tasks.discard(task)
-        if not task.cancelled() and task.exception():
-            log.error("a step's task failed", exc_info=task.exception())
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a step's task failed", exc_info=error)
+            self._done(workflow, identifier, "Error", f"the step could not be carried out: {error}", {})
 
     async def _pod(self, workflow: Workflow, identifier: str) -> None:
         work, place = workflow.work[identifier], Place(self.home, workflow)
@@ -248,6 +255,7 @@ class Runner:
         self.live.pop(workflow.uid, None)
         self.store.delete(workflow)
         shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
+        shutil.rmtree(self.home.engine / "artifacts" / workflow.namespace / workflow.name, ignore_errors=True)
         self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow) | {"deleted": True})
 
 

@@ -19,13 +19,21 @@ ETC = ("ssl", "ca-certificates", "alternatives", "ld.so.cache", "ld.so.conf", "l
 LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ARGOSAY = """#!/bin/sh
-command=$1; shift
-case $command in
-  echo) if [ $# -ge 2 ]; then mkdir -p "$(dirname "$2")"; printf '%s\\n' "$1" >"$2"; else printf '%s\\n' "$1"; fi ;;
-  cat) cat "$@" ;;
-  sleep) sleep "$1" ;;
-  exit) exit "${1:-0}" ;;
-  *) exec "$command" "$@" ;;
+case "$1" in
+  "") echo "hello argo" ;;
+  assert_contains) grep -qF -- "$3" "$2" || { echo "FAILED: expected '$3' in $2"; exit 1; } ;;
+  cat) shift; cat "$@" ;;
+  echo) shift
+    case $# in
+      0) echo "hello argo" ;;
+      1) echo "$1" ;;
+      2) mkdir -p "$(dirname "$2")"; echo "$1" >"$2" ;;
+      *) echo "usage: echo [TEXT [FILE]]" >&2; exit 1 ;;
+    esac ;;
+  exit) exit "${2:-0}" ;;
+  sh) shift; exec sh "$@" ;;
+  sleep) sleep "$2" ;;
+  *) exit 1 ;;
 esac
 """
 
