@@ -174,7 +174,7 @@ def start(step: Step, unprotected: bool = False) -> "subprocess.Popen[bytes]":
         stdin=nothing,
         stdout=nothing,
         stderr=nothing,
-        env=None if protected else _environment(step),
+        env={"PATH": PATH} if protected else _environment(step),  # a step can read its pid 1's environment
     )
 
 

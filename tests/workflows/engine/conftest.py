@@ -1,0 +1,40 @@
+"""One workflow server for the whole session, and one for tests that kill theirs."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # servers.py stands beside the tests
+
+from servers import CHECKOUT, EngineServer, argo_cli
+
+
+@pytest.fixture(scope="session")
+def engine_server(tmp_path_factory):
+    server = EngineServer(tmp_path_factory.mktemp("engine-home"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mortal_server(tmp_path):
+    server = EngineServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def conformance():
+    folder = CHECKOUT.parent / "shared" / "conformance"
+    if not folder.exists():
+        pytest.skip("../shared/conformance is not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cli():
+    found = argo_cli()
+    if not found:
+        pytest.skip("no argo CLI: ../shared/cluster/testcluster build argo")
+    return found

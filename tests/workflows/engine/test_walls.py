@@ -1,0 +1,82 @@
+"""What a step can reach, tried by steps."""
+
+import json
+
+import pytest
+
+TRY = """
+import json, os, pathlib, signal
+def attempt(action):
+    try:
+        return str(action())[:200]
+    except Exception as error:
+        return f"refused: {type(error).__name__}"
+def environments():
+    return [p.read_bytes().decode(errors='replace') for p in pathlib.Path('/proc').glob('[0-9]*/environ') if os.access(p, os.R_OK)]
+seen = {
+    "key": attempt(lambda: pathlib.Path('HOME_FOLDER/keys').joinpath('identity.key').read_text()),
+    "database": attempt(lambda: open('HOME_FOLDER/atrium.db', 'rb').read(10)),
+    "engine": attempt(lambda: open('HOME_FOLDER/engine/engine.db', 'rb').read(10)),
+    "other": attempt(lambda: os.listdir('HOME_FOLDER/projects/other/data')),
+    "shadow": attempt(lambda: open('/etc/shadow').read()),
+    "root": attempt(lambda: os.listdir('/root')),
+    "kill": attempt(lambda: os.kill(SERVER_PID, 0)),
+    "usr": attempt(lambda: open('/usr/x', 'w')),
+    "parent": any('SECRET_OF_PARENT' in text for text in environments()),
+    "data": attempt(lambda: pathlib.Path(os.environ['ATRIUM_DATA'], 'mine').write_text('x')),
+    "capabilities": next(line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')),
+    "token": len(open(os.environ['ATRIUM_TOKEN_FILE']).read()) > 50,
+    "secret": os.environ['PASSWORD'],
+}
+print(json.dumps(seen))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(engine_server):
+    source = TRY.replace("HOME_FOLDER", str(engine_server.home)).replace("SERVER_PID", str(engine_server.process.pid))
+    reference = {"secretKeyRef": {"name": "my-secret", "key": "password"}}
+    script = {
+        "image": "python:3.11",
+        "command": ["python"],
+        "source": source,
+        "env": [{"name": "PASSWORD", "valueFrom": reference}],
+    }
+    main = {"name": "main", "steps": [[{"name": "try", "template": "try"}]], "outputs": {
+        "parameters": [{"name": "seen", "valueFrom": {"parameter": "{{steps.try.outputs.result}}"}}]}}  # fmt: skip
+    templates = [main, {"name": "try", "script": script}]
+    done = engine_server.run(
+        {"metadata": {"generateName": "walls-"}, "spec": {"entrypoint": "main", "templates": templates}}
+    )
+    assert done["status"]["phase"] == "Succeeded", done["status"]
+    assert "hush-hush" not in json.dumps(done["spec"])
+    return json.loads(done["status"]["outputs"]["parameters"][0]["value"])
+
+
+@pytest.mark.parametrize("what", ["key", "database", "engine", "other", "shadow", "kill", "usr"])
+def test_a_step_cannot_reach(seen, what):
+    assert seen[what].startswith("refused: "), f"{what}: {seen[what]}"
+
+
+def test_a_step_sees_an_empty_home_of_root(seen):
+    assert seen["root"] in ("[]", "refused: PermissionError")
+
+
+def test_a_step_sees_no_environment_of_the_server(seen):
+    assert seen["parent"] is False
+
+
+def test_a_step_has_no_capabilities(seen):
+    assert int(seen["capabilities"], 16) == 0
+
+
+def test_a_step_has_its_data_folder_its_token_and_the_secret_that_it_asked_for(seen):
+    assert (seen["data"], seen["token"], seen["secret"]) == ("1", True, "hush-hush")
+
+
+def test_a_viewer_may_read_runs_and_start_none(engine_server):
+    as_viewer = {"Authorization": f"Bearer {engine_server.viewer_token}"}
+    listed = engine_server.http.get("/api/v1/workflows/flights", headers=as_viewer)
+    started = engine_server.http.post("/api/v1/workflows/flights", json={"workflow": {}}, headers=as_viewer)
+    elsewhere = engine_server.http.get("/api/v1/workflows/other", headers=as_viewer)
+    assert [one.status_code for one in (listed, started, elsewhere)] == [200, 403, 403]
