@@ -4,39 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support import ATRIUM, CHECKOUT, PASSWORD, Platform
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-ATRIUM = Path(sys.executable).parent / "atrium"
-PASSWORD = "correct horse battery"
-UP_SECONDS = 600
 sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 
-from small_platform import free_port  # noqa: E402  it stands beside serving's tests
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A running instance: its address, its home, and the environment that names it."""
-
-    url: str
-    home: Path
-    environment: dict[str, str]
-
-    def atrium(self, *arguments: str) -> str:
-        """What the command line prints; fails with its words where it fails."""
-        made = subprocess.run(
-            [str(ATRIUM), *arguments], env=self.environment, capture_output=True, text=True, timeout=UP_SECONDS
-        )
-        assert made.returncode == 0, made.stdout + made.stderr
-        return made.stdout
-
-    def token(self, project: str) -> str:
-        """A fresh token of the administrator for one project."""
-        return self.atrium("token", "create", "test", "--project", project).strip()
+from small_platform import free_port
 
 
 @pytest.fixture(scope="session")

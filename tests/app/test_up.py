@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import ATRIUM, CHECKOUT
 from small_platform import forget_settings, free_port
+from support import ATRIUM, CHECKOUT
 
 from app.migrate import Base
 from app.up import PortTaken, check_ports

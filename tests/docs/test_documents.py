@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import CHECKOUT
+from support import CHECKOUT
 
 from app.cli import main
 from app.components import COMPONENTS

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from conftest import CHECKOUT, Platform
+from support import CHECKOUT, Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 FLIGHT = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, Platform
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support import PASSWORD, Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.browser]
 OUTPUT = Path(__file__).parent.parent / "output"

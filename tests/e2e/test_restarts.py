@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from conftest import Platform
+from support import Platform
 
 pytestmark = pytest.mark.platform
 
@@ -30,7 +30,7 @@ def pid_of(platform: Platform, module: str) -> int:
 def up(platform: Platform, name: str) -> bool:
     import subprocess
 
-    from conftest import ATRIUM
+    from support import ATRIUM
 
     said = subprocess.run(
         [str(ATRIUM), "status", "--json"], env=platform.environment, capture_output=True, text=True

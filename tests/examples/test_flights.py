@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CHECKOUT
+from support import CHECKOUT
 
 from examples.flights.data import read_table, with_moments
 from examples.flights.pipeline import workflow

@@ -4,7 +4,7 @@ import ast
 import re
 
 from babel.messages.pofile import read_po
-from conftest import CHECKOUT
+from support import CHECKOUT
 
 PORTAL = CHECKOUT / "portal"
 CATALOGUE = PORTAL / "words" / "zh_CN.po"
