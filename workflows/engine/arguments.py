@@ -132,10 +132,12 @@ def output_values(outputs: Json, names: Mapping[str, Value]) -> Json:
             value = names.get(str(source.get("parameter", "")).strip("{} "), source.get("default", one.get("value")))
         if value is None:
             raise ArgumentsInvalid(f"unable to resolve outputs.parameters.{one['name']}")
-        parameters.append({**one, "value": text_of(value)})
+        kept = {key: one[key] for key in ("name", "globalName", "description") if key in one}
+        parameters.append({**kept, "value": text_of(value)})
     artifacts = []
     for one in outputs.get("artifacts") or []:
-        found = names.get(str(one.get("from", "")).strip("{} "))
+        expression = one.get("fromExpression")
+        found = evaluate(expression, names) if expression else names.get(str(one.get("from", "")).strip("{} "))
         if isinstance(found, dict):
             artifacts.append({**found, "name": one["name"]})
         elif not one.get("optional"):

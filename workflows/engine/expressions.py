@@ -12,7 +12,7 @@ from dataclasses import dataclass
 Value = object
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)(?![\w.-])|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<op>&&|\|\||==|!=|<=|>=|=~|!~|\?\?|[-+*/%<>!?:(),\[\]{}])|(?P<word>[A-Za-z0-9_$#][\w.#$/@-]*))"
+    r"|(?P<op>\.(?=[A-Za-z_])|&&|\|\||==|!=|<=|>=|=~|!~|\?\?|[-+*/%<>!?:(),\[\]{}])|(?P<word>[A-Za-z0-9_$#][\w.#$/@-]*))"
 )
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "asInt": lambda value: int(str(value)),
@@ -53,6 +53,15 @@ class _Reader:
     names: Mapping[str, Value]
     words_are_texts: bool
     place: int = 0
+    muted: int = 0  # inside a part whose value is not wanted: read, never looked up
+
+    def aside(self, read: Callable[[], Value], wanted: bool) -> Value:
+        """What `read` gives; where it is not wanted, unknown names and failed sums in it are passed over."""
+        self.muted += not wanted
+        try:
+            return read()
+        finally:
+            self.muted -= not wanted
 
     def peek(self) -> tuple[str, str]:
         """Kind and text of the next token, `("end", "")` after the last."""
@@ -85,53 +94,62 @@ class _Reader:
         condition = self.either()
         if not self.takes("?"):
             return condition
-        yes = self.ternary()
+        yes = self.aside(self.ternary, bool(condition))
         self.expect(":")
-        no = self.ternary()
+        no = self.aside(self.ternary, not condition)
         return yes if condition else no
 
     def either(self) -> Value:
         value = self.both()
         while self.takes("||", "or"):
-            other = self.both()
+            other = self.aside(self.both, not value)
             value = bool(value) or bool(other)
         return value
 
     def both(self) -> Value:
         value = self.compared()
         while self.takes("&&", "and"):
-            other = self.compared()
+            other = self.aside(self.compared, bool(value))
             value = bool(value) and bool(other)
         return value
 
     def compared(self) -> Value:
         value = self.summed()
         operator = self.takes("==", "!=", "<=", ">=", "<", ">", "=~", "!~", "in")
-        return compare(operator, value, self.summed()) if operator else value
+        if not operator:
+            return value
+        other = self.summed()
+        return None if self.muted else compare(operator, value, other)
+
+    def computed(self, operator: str, left: Value, right: Value) -> Value:
+        return None if self.muted else _arithmetic(operator, left, right)
 
     def summed(self) -> Value:
         value = self.product()
         while operator := self.takes("+", "-"):
-            value = _arithmetic(operator, value, self.product())
+            value = self.computed(operator, value, self.product())
         return value
 
     def product(self) -> Value:
         value = self.unary()
         while operator := self.takes("*", "/", "%"):
-            value = _arithmetic(operator, value, self.unary())
+            value = self.computed(operator, value, self.unary())
         return value
 
     def unary(self) -> Value:
         if self.takes("!", "not"):
             return not self.unary()
         if self.takes("-"):
-            return _arithmetic("-", 0, self.unary())
+            return self.computed("-", 0, self.unary())
         return self.indexed(self.atom())
 
     def indexed(self, value: Value) -> Value:
-        while self.takes("["):
-            key = self.ternary()
-            self.expect("]")
+        while opened := self.takes("[", "."):
+            key = self.ternary() if opened == "[" else self.take()[1]
+            if opened == "[":
+                self.expect("]")
+            if self.muted:
+                continue
             try:
                 value = value[key]  # type: ignore[index]  # what cannot be indexed is told below
             except (KeyError, IndexError, TypeError) as error:
@@ -160,18 +178,59 @@ class _Reader:
             return self.named(text)
         raise ExpressionInvalid(f"cannot read {self.text!r} at {text!r}")
 
+    def longer(self, word: str) -> str | None:
+        """`word` with the `["name"]` or `.name` that follows it, where one does: names hold dots, and dashes in brackets."""
+        if self.words_are_texts:
+            return None
+        if self.takes("."):
+            return f"{word}.{self.take()[1]}"
+        if self.peek() != ("op", "["):
+            return None
+        before = self.place
+        self.take()
+        kind, text = self.take()
+        if kind == "text" and self.takes("]"):
+            return f"{word}.{text[1:-1]}"
+        self.place = before
+        return None
+
+    def longest(self, word: str) -> str:
+        """`word` with all that follows it and still is part of a name."""
+        while True:
+            before, known = self.place, word in self.names
+            longer = self.longer(word)
+            if longer is None or (known and longer not in self.names):
+                self.place = before
+                return word
+            word = longer
+
     def named(self, word: str) -> Value:
         if word in ("true", "false"):
             return word == "true"
         if word == "nil":
             return None
         if word in FUNCTIONS and self.takes("("):
-            return FUNCTIONS[word](*self.listed(")"))
+            given = self.listed(")")
+            return None if self.muted else FUNCTIONS[word](*given)
+        word = self.longest(word)
         if word in self.names:
             return self.names[word]
         if self.words_are_texts:
             return word
+        if self.muted:
+            return None
         raise ExpressionInvalid(f"unknown name {word!r} in {self.text!r}")
+
+
+def _jsonpath(text: Value, path: Value) -> Value:
+    """The part of a JSON text that a plain path like `$.a[0].b` names."""
+    value: Value = json.loads(str(text))
+    for name, number in re.findall(r"\.?([A-Za-z_][\w-]*)|\[(\d+)\]", str(path).removeprefix("$")):
+        value = value[name if name else int(number)]  # type: ignore[index]  # what cannot be indexed is told by `evaluate`
+    return value
+
+
+FUNCTIONS["jsonpath"] = _jsonpath
 
 
 def _number(value: Value) -> float | None:
@@ -222,7 +281,7 @@ def evaluate(text: str, names: Mapping[str, Value], words_are_texts: bool = Fals
     reader = _Reader(text, names, words_are_texts)
     try:
         value = reader.ternary()
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise ExpressionInvalid(f"{text!r}: {error}") from error
     if reader.peek()[0] != "end":
         raise ExpressionInvalid(f"cannot read {text!r} after {text[: reader.place]!r}")

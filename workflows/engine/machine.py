@@ -451,6 +451,12 @@ class Machine:
                     {"name": exported, "value": parameter.get("value", "")}
                 ]
                 self.names[f"workflow.outputs.parameters.{exported}"] = parameter.get("value", "")
+        for artifact in outputs.get("artifacts") or []:
+            if exported := artifact.get("globalName"):
+                kept = self.wf.status.setdefault("outputs", {}).setdefault("artifacts", [])
+                made = {key: value for key, value in artifact.items() if key != "globalName"} | {"name": exported}
+                kept[:] = [one for one in kept if one["name"] != exported] + [made]
+                self.names[f"workflow.outputs.artifacts.{exported}"] = made
 
     # --- dag ----------------------------------------------------------------------------------------------------------
 
@@ -477,6 +483,8 @@ class Machine:
         phase, message = root["phase"], root.get("message", "")
         if phase in (SKIPPED, OMITTED):
             phase = SUCCEEDED
+        if spec.get("shutdown"):
+            phase, message = FAILED, f"Stopped with strategy '{spec['shutdown']}'"
         handler = spec.get("onExit")
         if handler and spec.get("shutdown") != "Terminate":
             failures = [
@@ -518,6 +526,9 @@ class Machine:
             names |= {f"workflow.{kind}.{key}": value for key, value in (metadata.get(kind) or {}).items()}
         for one in (self.wf.status.get("outputs") or {}).get("parameters") or []:
             names[f"workflow.outputs.parameters.{one['name']}"] = one.get("value", "")
+        for one in (self.wf.status.get("outputs") or {}).get("artifacts") or []:
+            names[f"workflow.outputs.artifacts.{one['name']}"] = one
+        names["workflow.parameters.json"] = names["workflow.parameters"]
         for one in (spec.get("arguments") or {}).get("artifacts") or []:
             names[f"workflow.artifacts.{one['name']}"] = one
         return names

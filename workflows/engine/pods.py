@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atrium.home import Home
 from atrium.settings import get_settings
-from workflows.engine.files import LONGEST_RESULT, OutputMissing, put_artifact, take_artifact, take_parameter
+from workflows.engine.files import LONGEST_RESULT, OutputMissing, inside, put_artifact, take_artifact, take_parameter
 from workflows.engine.images import find_image
 from workflows.engine.sandbox import Step, prepare
 from workflows.engine.state import Json, Workflow
@@ -130,6 +130,8 @@ def _lay_out(step: Step, place: Place, work: Json) -> None:
     for artifact in (work.get("inputs") or {}).get("artifacts") or []:
         if artifact.get("path"):
             put_artifact(step.root, place.artifacts, artifact)
+    for mount in (work.get("container") or work.get("script") or {}).get("volumeMounts") or []:
+        inside(step.root, str(mount["mountPath"])).mkdir(parents=True, exist_ok=True)
     for artifact in (work.get("outputs") or {}).get("artifacts") or []:
         if artifact.get("path"):
             (step.root / artifact["path"].lstrip("/")).parent.mkdir(parents=True, exist_ok=True)

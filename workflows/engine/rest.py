@@ -310,6 +310,10 @@ class Server:
         """POST makes, PUT changes a template."""
         kind, namespace = self._kind(request)
         who = self.who(request, Verb.WRITE if namespace else Verb.ADMINISTER, namespace or None)
+        if kind == "CronWorkflow":
+            raise WorkflowInvalid(
+                "cron workflows are not run by this server yet; start runs from a schedule of your own"
+            )
         document = (await request.json()).get(BODIES[kind]) or {}
         metadata = document.setdefault("metadata", {})
         if not metadata.get("name"):
@@ -382,6 +386,7 @@ class Server:
             Route(f"{one}/{{action}}", self.act, methods=["PUT"]),
             Route(f"{api}/workflow-events/{{namespace}}", self.events),
             Route("/artifacts/{namespace}/{name}/{node}/{artifact}", self.artifact),
+            Route("/artifact-files/{namespace}/workflows/{name}/{node}/outputs/{artifact}", self.artifact),
             Route(f"{api}/info", self.info),
             Route(f"{api}/version", self.version),
             Route(f"{api}/userinfo", self.userinfo),

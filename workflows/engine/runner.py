@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 
@@ -20,7 +21,7 @@ from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.machine import Effects, advance, finish_pod
 from workflows.engine.pods import Place, collect, make_step, memory_limit_bytes
-from workflows.engine.sandbox import end, shim_lives, start
+from workflows.engine.sandbox import ask_to_end, end, shim_lives, start
 from workflows.engine.state import PENDING, RUNNING, Json, Workflow, quantity_seconds, stamp
 from workflows.engine.store import Store
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
 WATCH_SECONDS = 0.2
 ADOPTED_SECONDS = 0.1
+GRACE_SECONDS = 3.0
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
 
@@ -116,14 +118,25 @@ class Runner:
                 continue
             work = workflow.work.get(node["id"]) or {}
             pid = shim_lives(Place(self.home, workflow).folder(work["pod"])) if work else None
-            if pid:
-                work["ended"] = f"Stopped with strategy '{strategy}'"
-                end(pid)
+            if pid and not work.get("asked"):
+                work["asked"] = True
+                self._end_politely(pid, Place(self.home, workflow).folder(work["pod"]))
         for node in list(workflow.nodes.values()):
             if node["type"] == "Suspend" and node["phase"] == RUNNING:
                 node.update(phase="Failed", message=f"Stopped with strategy '{strategy}'", finishedAt=node["startedAt"])
                 workflow.touch(node)
                 self.kick(workflow)
+
+    @staticmethod
+    def _end_politely(pid: int, folder: Path) -> None:
+        """Asks a step to end, and ends it where it has not after the grace."""
+        ask_to_end(pid)
+
+        def insist() -> None:
+            if shim_lives(folder) == pid:
+                end(pid)
+
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, insist)
 
     def _finish(self, workflow: Workflow) -> None:
         labels = workflow.metadata.setdefault("labels", {})
@@ -217,7 +230,9 @@ class Runner:
                 return {}
             if due is not None and time.monotonic() > due:
                 work["ended"] = "Pod was active on the node longer than the specified deadline"
-                end(pid)
+                ask_to_end(pid)
+                if time.monotonic() > due + GRACE_SECONDS:
+                    end(pid)
             if limit is not None and self._memory_bytes(pid) > limit:
                 work["ended"] = "OOMKilled (exit code 137)"
                 end(pid)

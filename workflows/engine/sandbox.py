@@ -11,11 +11,13 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from atrium.errors import Unavailable
 from workflows.engine.images import Image
 
 ETC = ("ssl", "ca-certificates", "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "resolv.conf",
-       "hosts", "nsswitch.conf", "protocols", "services", "mime.types", "timezone", "python3", "python3.11")  # fmt: skip
+       "hosts", "nsswitch.conf", "protocols", "services", "mime.types", "timezone", "os-release", "debian_version", "python3", "python3.11")  # fmt: skip
 LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ARGOSAY = """#!/bin/sh
@@ -186,6 +188,18 @@ def shim_lives(folder: Path) -> int | None:
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     return pid if str(folder) in command else None
+
+
+def ask_to_end(group: int) -> None:
+    """Asks a step to end (SIGTERM to what its sandbox runs), so that it may clean up; `end` follows where it does not."""
+    try:
+        inside = psutil.Process(group).children(recursive=True)
+        boxes = {one.pid for one in inside if one.name() == "bwrap"}
+        for one in inside:
+            if one.pid not in boxes and one.ppid() in boxes:
+                one.terminate()
+    except psutil.NoSuchProcess:
+        return
 
 
 def end(group: int) -> None:

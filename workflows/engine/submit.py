@@ -51,6 +51,8 @@ def _check_template(template: Json, names: set[str]) -> None:
             find_image(str(body.get("image") or ""))
         except AtriumError as error:
             raise WorkflowInvalid(f"templates.{name}: {error}") from error
+    if body:
+        _check_surroundings(f"templates.{name}", body)
     for step in _uses(template):
         if step.get("hooks") or step.get("onExit"):
             raise WorkflowInvalid(f"templates.{name}.{step.get('name')}: hooks are not supported by this server")
@@ -60,6 +62,32 @@ def _check_template(template: Json, names: set[str]) -> None:
             raise WorkflowInvalid(
                 f"templates.{name}.tasks.{step.get('name')} template name '{step.get('template')}' undefined"
             )
+
+
+def _check_surroundings(place: str, body: Json) -> None:
+    """Refuses what a container asks of its cluster that would be passed over here, so that no step runs without it."""
+    if body.get("envFrom"):
+        raise WorkflowInvalid(f"{place}.envFrom is not supported by this server; name each variable under env")
+    for one in body.get("env") or []:
+        if "valueFrom" in one and "secretKeyRef" not in one["valueFrom"]:
+            raise WorkflowInvalid(
+                f"{place}.env.{one.get('name')}.valueFrom: this server knows secretKeyRef alone; "
+                "keep the value as a secret of the project, or write it as value"
+            )
+
+
+def _check_volumes(spec: Json) -> None:
+    for one in spec.get("volumes") or []:
+        if "emptyDir" not in one:
+            raise WorkflowInvalid(
+                f"spec.volumes.{one.get('name')}: this server has emptyDir volumes alone; "
+                "share files by artifacts or in the project's data folder ($ATRIUM_DATA)"
+            )
+    if spec.get("volumeClaimTemplates"):
+        raise WorkflowInvalid(
+            "spec.volumeClaimTemplates is not supported by this server; "
+            "share files by artifacts or in the project's data folder ($ATRIUM_DATA)"
+        )
 
 
 def _uses(template: Json) -> Iterable[Json]:
@@ -108,6 +136,7 @@ def check_spec(spec: Json, whole: bool = True) -> None:
     for template in _templates(spec):
         _check_template(template, names)
         _check_dag(template)
+    _check_volumes(spec)
     if spec.get("hooks") or spec.get("synchronization"):
         raise WorkflowInvalid("spec.hooks and spec.synchronization are not supported by this server")
     if whole:
@@ -124,6 +153,10 @@ def _check_whole(spec: Json, names: set[str]) -> None:
         if one.get("value") is None and not one.get("valueFrom"):
             raise WorkflowInvalid(
                 f"spec.arguments.{one['name']}.value or spec.arguments.{one['name']}.valueFrom is required"
+            )
+        if "configMapKeyRef" in (one.get("valueFrom") or {}):
+            raise WorkflowInvalid(
+                f"spec.arguments.{one['name']}.valueFrom.configMapKeyRef needs a cluster; write its value"
             )
         allowed = one.get("enum")
         if allowed and str(one["value"]) not in [str(value) for value in allowed]:

@@ -1,5 +1,6 @@
 """One workflow server for the whole session, and one for tests that kill theirs."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def mortal_server(tmp_path):
 
 @pytest.fixture(scope="session")
 def conformance():
-    folder = CHECKOUT.parent / "shared" / "conformance"
+    folder = Path(os.environ.get("ATRIUM_TEST_ASSETS") or CHECKOUT.parent / "shared") / "conformance"
     if not folder.exists():
         pytest.skip("../shared/conformance is not on this machine")
     return folder

@@ -30,7 +30,7 @@ from atrium.identity import Actor, Kind
 tenancy.set_secret(boss, "flights", "my-secret.password", "hush-hush")
 ada = Actor("ada", Kind.SESSION, {"flights": Role.ADMIN, "other": Role.ADMIN}, True)
 eve = Actor("eve", Kind.SESSION, {"flights": Role.VIEWER})
-print(tenancy.create_token(ada, "tests", ["flights", "other"], 1)[1])
+print(tenancy.create_token(ada, "tests", [], 1, administrator=True)[1])
 print(tenancy.create_token(eve, "tests", ["flights"], 1)[1])
 """
 

@@ -1,0 +1,81 @@
+"""Argo's own examples on this server, compared node for node with what real Argo v3.7.3 did (../shared/conformance)."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from recordings import differences, documents, facts, put_support
+from servers import CHECKOUT
+
+FOLDER = Path(os.environ.get("ATRIUM_TEST_ASSETS") or CHECKOUT.parent / "shared") / "conformance"
+RECORDED = json.loads((FOLDER / "recorded.json").read_text()) if FOLDER.exists() else {}
+TOSSES = set(json.loads((FOLDER / "random.json").read_text())) if FOLDER.exists() else set()
+TOSSES |= {"retry-backoff.yaml", "retry-on-error.yaml", "retry-script.yaml"}  # exit codes by chance too
+LONG_SECONDS = 60  # examples that sleep longer than this run in CI alone
+HOOKS = "hooks and onExit of single steps are refused until they are run"
+LOCKS = "mutexes and semaphores are refused until they are kept"
+NOT_YET = {
+    "artifact-passing-subpath.yaml": "subPath of an artifact is not applied",
+    "container-set-template/graph-workflow.yaml": "containerSet is refused",
+    "container-set-template/outputs-result-workflow.yaml": "containerSet is refused",
+    "dag-task-level-timeout.yaml": "on Kubernetes the pod's own start counts into its timeout of 20 s; here it is done in 15 s",
+    "data-transformations.yaml": "data templates are refused",
+    "exit-handler-dag-level.yaml": HOOKS,
+    "exit-handler-with-artifacts.yaml": HOOKS,
+    "exit-handler-with-param.yaml": HOOKS,
+    "expression-reusing-verbose-snippets.yaml": "map() with a closure and sprig's arithmetic are not read",
+    "global-parameters-from-configmap-referenced-as-local-variable.yaml": "there are no config maps without a cluster",
+    "global-parameters-from-configmap.yaml": "there are no config maps without a cluster",
+    "init-container.yaml": "init containers are refused",
+    "k8s-patch-merge-pod.yaml": "resource templates need a cluster",
+    "loops-maps.yaml": "the recording's items carry imagePullPolicy, which the recorder added",
+    "memoize-simple.yaml": "memoization is refused: it keeps its results in config maps",
+    "synchronization-mutex-wf-level-legacy.yaml": LOCKS,
+    "synchronization-tmpl-level-legacy.yaml": LOCKS,
+    "synchronization-tmpl-level.yaml": LOCKS,
+    "synchronization-wf-level-legacy.yaml": LOCKS,
+    "template-on-exit.yaml": HOOKS,
+    "volumes-emptydir.yaml": "an emptyDir is a folder of the step here, no mount",
+}
+
+
+def is_long(name: str) -> bool:
+    return any(one.get("seconds", 0) > LONG_SECONDS for one in RECORDED[name]) and os.environ.get("CI") != "true"
+
+
+def cases():
+    for name in RECORDED:
+        if not is_long(name):
+            marks = [pytest.mark.xfail(reason=NOT_YET[name], strict=True)] if name in NOT_YET else []
+            yield pytest.param(name, marks=marks)
+
+
+@pytest.fixture(scope="module")
+def submitted(engine_server, conformance):
+    """Every example is submitted at once; each test waits for its own."""
+    put_support(engine_server, conformance / "examples")
+    answers = {}
+    for name in RECORDED:
+        if is_long(name):
+            continue
+        for number, document in enumerate(
+            one for one in documents(conformance / "examples" / name) if one["kind"] == "Workflow"
+        ):
+            document["metadata"].pop("namespace", None)
+            answers[name, number] = engine_server.http.post("/api/v1/workflows/flights", json={"workflow": document})
+    return answers
+
+
+@pytest.mark.parametrize("name", list(cases()))
+def test_an_example_does_what_it_does_on_argo(engine_server, submitted, name):
+    for number, theirs in enumerate(RECORDED[name]):
+        answer = submitted[name, number]
+        assert (answer.status_code != 200) == ("refused" in theirs), answer.text
+        if "refused" in theirs:
+            continue
+        ours = facts(engine_server.ended(answer.json()["metadata"]["name"], seconds=170))
+        if name in TOSSES:
+            assert {"type", "phase", "children"} <= set(ours["nodes"]["WF"]), "chance decides the rest"
+        else:
+            assert differences(ours, theirs) == []
