@@ -13,6 +13,7 @@ from atrium.events import emit
 from atrium.home import get_home
 from atrium.identity import Actor, Verb, require
 from atrium.names import check_name
+from feature_store.confined import open_delta, require_inside
 from feature_store.models import Answer, DatasetNotFound, DatasetView, QueryInvalid, TableInvalid, VersionView
 from tenancy import audit
 
@@ -27,14 +28,13 @@ def _folder(project: str) -> Path:
 
 
 def _table(project: str, name: str, version: int | None = None) -> Any:
-    from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
 
     path = _folder(project) / name
     try:
         if Path(name).name != name or not path.is_dir():
             raise TableNotFoundError
-        return DeltaTable(str(path), version=version)
+        return open_delta(path, get_home().data(project), version)
     except TableNotFoundError:
         raise DatasetNotFound(
             f"dataset {name!r} of project {project!r}", "there is none of this name", "see the datasets"
@@ -163,6 +163,7 @@ def import_csv(who: Actor, project: str, name: str, content: bytes, append: bool
             raise pa.ArrowInvalid("it holds no rows")
         properties = CommitProperties(custom_metadata={"by": who.name})
         path = str(_folder(project) / name)
+        require_inside([path], get_home().data(project))
         if append:
             write_deltalake(path, table, mode="append", commit_properties=properties)
         else:

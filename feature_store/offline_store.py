@@ -5,14 +5,16 @@ event timestamp not after it, and not older than the view's time to live (both e
 event timestamp the one created last holds. Named in `feature_store.yaml` as `type: feature_store.offline_store.AsofOfflineStore`.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 import pandas as pd
 import pyarrow
+import pyarrow.dataset
 import pyarrow.parquet
 from feast.data_format import DeltaFormat
 from feast.data_source import DataSource
@@ -27,6 +29,7 @@ from feast.saved_dataset import SavedDatasetStorage
 from feast.utils import _get_requested_feature_views_to_features_dict
 
 from atrium.errors import Invalid
+from feature_store.confined import open_delta, require_inside
 
 ROW, AT = "__row", "__at"
 
@@ -36,9 +39,37 @@ class SourceNotFile(Invalid):
 
 
 class AsofOfflineStoreConfig(FeastConfigBaseModel):
-    """Settings of the store in `feature_store.yaml`; there are none but its type."""
+    """Settings of the store in `feature_store.yaml`. `within` is the folder outside of which it reads and writes nothing."""
 
     type: Literal["feature_store.offline_store.AsofOfflineStore"] = "feature_store.offline_store.AsofOfflineStore"
+    within: Path | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where sources lie: paths are relative to `repository`, and none may lead out of `within`."""
+
+    repository: Path | None
+    within: Path | None
+
+    @classmethod
+    def of(cls, config: RepoConfig) -> "Place":
+        """As a repository's configuration says."""
+        return cls(Path(config.repo_path) if config.repo_path else None, getattr(config.offline_store, "within", None))
+
+    def path(self, source: DataSource) -> Path:
+        """The absolute path of a source's file or folder. Raises `SourceNotFile`, `OutsideProject`."""
+        if not isinstance(source, FileSource):
+            raise SourceNotFile(
+                f"source {source.name!r} of kind {type(source).__name__}",
+                "this store reads FileSource",
+                "use Parquet or Delta",
+            )
+        path = Path(source.path.removeprefix("file://"))
+        path = path if path.is_absolute() or not self.repository else self.repository / path
+        if self.within:
+            require_inside([source.path.removeprefix("file://") if "://" in source.path else path], self.within)
+        return path
 
 
 class AsofJob(RetrievalJob):
@@ -49,8 +80,9 @@ class AsofJob(RetrievalJob):
         query: Callable[[], pyarrow.Table],
         full_feature_names: bool = False,
         metadata: RetrievalMetadata | None = None,
+        on_demand: Sequence[OnDemandFeatureView] = (),
     ) -> None:
-        self._query, self._full, self._metadata = query, full_feature_names, metadata
+        self._query, self._full, self._metadata, self._on_demand = query, full_feature_names, metadata, list(on_demand)
 
     @property
     def full_feature_names(self) -> bool:
@@ -59,8 +91,8 @@ class AsofJob(RetrievalJob):
 
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        """None: users' code is not run by the store."""
-        return []
+        """Transformations that Feast applies to the result, in the process that asks."""
+        return self._on_demand
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
         frame: pd.DataFrame = self._query().to_pandas()
@@ -108,25 +140,16 @@ def _source(view: Any) -> FileSource:
     return source
 
 
-def _register(connection: "duckdb.DuckDBPyConnection", source: DataSource, name: str, repository: Path | None) -> None:
+def _register(connection: "duckdb.DuckDBPyConnection", source: DataSource, name: str, place: Place) -> None:
     """Makes the source's rows known under `name`, its timestamps as moments in UTC."""
-    if not isinstance(source, FileSource):
-        raise SourceNotFile(
-            f"source {source.name!r} of kind {type(source).__name__}",
-            "this store reads FileSource",
-            "use Parquet or Delta",
-        )
-    path = Path(source.path)
-    if not path.is_absolute() and repository:
-        path = repository / path
-    if isinstance(source.file_format, DeltaFormat):
-        from deltalake import DeltaTable
-
-        connection.register(f"{name}_raw", DeltaTable(str(path)).to_pyarrow_dataset())
+    path = place.path(source)
+    if isinstance(getattr(source, "file_format", None), DeltaFormat):
+        connection.register(f"{name}_raw", open_delta(path, place.within).to_pyarrow_dataset())
     else:
-        pattern = f"{path}/**/*.parquet" if path.is_dir() else str(path)
-        quoted = pattern.replace("'", "''")
-        connection.execute(f"CREATE VIEW {name}_raw AS SELECT * FROM read_parquet('{quoted}')")
+        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        if place.within:
+            require_inside(files, place.within)
+        connection.register(f"{name}_raw", pyarrow.dataset.dataset([str(one) for one in files], format="parquet"))
     stamps = [source.timestamp_field, *([source.created_timestamp_column] if source.created_timestamp_column else [])]
     casts = ", ".join(f"CAST({_identifier(one)} AS TIMESTAMPTZ) AS {_identifier(one)}" for one in stamps)
     connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({casts}) FROM {name}_raw")
@@ -144,10 +167,12 @@ def _asof(
     source = _source(view)
     stamp, created = _identifier(source.timestamp_field), source.created_timestamp_column
     mapping = {column: feature for feature, column in (source.field_mapping or {}).items()}
-    columns = [f"f.{_identifier(mapping.get(one, one))} AS {_identifier(names[one])}" for one in features]
+    values = {names[one]: f"f.{_identifier(mapping.get(one, one))}" for one in features}
+    keys = [(left, mapping.get(right, right)) for left, right in keys]
     if view.ttl and view.ttl.total_seconds() > 0:
-        fresh = f"f.__t >= e.{AT} - INTERVAL '{int(view.ttl.total_seconds() * 1_000_000)} microseconds'"
-        columns = [f"CASE WHEN {fresh} THEN {column.replace(' AS ', ' END AS ', 1)}" for column in columns]
+        fresh = f"f.__t >= e.{AT} - INTERVAL '{view.ttl // timedelta(microseconds=1)} microseconds'"
+        values = {name: f"CASE WHEN {fresh} THEN {value} END" for name, value in values.items()}
+    columns = [f"{value} AS {_identifier(name)}" for name, value in values.items()]
     partition = ", ".join([*(_identifier(right) for _, right in keys), stamp])
     unique = f"SELECT *, {stamp} AS __t FROM {place}"
     if created:
@@ -177,16 +202,16 @@ class AsofOfflineStore(OfflineStore):
         entities = connect().sql(entity_df).df() if isinstance(entity_df, str) else entity_df
         schema = {str(name): kind for name, kind in entities.dtypes.items()}
         stamp = infer_event_timestamp_from_entity_df(schema)
-        views, _ = _get_requested_feature_views_to_features_dict(feature_refs, feature_views, [])
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        views, _ = _get_requested_feature_views_to_features_dict(feature_refs, feature_views, on_demand)
         keys = sorted(get_expected_join_keys(project, feature_views, registry))
         moments = pd.to_datetime(entities[stamp], utc=True)
         metadata = RetrievalMetadata(feature_refs, keys, moments.min(), moments.max())
-        repository = Path(config.repo_path) if config.repo_path else None
 
         def query() -> pyarrow.Table:
-            return _joined(entities, stamp, views, registry, project, full_feature_names, repository)
+            return _joined(entities, stamp, views, full_feature_names, Place.of(config))
 
-        return AsofJob(query, full_feature_names, metadata)
+        return AsofJob(query, full_feature_names, metadata, on_demand)
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -238,14 +263,14 @@ class AsofOfflineStore(OfflineStore):
             )
         from deltalake import write_deltalake
 
-        write_deltalake(source.path, table, mode="append")
+        place = Place.of(config)
+        write_deltalake(open_delta(place.path(source), place.within), table, mode="append")
         if progress:
             progress(table.num_rows)
 
 
 def _pull(config: RepoConfig, source: DataSource, columns: list[str], stamp: str,
           start: datetime | None, end: datetime | None, tail: str) -> RetrievalJob:  # fmt: skip
-    repository = Path(config.repo_path) if config.repo_path else None
     bounds = [f"{_identifier(stamp)} >= {_literal(start)}"] if start else []
     bounds += [f"{_identifier(stamp)} <= {_literal(end)}"] if end else []
     where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
@@ -253,7 +278,7 @@ def _pull(config: RepoConfig, source: DataSource, columns: list[str], stamp: str
 
     def query() -> pyarrow.Table:
         with connect() as connection:
-            _register(connection, source, "rows_of_source", repository)
+            _register(connection, source, "rows_of_source", Place.of(config))
             dummy = f"*, '{DUMMY_ENTITY_VAL}' AS {DUMMY_ENTITY_ID}" if DUMMY_ENTITY_ID in columns else "*"
             return connection.sql(
                 f"SELECT {shown} FROM (SELECT {dummy} FROM rows_of_source){where}{tail}"
@@ -262,8 +287,8 @@ def _pull(config: RepoConfig, source: DataSource, columns: list[str], stamp: str
     return AsofJob(query)
 
 
-def _joined(entities: pd.DataFrame, stamp: str, views: dict[FeatureView, list[str]], registry: BaseRegistry, project: str,
-            full_names: bool, repository: Path | None) -> pyarrow.Table:  # fmt: skip
+def _joined(entities: pd.DataFrame, stamp: str, views: dict[FeatureView, list[str]],
+            full_names: bool, place: Place) -> pyarrow.Table:  # fmt: skip
     frame = entities.reset_index(drop=True)
     frame[ROW] = range(len(frame))
     frame[AT] = pd.to_datetime(frame[stamp], utc=True)
@@ -272,7 +297,7 @@ def _joined(entities: pd.DataFrame, stamp: str, views: dict[FeatureView, list[st
         shown = ", ".join(f"entities.{_identifier(str(column))}" for column in entities.columns)
         joins, columns = [], []
         for number, (view, features) in enumerate(views.items()):
-            _register(connection, _source(view), f"view_{number}", repository)
+            _register(connection, _source(view), f"view_{number}", place)
             prefix = f"{_alias(view)}__" if full_names else ""
             names = {feature: prefix + feature for feature in features}
             mapped = view.projection.join_key_map

@@ -7,7 +7,6 @@ with on-demand transformations is refused.
 import logging
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -17,13 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from atrium.clock import now
 from atrium.database import writing
-from atrium.errors import AtriumError, Forbidden, NotFound, error_body
+from atrium.errors import AtriumError, NotFound, error_body
 from atrium.events import emit
 from atrium.home import get_home
 from atrium.identity import IDENTITY_HEADER, Actor, Verb, read_identity, require
 from atrium.serve import serve
 from atrium.web import unexpected
-from feature_store.repository import features_folder
+from feature_store.repository import features_folder, shared_configuration
 from tenancy import audit
 
 if TYPE_CHECKING:
@@ -40,10 +39,6 @@ class FeaturesNotDefined(NotFound):
     """The project has no feature definitions yet."""
 
 
-class TransformationRefused(Forbidden):
-    """The registry holds users' code, which a shared server does not load."""
-
-
 @dataclass(frozen=True)
 class _Opened:
     store: "FeatureStore"
@@ -58,7 +53,7 @@ class Projects:
         self.opened: dict[str, _Opened] = {}
 
     def get(self, project: str) -> _Opened:
-        """The project's store and Feast's application over it. Raises `FeaturesNotDefined`, `TransformationRefused`."""
+        """The project's store and Feast's application over it. Raises `FeaturesNotDefined`, `TransformationRefused`, `OutsideProject`."""
         folder = features_folder(get_home().data(project))
         registry = folder / "registry.db"
         if not registry.exists():
@@ -69,20 +64,15 @@ class Projects:
         changed = registry.stat().st_mtime
         found = self.opened.get(project)
         if found is None or found.changed != changed:
-            found = self.opened[project] = _open(folder, changed)
+            found = self.opened[project] = _open(project, changed)
         return found
 
 
-def _open(folder: Path, changed: float) -> _Opened:
+def _open(project: str, changed: float) -> _Opened:
     from feast import FeatureStore
     from feast.feature_server import get_app
 
-    store = FeatureStore(repo_path=str(folder))
-    if store.list_on_demand_feature_views():
-        raise TransformationRefused(
-            "a registry with on-demand feature views", "the shared feature server loads no code of users",
-            "compute the feature in a pipeline and materialise it",
-        )  # fmt: skip
+    store = FeatureStore(config=shared_configuration(project, get_home().data(project)))
     return _Opened(store, get_app(store), changed)
 
 
