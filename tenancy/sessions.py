@@ -19,6 +19,7 @@ from tenancy.signing import sign, verify
 from tenancy.users import password_is_right
 
 FREE_TRIES = 4
+FREE_TRIES_OF_AN_ADDRESS = 20  # many people may share one
 LONGEST_WAIT_SECONDS = 300
 FAILURES_FORGOTTEN = timedelta(minutes=30)
 RENEWED_AFTER_SECONDS = 600
@@ -42,26 +43,27 @@ def _lifetime() -> timedelta:
 
 
 def _wait_seconds(row: SignInFailureRow | None) -> float:
-    if row is None or row.count < FREE_TRIES or now() - row.last_at > FAILURES_FORGOTTEN:
+    if row is None:
         return 0
-    wait = min(2.0 ** (row.count - FREE_TRIES), LONGEST_WAIT_SECONDS)
+    free = FREE_TRIES_OF_AN_ADDRESS if row.key.startswith("address:") else FREE_TRIES
+    if row.count < free or now() - row.last_at > FAILURES_FORGOTTEN:
+        return 0
+    wait = min(2.0 ** (row.count - free), LONGEST_WAIT_SECONDS)
     return wait - (now() - row.last_at).total_seconds()
 
 
-def _refuse_if_slowed_down(session: Session, keys: list[str]) -> None:
-    wait = max(_wait_seconds(session.get(SignInFailureRow, key)) for key in keys)
-    if wait > 0:
-        raise SignInSlowedDown(
-            "one more try to sign in",
-            f"after {FREE_TRIES} wrong passwords each further try waits",
-            f"try again in {int(wait) + 1} seconds, or ask the administrator for a new password",
-        )
-
-
-def _count_failure(keys: list[str]) -> None:
+def _count_try(keys: list[str]) -> None:
+    """Counts a try as a wrong one before its password is looked at, so that tries sent at once are slowed down too."""
     with writing() as session:
-        for key in keys:
-            row = session.get(SignInFailureRow, key)
+        rows = [session.get(SignInFailureRow, key) for key in keys]
+        wait = max(_wait_seconds(row) for row in rows)
+        if wait > 0:
+            raise SignInSlowedDown(
+                "one more try to sign in",
+                f"after {FREE_TRIES} wrong passwords for a name, or {FREE_TRIES_OF_AN_ADDRESS} from an address, each try waits",
+                f"try again in {int(wait) + 1} seconds, or ask the administrator for a new password",
+            )
+        for key, row in zip(keys, rows, strict=True):
             forgotten = row is None or now() - row.last_at > FAILURES_FORGOTTEN
             count = 1 if row is None or forgotten else row.count + 1
             session.merge(SignInFailureRow(key=key, count=count, last_at=now()))
@@ -71,14 +73,14 @@ def sign_in(name: str, password: str, address: str) -> str:
     """A new session's signed text for the cookie. `address` is the client's, by which wrong passwords are counted too.
 
     Raises:
-        WrongPassword: name or password; SignInSlowedDown: after 4 wrong ones the wait doubles, up to 300 seconds.
+        WrongPassword: name or password; SignInSlowedDown: after 4 wrong ones for a name, or 20
+        from an address, the wait doubles with each, up to 300 seconds.
     """
     keys = [f"name:{name[:60]}", f"address:{address[:60]}"]
+    _count_try(keys)
     with reading() as session:
-        _refuse_if_slowed_down(session, keys)
         user = session.get(UserRow, name)
     if not password_is_right(user, password):
-        _count_failure(keys)
         raise WrongPassword("this name with this password", "they must belong together", "check both and try again")
     row = SessionRow(id=secrets.token_urlsafe(24), user=name, created_at=now(), expires_at=now() + _lifetime())
     with writing() as session:

@@ -1,20 +1,23 @@
 """The whole configuration of the front door: what is routed where, and by whose word."""
 
 import json
+from urllib.parse import urlsplit
 
 from app.door.envoy import TYPE, Config, cluster, http_filter, listener, off, pipe, tcp
+from app.door.replies import LARGEST_TENSOR_BYTES, REQUESTS_PER_SECOND, replies
 from app.door.rights import GRPC, JWT, NAME_FIELDS, SERVICE, watched
+from atrium.errors import SettingInvalid
 from atrium.home import get_home
+from atrium.identity import IDENTITY_HEADER
+from atrium.rpc import address
 from atrium.settings import get_settings
 from tenancy import jwks
 
-LARGEST_TENSOR_BYTES = 64 * 1024 * 1024
-REQUESTS_PER_SECOND = 20_000
 STREAM_IDLE = "3600s"
-UNAVAILABLE = 503
 AUTHZ, LIMIT, BUFFER, COMPRESS = (
     f"envoy.filters.http.{name}" for name in ("ext_authz", "local_ratelimit", "buffer", "compressor")
 )
+COMPRESSORS = tuple(f"{COMPRESS}.{name}" for name in ("zstd", "brotli", "gzip"))
 INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER)
 PLAIN = ("gate", "api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 ASKED = ("cookie", "authorization", "accept", "accept-language", "origin", "upgrade", "sec-fetch-site", "x-forwarded-proto",
@@ -31,7 +34,7 @@ def _ask_gate(prefix: str) -> Config:
         "server_uri": {"uri": "http://gate", "cluster": "gate", "timeout": "5s"},
         "path_prefix": prefix,
         "authorization_response": {
-            "allowed_upstream_headers": _exact("x-atrium-identity"),
+            "allowed_upstream_headers": _exact(IDENTITY_HEADER),
             "allowed_client_headers": _exact(
                 "location", "set-cookie", "content-type", "www-authenticate", "cache-control"
             ),
@@ -90,59 +93,34 @@ def _inference_filters() -> list[Config]:
     ]
 
 
-def _compressor() -> Config:
-    library = {
-        "name": "gzip",
-        "typed_config": {
-            "@type": f"{TYPE}.extensions.compression.gzip.compressor.v3.Gzip",
-            "compression_level": "COMPRESSION_LEVEL_3",
-        },
-    }
+def _compressors() -> list[Config]:
+    """A client that takes several gets zstd, which costs the least time; one that takes none of them gets plain answers."""
     common = {"min_content_length": 1024, "content_type": list(COMPRESSED)}
-    return http_filter(
-        COMPRESS,
-        "compressor.v3.Compressor",
-        compressor_library=library,
-        response_direction_config={"common_config": common},
-    )
-
-
-def _errors() -> Config:
-    """Envoy's own refusals, in the product's one error shape."""
-    known = {
-        401: (
-            "NotSignedIn", "a request without a valid token",
-            "a token is signed, not expired, and in the Authorization header", "create one under Settings, Tokens",
-        ),
-        403: (
-            "Forbidden", "a model or path outside the token's projects",
-            "a token asks models of its own projects: <project>--<service>", "create a token for that project",
-        ),
-        413: ("TooLarge", "a request body that is too large", f"at most {LARGEST_TENSOR_BYTES} bytes", "send fewer rows"),
-        429: ("TooManyRequests", "one more request", f"at most {REQUESTS_PER_SECOND} a second", "try again in a second"),
-        UNAVAILABLE: ("Unavailable", "a component that does not answer", "every component must run", "run .venv/bin/atrium doctor"),
-    }  # fmt: skip
-    mappers = []
-    for status, (name, asked, allowed, step) in known.items():
-        body = {
-            "error": name,
-            "message": f"{asked}: {allowed}. Next: {step}.",
-            "asked": asked,
-            "allowed": allowed,
-            "next_step": step,
-        }
-        comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": f"door.{status}"}}
-        only: Config = {"status_code_filter": {"comparison": comparison}}
-        if status != UNAVAILABLE:  # the gate words its own refusals
-            inference = {"header_filter": {"header": {"name": ":path", "string_match": {"prefix": "/v2"}}}}
-            only = {"and_filter": {"filters": [only, inference]}}
-        mappers.append({"filter": only, "body_format_override": {"json_format": body}})
-    return {"mappers": mappers}
+    libraries: dict[str, Config] = {
+        "zstd": {"compression_level": 3},
+        "brotli": {"quality": 4},
+        "gzip": {"compression_level": "COMPRESSION_LEVEL_3"},
+    }
+    return [
+        http_filter(
+            f"{COMPRESS}.{name}",
+            "compressor.v3.Compressor",
+            compressor_library={
+                "name": name,
+                "typed_config": {
+                    "@type": f"{TYPE}.extensions.compression.{name}.compressor.v3.{name.capitalize()}", **settings
+                },
+            },
+            response_direction_config={"common_config": common},
+            choose_first=name == "zstd",
+        )
+        for name, settings in libraries.items()
+    ]  # fmt: skip
 
 
 def _manager(name: str, hosts: list[Config], filters: list[Config]) -> Config:
-    twins = {"mutations": [{"remove": "x-atrium-identity"}]}
-    early = {"@type": f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", **twins}
+    ours = {"mutations": [{"remove_on_match": {"key_matcher": {"prefix": "x-atrium-", "ignore_case": True}}}]}
+    early = {"@type": f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", **ours}
     return {
         "stat_prefix": name,
         "codec_type": "AUTO",
@@ -156,8 +134,8 @@ def _manager(name: str, hosts: list[Config], filters: list[Config]) -> Config:
         "http2_protocol_options": {"max_concurrent_streams": 256},
         "early_header_mutation_extensions": [{"name": "drop-identity", "typed_config": early}],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "local_reply_config": _errors(),
-        "route_config": {"virtual_hosts": hosts},
+        "local_reply_config": replies(),
+        "route_config": {"virtual_hosts": hosts, "response_headers_to_remove": [IDENTITY_HEADER]},
         "http_filters": [*filters, http_filter("envoy.filters.http.router", "router.v3.Router")],
     }
 
@@ -170,7 +148,7 @@ def _to(
     **more: object,
 ) -> Config:
     """A route for pages and protocols that the gate judges; streams may last."""
-    action: Config = {"cluster": upstream, "timeout": "0s"}
+    action: Config = {"cluster": upstream, "timeout": "0s"} | ({"auto_host_rewrite": True} if address(upstream) else {})
     if rewrite is not None:
         action["prefix_rewrite"] = rewrite
     return {
@@ -200,7 +178,7 @@ def _inference(prefix: str, upstream: str) -> Config:
         "match": {"prefix": prefix},
         "route": {"cluster": upstream, "timeout": "300s"},
         "request_headers_to_remove": ["authorization", "cookie"],
-        "typed_per_filter_config": off(AUTHZ, COMPRESS),
+        "typed_per_filter_config": off(AUTHZ, *COMPRESSORS),
     }
 
 
@@ -225,7 +203,7 @@ def _routes() -> list[Config]:
             "redirect": {"path_redirect": "/app/"},
             "typed_per_filter_config": off(AUTHZ, *INFERENCE_ONLY),
         },
-        _to("/argo/", "argo", "/"),
+        _to("/argo/", "argo", "/", typed_per_filter_config=off(*INFERENCE_ONLY, *COMPRESSORS)),  # logs and watches flow
         _to("/mlflow", "mlflow"),
         _to("/feast/", "feast", "/"),
         _to("/api/", "api"),
@@ -236,6 +214,20 @@ def _routes() -> list[Config]:
 
 def _content_routes() -> list[Config]:
     return [_open("/__atrium/", "gate"), _to("/", "demos")]
+
+
+def _upstream(name: str) -> Config:
+    """The component's Unix socket, or the address that the settings give its seam."""
+    elsewhere = address(name)
+    if not elsewhere:
+        return cluster(name, pipe(get_home().socket(name)))
+    parts = urlsplit(elsewhere)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise SettingInvalid(
+            f"address {elsewhere!r} of {name}", "http(s)://host:port without a path", "change it; see docs/settings.md"
+        )
+    secure = parts.scheme == "https"
+    return cluster(name, tcp(parts.hostname, parts.port or (443 if secure else 80)), tls_host=parts.hostname * secure)
 
 
 def _tls() -> Config | None:
@@ -253,10 +245,10 @@ def configuration() -> Config:
     """The front door's bootstrap configuration for Envoy, from the settings and the home."""
     settings, home = get_settings(), get_home()
     main = _manager("door", [{"name": "all", "domains": ["*"], "routes": _routes()}],
-                    [_compressor(), *_inference_filters(), _ask_gate("/auth/check")])  # fmt: skip
+                    [*_compressors(), *_inference_filters(), _ask_gate("/auth/check")])  # fmt: skip
     content = _manager("content", [{"name": "all", "domains": ["*"], "routes": _content_routes()}],
-                       [_compressor(), _ask_gate("/auth/content-check")])  # fmt: skip
-    clusters = [cluster(name, pipe(home.socket(name))) for name in PLAIN]
+                       [*_compressors(), _ask_gate("/auth/content-check")])  # fmt: skip
+    clusters = [_upstream(name) for name in PLAIN]
     clusters.append(cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True))
     return {
         "node": {"id": "door", "cluster": "door"},

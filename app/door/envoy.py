@@ -1,11 +1,13 @@
 """Small pieces of Envoy's configuration (API v3), so that the rest reads as what it means."""
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
 Config = dict[str, object]
 TYPE = "type.googleapis.com/envoy"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+DEBIANS_CAS = "/etc/ssl/certs/ca-certificates.crt"
 MANAGER = "envoy.filters.network.http_connection_manager"
 
 
@@ -14,8 +16,8 @@ def http_filter(name: str, kind: str, **settings: object) -> Config:
     return {"name": name, "typed_config": {"@type": f"{TYPE}.extensions.filters.http.{kind}", **settings}}
 
 
-def cluster(name: str, where: Config, http2: bool = False) -> Config:
-    """An upstream at one address; `http2` for gRPC."""
+def cluster(name: str, where: Config, http2: bool = False, tls_host: str = "") -> Config:
+    """An upstream at one address; `http2` for gRPC, `tls_host` the name that its certificate must have."""
     made: Config = {
         "name": name,
         "type": "STATIC" if "pipe" in where else "STRICT_DNS",
@@ -25,6 +27,15 @@ def cluster(name: str, where: Config, http2: bool = False) -> Config:
             "thresholds": [{"max_connections": 4096, "max_requests": 8192, "max_pending_requests": 4096}]
         },
     }
+    if tls_host:
+        trusted = {"trusted_ca": {"filename": ssl.get_default_verify_paths().cafile or DEBIANS_CAS}}
+        names = {"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": tls_host}}]}
+        context: Config = {
+            "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": tls_host,
+            "common_tls_context": {"validation_context": trusted | names},
+        }
+        made["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
     if http2:
         options: Config = {
             "@type": f"{TYPE.removesuffix('/envoy')}/{HTTP_OPTIONS}",

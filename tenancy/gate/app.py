@@ -1,6 +1,7 @@
 """The gate's routes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote, unquote, urlsplit
 
 from fastapi import FastAPI, Form, Request
@@ -8,10 +9,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 import tenancy
 from atrium.errors import AtriumError, Forbidden, NotSignedIn, error_body
-from atrium.identity import IDENTITY_HEADER, mint_identity
+from atrium.identity import IDENTITY_HEADER, Kind, Verb, mint_identity, require
 from atrium.settings import get_settings
 from atrium.web import new_app
-from tenancy.gate.judge import check_origin, content_cookie_name, content_item, cookie_name, judge
+from tenancy.gate.judge import ForeignOrigin, check_origin, content_cookie_name, content_item, cookie_name, judge
 from tenancy.gate.pages import login_page, password_page
 from tenancy.gate.words import language
 
@@ -46,13 +47,21 @@ def _wants_page(request: Request) -> bool:
     return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
+def _with_query(request: Request, path: str) -> str:
+    return path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _to_login(request: Request, path: str) -> Response:
+    asked = quote(_with_query(request, path), safe="")
+    return RedirectResponse(f"/auth/login?next={asked}", 302, {"Cache-Control": "no-store"})
+
+
 def _check(request: Request, path: str) -> Response:
     try:
         judged = judge(request)
     except NotSignedIn as error:
         if _wants_page(request):
-            asked = path + (f"?{request.url.query}" if request.url.query else "")
-            return RedirectResponse(f"/auth/login?next={quote(asked, safe='')}", 302, {"Cache-Control": "no-store"})
+            return _to_login(request, path)
         headers = {"WWW-Authenticate": 'Bearer realm="atrium"'}
         return JSONResponse(error_body(error), error.status, headers)
     response = Response(headers={IDENTITY_HEADER: mint_identity(judged.who)})
@@ -68,12 +77,14 @@ def _content_check(request: Request, path: str, is_public: PublicItem) -> Respon
         if not cookie:
             raise NotSignedIn("a request without a session", "sign in first", "open the demo from the portal")
         check_origin(request)
-        return Response(headers={IDENTITY_HEADER: mint_identity(tenancy.actor_of_content_session(cookie, item))})
-    except NotSignedIn as error:
-        if item and is_public(item):
+        who = tenancy.actor_of_content_session(cookie, item)
+        require(who, Verb.READ, item.partition("--")[2])
+        return Response(headers={IDENTITY_HEADER: mint_identity(who)})
+    except (NotSignedIn, Forbidden) as error:
+        if item and is_public(item) and not isinstance(error, ForeignOrigin):
             return Response()
-        if item and _wants_page(request):
-            target = quote(path + (f"?{request.url.query}" if request.url.query else ""), safe="")
+        if item and _wants_page(request) and isinstance(error, NotSignedIn):
+            target = quote(_with_query(request, path), safe="")
             return RedirectResponse(f"{get_settings().public_url}/auth/content?item={item}&next={target}", 302)
         return JSONResponse(error_body(error), error.status)
 
@@ -111,15 +122,18 @@ def _add_sign_in(app: FastAPI) -> None:
         response = RedirectResponse("/auth/login", 303)
         if request.method == "POST" or request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
             cookie = request.cookies.get(cookie_name())
-            if cookie:
-                tenancy.sign_out(tenancy.actor_of_session(cookie))
+            with suppress(NotSignedIn):  # it has ended already
+                tenancy.sign_out(tenancy.actor_of_session(cookie or ""))
             response.delete_cookie(cookie_name(), path="/")
         return response
 
     @app.get("/auth/password")
     def show_password(request: Request) -> Response:
         """The form to change one's own password."""
-        judge(request)
+        try:
+            judge(request)
+        except NotSignedIn:
+            return _to_login(request, request.url.path)
         return password_page(_tongue(request))
 
     @app.post("/auth/password")
@@ -137,11 +151,14 @@ def _add_content(app: FastAPI) -> None:
     @app.get("/auth/content")
     def to_content(request: Request, item: str, next: str = "/") -> Response:
         """Takes a session over to an item's own host by a code that is good once."""
-        judged = judge(request)
-        project = item.partition("--")[2]
-        if project not in judged.who.projects and not judged.who.administrator:
-            raise Forbidden(f"item {item!r}", "it belongs to a project that is not yours", "ask one of its admins")
-        code = tenancy.content_code(judged.who, item)
+        try:
+            who = judge(request).who
+        except NotSignedIn:
+            return _to_login(request, request.url.path)
+        if who.kind is not Kind.SESSION:
+            raise Forbidden(f"item {item!r} by a token", "items are opened in a browser", "sign in there")
+        require(who, Verb.READ, item.partition("--")[2])
+        code = tenancy.content_code(who, item)
         target = quote(local_path(next) if next != "/" else "/", safe="")
         return RedirectResponse(f"{_content_host(item)}__atrium/enter?code={code}&next={target}", 302)
 
