@@ -7,6 +7,7 @@ with on-demand transformations is refused.
 import logging
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -165,4 +166,5 @@ def _note(who: Actor, project: str, action: str) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("FEAST_USAGE", "False")
+    import_module("feast.feature_server")  # seconds, which nobody's first question should wait for
     serve(FeatureServer(), "feast", proxy_headers=False)

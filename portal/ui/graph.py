@@ -7,6 +7,7 @@ from workflows import NodeView
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 168, 46, 44, 16, 8
 LONGEST_LABEL = 20
+LAYERS_A_BAND, BAND_GAP = 5, 28
 COLOURS = {"Succeeded": "#059669", "Running": "#0284C7", "Failed": "#DC2626", "Error": "#DC2626"}
 SIGNS = {"Succeeded": "✓", "Running": "●", "Failed": "✕", "Error": "✕", "Pending": "…", "Skipped": "↷", "Omitted": "–"}
 SHOWN = ("Pod", "Suspend", "Skipped")
@@ -52,29 +53,47 @@ def _box(node: NodeView, x: int, y: int, chosen: bool) -> str:
     )
 
 
-def draw_graph(nodes: Sequence[NodeView], chosen: str = "", ink: str = "#111827") -> tuple[str, str]:
-    """The graph as SVG with `ink` for its words, and the same in words for those who do not see it."""
-    edges = _edges(nodes)
-    layers = _layers(edges)
+def _places(nodes: Sequence[NodeView], layers: Mapping[str, int]) -> tuple[dict[str, tuple[int, int]], int, int]:
+    """Where each node stands, and the drawing's width and height: layers go on in a new band, so that words stay readable."""
     rows: dict[int, int] = {}
-    places: dict[str, tuple[int, int]] = {}
+    grid: dict[str, tuple[int, int]] = {}
     for node in nodes:
         if node.id in layers:
             layer = layers[node.id]
-            row = rows.get(layer, 0)
-            rows[layer] = row + 1
-            places[node.id] = (MARGIN + layer * (WIDTH + GAP_X), MARGIN + row * (HEIGHT + GAP_Y))
-    width = MARGIN * 2 + (max(rows, default=0) + 1) * (WIDTH + GAP_X) - GAP_X
-    height = MARGIN * 2 + max(rows.values(), default=1) * (HEIGHT + GAP_Y) - GAP_Y
-    lines = []
-    for start, following in edges.items():
-        x1, y1 = places[start]
-        for end in following:
-            x2, y2 = places[end]
-            a, b, middle = (x1 + WIDTH, y1 + HEIGHT // 2), (x2, y2 + HEIGHT // 2), (x1 + WIDTH + x2) // 2
-            lines.append(
-                f'<path d="M{a[0]} {a[1]} C{middle} {a[1]} {middle} {b[1]} {b[0]} {b[1]}" fill="none" stroke="#98A2B3" stroke-width="1.5"/>'
-            )
+            grid[node.id] = (layer, rows.get(layer, 0))
+            rows[layer] = rows.get(layer, 0) + 1
+    bands = max(rows, default=0) // LAYERS_A_BAND + 1
+    heights = [
+        max((count for layer, count in rows.items() if layer // LAYERS_A_BAND == band), default=1)
+        for band in range(bands)
+    ]
+    tops = [MARGIN + sum(heights[:band]) * (HEIGHT + GAP_Y) + band * BAND_GAP for band in range(bands)]
+    places = {
+        key: (MARGIN + layer % LAYERS_A_BAND * (WIDTH + GAP_X), tops[layer // LAYERS_A_BAND] + row * (HEIGHT + GAP_Y))
+        for key, (layer, row) in grid.items()
+    }
+    width = MARGIN * 2 + min(LAYERS_A_BAND, max(rows, default=0) + 1) * (WIDTH + GAP_X) - GAP_X
+    return places, width, tops[-1] + heights[-1] * (HEIGHT + GAP_Y) - GAP_Y + MARGIN
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """A curve from a node's right side to another's left, or down to the next band."""
+    if end[0] > start[0]:
+        (x1, y1), (x2, y2) = (start[0] + WIDTH, start[1] + HEIGHT // 2), (end[0], end[1] + HEIGHT // 2)
+        middle = (x1 + x2) // 2
+        curve = f"C{middle} {y1} {middle} {y2} {x2} {y2}"
+    else:
+        (x1, y1), (x2, y2) = (start[0] + WIDTH // 2, start[1] + HEIGHT), (end[0] + WIDTH // 2, end[1])
+        middle = (y1 + y2) // 2
+        curve = f"C{x1} {middle} {x2} {middle} {x2} {y2}"
+    return f'<path d="M{x1} {y1} {curve}" fill="none" stroke="#98A2B3" stroke-width="1.5"/>'
+
+
+def draw_graph(nodes: Sequence[NodeView], chosen: str = "", ink: str = "#111827") -> tuple[str, str]:
+    """The graph as SVG with `ink` for its words, and the same in words for those who do not see it."""
+    edges = _edges(nodes)
+    places, width, height = _places(nodes, _layers(edges))
+    lines = [_line(places[start], places[end]) for start, following in edges.items() for end in following]
     boxes = [_box(node, *places[node.id], node.id == chosen) for node in nodes if node.id in places]
     words = ", ".join(f"{node.name} {node.phase}" for node in nodes if node.id in places)
     svg = (

@@ -154,7 +154,11 @@ def _node(run: str, node: workflows.NodeView) -> None:
     logs, facts, artifacts = st.tabs([_("Logs"), _("Inputs and outputs"), _("Artifacts")])
     with logs:
         lines = workflows.run_logs(who(), project(), run, node.pod) if node.pod else []
-        st.code("\n".join(line for _pod, line in lines) or _("Nothing written yet."), language=None, height=320)
+        st.code(
+            "\n".join(line.rstrip("\r").rpartition("\r")[2] for _pod, line in lines) or _("Nothing written yet."),
+            language=None,
+            height=320,
+        )
     with facts:
         if node.message:
             st.markdown(node.message)

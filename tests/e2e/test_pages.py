@@ -64,8 +64,9 @@ def test_a_person_sees_the_page_without_an_error(page: Page, platform: Platform,
             outside.append(request.url) if platform.url not in request.url and request.url.startswith("http") else None
         ),
     )
-    page.goto(f"{platform.url}/app/{name}?project=flights")
+    page.goto(f"{platform.url}/app/{'' if name == 'overview' else name}?project=flights")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
     page.wait_for_load_state("networkidle")
     OUTPUT.mkdir(exist_ok=True)
