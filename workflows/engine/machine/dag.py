@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from workflows.engine.arguments import ArgumentsInvalid, result_names
 from workflows.engine.expressions import ExpressionInvalid, Value, evaluate
+from workflows.engine.machine.arguments import ArgumentsInvalid, result_names
+from workflows.engine.machine.calls import Call
 from workflows.engine.state import BAD, ERROR, FAILED, FULFILLED, OMITTED, SKIPPED, SUCCEEDED, Json
 
 if TYPE_CHECKING:
-    from workflows.engine.machine import Call, Machine
+    from workflows.engine.machine.core import Machine
 
 TASK = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.(?:Succeeded|Failed|Errored|Skipped|Omitted|Daemoned|AnySucceeded|AllFailed))?"
@@ -98,7 +99,7 @@ class Dag:
         except (ExpressionInvalid, ArgumentsInvalid, ValueError) as error:
             made = self._of(name) or self._blank(name, "Skipped", ERROR)
             self.machine.graph.link_after(self.node, before, made)
-            self.machine._end(made, ERROR, str(error))
+            self.machine.end(made, ERROR, str(error))
 
     def _ready(self, name: str) -> bool:
         text = self.logic[name]
@@ -114,7 +115,7 @@ class Dag:
             known[need] = (
                 states["Succeeded"]
                 or states["Skipped"]
-                or bool(node and phase in BAD and self.machine._continues(task, node))
+                or bool(node and phase in BAD and self.machine.uses.continues(task, node))
             )
         spaced = TASK.sub(lambda found: str(known.get(found[0], found[0])).lower(), text)
         return bool(evaluate(spaced, {}))
@@ -132,27 +133,25 @@ class Dag:
         }  # fmt: skip
 
     def _blank(self, name: str, kind: str, phase: str) -> Json:
-        from workflows.engine.machine import Call
-
         task = self.tasks[name]
         call = Call(task, {}, self._name(name), name, self.node["id"], self.scope)
-        return self.machine._make(call, kind, task.get("template", ""), None, self.scope, phase)
+        return self.machine.make(call, kind, task.get("template", ""), None, self.scope, phase)
 
     def _omit(self, name: str, before: list[Json]) -> None:
         made = self._blank(name, "Skipped", OMITTED)
         self.machine.graph.link_after(self.node, before, made)
-        self.machine._end(made, OMITTED, "omitted: depends condition not met")
+        self.machine.end(made, OMITTED, "omitted: depends condition not met")
 
     def _start(self, name: str, task: Json, before: list[Json]) -> None:
         known = dict(self.names)
         for need in self._ancestors(name):
-            known |= result_names("tasks", need, self.machine._results(self._name(need), self.tasks[need]))
+            known |= result_names("tasks", need, self.machine.uses.results(self._name(need), self.tasks[need]))
         loops = any(key in task for key in ("withItems", "withParam", "withSequence"))
         group = self._of(name) if loops else None
         if loops and group is None:
             group = self._blank(name, "TaskGroup", "Running")
             self.machine.graph.link_after(self.node, before, group)
-        made = list(self.machine._expanded(self.call, self.node, task, f"{self.call.name}.", self.scope, known))
+        made = list(self.machine.uses.expanded(self.call, self.node, task, f"{self.call.name}.", self.scope, known))
         for child in made:
             if child is not None and group is not None:
                 self.machine.graph.link(group, child)
@@ -162,8 +161,8 @@ class Dag:
             self._end_group(task, group, [child for child in made if child])
 
     def _end_group(self, task: Json, group: Json, children: list[Json]) -> None:
-        bad = [child for child in children if child["phase"] in BAD and not self.machine._continues(task, child)]
-        self.machine._end(group, bad[0]["phase"] if bad else SUCCEEDED)
+        bad = [child for child in children if child["phase"] in BAD and not self.machine.uses.continues(task, child)]
+        self.machine.end(group, bad[0]["phase"] if bad else SUCCEEDED)
 
     def _ancestors(self, name: str) -> list[str]:
         found: dict[str, None] = {}
@@ -186,10 +185,10 @@ class Dag:
     def _finish(self, targets: list[str]) -> None:
         ends = [(target, self._branch_phase(target), self._of(target)) for target in targets]
         for target, phase, node in ends:
-            if phase in BAD and not self.machine._continues(self.tasks[target], {**(node or {}), "phase": phase}):
-                self.machine._end(self.node, phase)
+            if phase in BAD and not self.machine.uses.continues(self.tasks[target], {**(node or {}), "phase": phase}):
+                self.machine.end(self.node, phase)
                 return
         known = dict(self.names)
         for name, task in self.tasks.items():
-            known |= result_names("tasks", name, self.machine._results(self._name(name), task))
-        self.machine._succeed(self.node, self.template, known)
+            known |= result_names("tasks", name, self.machine.uses.results(self._name(name), task))
+        self.machine.succeed(self.node, self.template, known)
