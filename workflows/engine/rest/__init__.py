@@ -1,0 +1,35 @@
+"""Argo Server's REST, as its clients speak it: a module a noun."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from atrium.home import Home
+from atrium.settings import get_settings
+from workflows.engine.rest.about import About
+from workflows.engine.rest.archive import Archive
+from workflows.engine.rest.artifacts import Artifacts
+from workflows.engine.rest.desk import Desk
+from workflows.engine.rest.errors import HANDLERS
+from workflows.engine.rest.streams import Streams
+from workflows.engine.rest.templates import Templates
+from workflows.engine.rest.workflows import Workflows
+from workflows.engine.runner import Runner
+from workflows.engine.store import Store
+
+
+def create_app(home: Home) -> Starlette:
+    """The workflow server for a home; takes up its live workflows when it starts."""
+    store = Store(home.engine / "engine.db", get_settings().power_safe)
+    runner = Runner(home, store)
+    desk = Desk(home, store, runner)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        runner.resume_all()
+        yield
+
+    nouns = (Workflows(desk), Streams(desk), Artifacts(desk), Templates(desk), About(), Archive())
+    routes = [route for noun in nouns for route in noun.routes()]
+    return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
