@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from workflows.engine.expressions import Value, evaluate
+from workflows.engine.expressions import Value, holds
 from workflows.engine.machine.arguments import ArgumentsInvalid
 from workflows.engine.machine.calls import Call
 from workflows.engine.machine.loops import expand
@@ -50,7 +50,7 @@ class Uses:
             )
             existing = self.machine.wf.node(name)
             condition = filled.get("when")
-            if existing is None and condition and not evaluate(condition, known, words_are_texts=True):
+            if existing is None and condition and not holds(condition):
                 made = self.machine.make(one, "Skipped", filled.get("template", ""), None, scope, SKIPPED)
                 yield self.machine.end(made, SKIPPED, f"when '{condition}' evaluated false")
             else:

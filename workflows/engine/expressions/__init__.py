@@ -1,0 +1,38 @@
+"""The languages of Argo's templates: expr (`{{=…}}`, `expression`, `depends`) and govaluate (`when`). Parsed, never `eval`ed.
+
+Sources: Argo Workflows' field reference and docs/variables; expr-lang's language definition; govaluate; sprig.
+"""
+
+from collections.abc import Mapping
+
+from workflows.engine.expressions import tree
+from workflows.engine.expressions.conditions import holds
+from workflows.engine.expressions.evaluation import Evaluator, named
+from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, printed, text_of
+
+__all__ = ["ExpressionInvalid", "Value", "compact", "evaluate", "holds", "names_in", "printed", "text_of", "truth"]
+
+
+def evaluate(text: str, names: Mapping[str, Value]) -> Value:
+    """The value of an expr expression; `names` holds dotted names.
+
+    Raises:
+        ExpressionInvalid: it cannot be read, or names what is not there.
+    """
+    try:
+        return Evaluator(names).value(tree.parsed(text))
+    except RecursionError:
+        raise ExpressionInvalid(f"{text[:60]!r} is nested too deep") from None
+
+
+def truth(text: str, names: Mapping[str, Value]) -> bool:
+    """The value of an expression that must be true or false. Raises `ExpressionInvalid`."""
+    value = evaluate(text, names)
+    if not isinstance(value, bool):
+        raise ExpressionInvalid(f"unable to cast expression result '{printed(value)}' to bool")
+    return value
+
+
+def names_in(text: str) -> set[str]:
+    """The dotted names that an expression reads. Raises `ExpressionInvalid`."""
+    return set(named(tree.parsed(text)))

@@ -1,0 +1,244 @@
+"""Sprig's functions, without those that read the environment: numbers, lists, maps, dates, paths; texts are in `sprig_texts`."""
+
+import json
+import math
+import posixpath
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from workflows.engine.expressions.moments import Duration, Moment, current, go_format, go_parse, seconds_of
+from workflows.engine.expressions.sprig_texts import TEXTS
+from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, type_name
+
+LONGEST_LIST = 1_000_000
+
+
+def whole(value: Any) -> int:
+    """A whole number as sprig reads one: 0 for what is none."""
+    if isinstance(value, bool):
+        return int(value)
+    try:
+        return math.trunc(value) if isinstance(value, (int, float)) else int(str(value), 0)
+    except ValueError:
+        try:
+            return int(float(value))
+        except (ValueError, TypeError, OverflowError):
+            return 0
+
+
+def real(value: Any) -> float:
+    """A number as sprig reads one: 0 for what is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value is False or value == 0 or (isinstance(value, (str, list, dict)) and not value)
+
+
+def _product(*values: Any) -> int:
+    return math.prod(whole(one) for one in values)
+
+
+def _div(left: Any, right: Any) -> int:
+    if whole(right) == 0:
+        raise ExpressionInvalid("integer divide by zero")
+    return math.trunc(whole(left) / whole(right))
+
+
+def _mod(left: Any, right: Any) -> int:
+    if whole(right) == 0:
+        raise ExpressionInvalid("integer divide by zero")
+    return int(math.fmod(whole(left), whole(right)))
+
+
+def _steps(start: Any, stop: Any, step: Any) -> list[int]:
+    a, b, by = whole(start), whole(stop), whole(step)
+    if by == 0 or (b - a) / by < 0:
+        return []
+    if (b - a) / by > LONGEST_LIST:
+        raise ExpressionInvalid(f"a list of more than {LONGEST_LIST} numbers")
+    return list(range(a, b, by))
+
+
+def _until(count: Any) -> list[int]:
+    return _steps(0, count, 1 if whole(count) >= 0 else -1)
+
+
+def _sequence(*given: Any) -> str:
+    numbers = [whole(one) for one in given]
+    start, end = (numbers[0], numbers[-1]) if len(numbers) > 1 else (1, numbers[0] if numbers else 0)
+    by = numbers[1] if len(numbers) == 3 else 1 if end >= start else -1
+    return " ".join(str(one) for one in _steps(start, end + (1 if by > 0 else -1), by))
+
+
+def _rounded(value: Any, places: int, half: float = 0.5) -> float:
+    scale = math.pow(10, places)
+    return math.floor(real(value) * scale + half) / scale
+
+
+def _default(instead: Value, *given: Value) -> Value:
+    return instead if not given or _empty(given[0]) else given[0]
+
+
+def _coalesce(*values: Value) -> Value:
+    return next((one for one in values if not _empty(one)), None)
+
+
+def _ternary(yes: Value, no: Value, test: bool) -> Value:
+    return yes if test else no
+
+
+def _parsed(text: Any) -> Value:
+    try:
+        found: Value = json.loads(str(text))
+    except ValueError:
+        return None
+    return found
+
+
+def _pretty(value: Value) -> str:
+    return json.dumps(json.loads(compact(value)), indent=2, ensure_ascii=False)
+
+
+def _unique(items: list[Value]) -> list[Value]:
+    found: list[Value] = []
+    for one in items:
+        if not any(type(one) is type(other) and one == other for other in found):
+            found.append(one)
+    return found
+
+
+def _dict(*given: Value) -> dict[str, Value]:
+    pairs = [*given, ""] if len(given) % 2 else list(given)
+    return {str(pairs[place]): pairs[place + 1] for place in range(0, len(pairs), 2)}
+
+
+def _merged(*tables: dict[str, Any], over: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for table in tables:
+        for key, value in table.items():
+            if isinstance(value, dict) and isinstance(found.get(key), dict):
+                found[key] = _merged(found[key], value, over=over)
+            elif over or key not in found:
+                found[key] = value
+    return found
+
+
+def _dug(*given: Any) -> Value:
+    *path, instead, table = given
+    for key in path:
+        if not isinstance(table, dict) or key not in table:
+            return instead
+        table = table[key]
+    return table
+
+
+def _chunks(size: int, items: list[Value]) -> list[list[Value]]:
+    return [items[place : place + size] for place in range(0, len(items), size)]
+
+
+def _kind(value: Value) -> str:
+    names: dict[type, str] = {bool: "bool", int: "int", float: "float64", str: "string", list: "slice", dict: "map"}
+    return "invalid" if value is None else names.get(type(value), "struct")
+
+
+def _fail(text: str) -> Value:
+    raise ExpressionInvalid(text)
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, Moment):
+        return value.at
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else current().at
+
+
+def _in_zone(layout: str, value: Any, zone: str) -> str:
+    try:
+        return go_format(_moment(value).astimezone(ZoneInfo(zone or "UTC")), layout)
+    except (KeyError, ValueError):
+        return go_format(_moment(value).astimezone(UTC), layout)
+
+
+def _moved(span: str, value: Any) -> Moment:
+    return Moment(_moment(value) + timedelta(seconds=seconds_of(span)))
+
+
+def _spanned(value: Any) -> str:
+    return str(Duration(float(seconds_of(value) if isinstance(value, str) and not value.isdigit() else whole(value))))
+
+
+def _rounded_span(value: Any) -> str:
+    seconds = abs(seconds_of(value) if isinstance(value, str) else (current().at - _moment(value)).total_seconds())
+    for unit, size in (("y", 31536000), ("mo", 2592000), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return "0s"
+
+
+def _url(text: str) -> dict[str, str]:
+    parts = urlsplit(text)
+    user = parts.netloc.rpartition("@")[0]
+    return {"scheme": parts.scheme, "host": parts.netloc.rpartition("@")[2], "hostname": parts.hostname or "", "path": parts.path,
+            "query": parts.query, "opaque": "", "fragment": parts.fragment, "userinfo": user}  # fmt: skip
+
+
+NUMBERS: dict[str, Callable[..., Value]] = {
+    "atoi": whole, "int": whole, "int64": whole, "float64": real, "toDecimal": lambda value: int(str(value), 8),
+    "add": lambda *values: sum(map(whole, values)), "add1": lambda value: whole(value) + 1,
+    "sub": lambda a, b: whole(a) - whole(b), "mul": _product, "div": _div, "mod": _mod,
+    "addf": lambda *values: sum(map(real, values)), "add1f": lambda value: real(value) + 1,
+    "subf": lambda first, *rest: real(first) - sum(map(real, rest)), "mulf": lambda *values: math.prod(map(real, values)),
+    "divf": lambda first, *rest: real(first) / math.prod(map(real, rest)),
+    "max": lambda *values: max(map(whole, values)), "min": lambda *values: min(map(whole, values)),
+    "biggest": lambda *values: max(map(whole, values)), "maxf": lambda *values: max(map(real, values)),
+    "minf": lambda *values: min(map(real, values)), "ceil": lambda value: float(math.ceil(real(value))),
+    "floor": lambda value: float(math.floor(real(value))), "round": _rounded, "until": _until, "untilStep": _steps,
+    "seq": _sequence, "randInt": lambda low, high: random.randrange(whole(low), whole(high)),  # noqa: S311  no secret
+}  # fmt: skip
+LOGIC: dict[str, Callable[..., Value]] = {
+    "default": _default, "empty": _empty, "coalesce": _coalesce, "ternary": _ternary, "fail": _fail,
+    "all": lambda *values: not any(map(_empty, values)), "any": lambda *values: not all(map(_empty, values)),
+    "toJson": compact, "toRawJson": lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True),
+    "toPrettyJson": _pretty, "fromJson": _parsed, "kindOf": _kind, "kindIs": lambda kind, value: _kind(value) == kind,
+    "typeOf": type_name, "typeIs": lambda kind, value: type_name(value) == kind, "deepEqual": lambda a, b: a == b,
+}  # fmt: skip
+LISTS: dict[str, Callable[..., Value]] = {
+    "list": lambda *items: list(items), "tuple": lambda *items: list(items),
+    "first": lambda items: items[0] if items else None, "last": lambda items: items[-1] if items else None,
+    "rest": lambda items: items[1:], "initial": lambda items: items[:-1], "reverse": lambda items: items[::-1],
+    "uniq": _unique, "without": lambda items, *gone: [one for one in items if one not in gone],
+    "has": lambda item, items: item in (items or []), "slice": lambda items, start=0, end=None: items[start:end],
+    "concat": lambda *lists: [one for items in lists for one in items], "chunk": _chunks,
+    "compact": lambda items: [one for one in items if not _empty(one)], "append": lambda items, one: [*items, one],
+    "push": lambda items, one: [*items, one], "prepend": lambda items, one: [one, *items],
+    "dict": _dict, "get": lambda table, key: table.get(key, ""), "hasKey": lambda table, key: key in table,
+    "set": lambda table, key, value: {**table, key: value},
+    "unset": lambda table, gone: {key: value for key, value in table.items() if key != gone},
+    "pluck": lambda key, *tables: [table[key] for table in tables if key in table],
+    "keys": lambda *tables: [key for table in tables for key in sorted(table)],
+    "values": lambda table: [table[key] for key in sorted(table)],
+    "pick": lambda table, *wanted: {key: table[key] for key in wanted if key in table},
+    "omit": lambda table, *gone: {key: value for key, value in table.items() if key not in gone},
+    "merge": _merged, "mergeOverwrite": lambda *tables: _merged(*tables, over=True), "dig": _dug,
+    "deepCopy": lambda value: json.loads(compact(value)),
+}  # fmt: skip
+PLACES: dict[str, Callable[..., Value]] = {
+    "base": posixpath.basename, "dir": lambda path: posixpath.dirname(path) or ".", "clean": posixpath.normpath,
+    "ext": lambda path: posixpath.splitext(path)[1], "isAbs": posixpath.isabs, "urlParse": _url,
+    "osBase": posixpath.basename, "osDir": posixpath.dirname, "osExt": lambda path: posixpath.splitext(path)[1],
+}  # fmt: skip
+DATES: dict[str, Callable[..., Value]] = {
+    "now": current, "date": lambda layout, value: _in_zone(layout, value, "UTC"), "dateInZone": _in_zone, "date_in_zone": _in_zone,
+    "htmlDate": lambda value: _in_zone("2006-01-02", value, "UTC"), "dateModify": _moved, "date_modify": _moved,
+    "unixEpoch": lambda value: str(int(_moment(value).timestamp())), "duration": _spanned, "durationRound": _rounded_span,
+    "ago": lambda value: str(Duration(float(round((current().at - _moment(value)).total_seconds())))),
+    "toDate": lambda layout, text: Moment(go_parse(text, layout)), "mustToDate": lambda layout, text: Moment(go_parse(text, layout)),
+}  # fmt: skip
+SPRIG: dict[str, Value] = {**TEXTS, **NUMBERS, **LOGIC, **LISTS, **PLACES, **DATES}

@@ -1,0 +1,218 @@
+"""Sprig's functions of texts. Arguments stand as in Go templates: the text comes last."""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+import string
+import textwrap
+import uuid
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from workflows.engine.expressions import patterns
+from workflows.engine.expressions.values import ExpressionInvalid, Value, printed
+
+LONGEST_TEXT = 1_000_000
+
+
+def _chars(alphabet: str) -> Callable[[int], str]:
+    return lambda count: "".join(secrets.choice(alphabet) for _ in range(min(int(count), LONGEST_TEXT)))
+
+
+def _trunc(count: int, text: str) -> str:
+    return text[count:] if count < 0 else text[:count]
+
+
+def _abbreviated(width: int, text: str) -> str:
+    return text if width < 4 or len(text) <= width else text[: width - 3] + "..."
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", text)
+
+
+def _camel(text: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[_\-\s.]+", text) if part)
+
+
+def _dollar(pattern: str) -> str:
+    """Go's `${1}` and `$1` as Python writes them."""
+    return re.sub(r"\$\{?(\w+)\}?", r"\\g<\1>", pattern.replace("\\", "\\\\"))
+
+
+def _split_by(pattern: str, text: str, most: int) -> list[str]:
+    return [] if most == 0 else patterns.divided(pattern, text, most)
+
+
+def _split(separator: str, text: str) -> dict[str, str]:
+    return {f"_{place}": part for place, part in enumerate(text.split(separator))}
+
+
+def _indented(count: int, text: str) -> str:
+    return " " * count + text.replace("\n", "\n" + " " * count)
+
+
+def _repeated(count: int, text: str) -> str:
+    if count * len(text) > LONGEST_TEXT:
+        raise ExpressionInvalid(f"sprig.repeat: a text of {count * len(text)} characters is too long")
+    return text * count
+
+
+def _joined(separator: str, items: Any) -> str:
+    return separator.join(printed(one) for one in (items if isinstance(items, list) else [items]))
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`" else text
+
+
+def _quoted(*values: Value) -> str:
+    return " ".join(
+        '"' + printed(one).replace("\\", "\\\\").replace('"', '\\"') + '"' for one in values if one is not None
+    )
+
+
+def _decoded(decode: Callable[[str], bytes]) -> Callable[[str], str]:
+    def run(text: str) -> str:
+        try:
+            return decode(text).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            return str(error)
+
+    return run
+
+
+def _any_has(test: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
+    return lambda part, text: test(text, part)
+
+
+def _version(text: str) -> tuple[int, int, int, str]:
+    match = re.match(r"^[vV]?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([\w.-]+))?(?:\+.*)?$", text.strip())
+    if match is None:
+        raise ExpressionInvalid(f"Invalid Semantic Version: {text!r}")
+    return int(match[1]), int(match[2] or 0), int(match[3] or 0), match[4] or ""
+
+
+def _rank(version: tuple[int, int, int, str]) -> tuple[int, int, int, bool, str]:
+    return (*version[:3], version[3] == "", version[3])
+
+
+def _meets(rule: str, text: str) -> bool:
+    match = re.match(r"^\s*(=|!=|>=|<=|>|<|\^|~)?\s*(\S+)\s*$", rule)
+    if match is None:
+        raise ExpressionInvalid(f"improper constraint: {rule}")
+    have, want = _rank(_version(text)), _rank(_version(match[2]))
+    same = {"^": have[0] == want[0] and (want[0] > 0 or have[1] == want[1]), "~": have[:2] == want[:2]}
+    table = {
+        "=": have == want,
+        "!=": have != want,
+        ">": have > want,
+        "<": have < want,
+        ">=": have >= want,
+        "<=": have <= want,
+    }
+    operator = match[1] or "="
+    return have >= want and same[operator] if operator in same else table[operator]
+
+
+def _semver_compare(rules: str, text: str) -> bool:
+    return any(
+        all(_meets(one, text) for one in re.split(r"\s*,\s*|(?<=\d)\s+(?=[<>=!^~\d])", group.strip()))
+        for group in rules.split("||")
+    )
+
+
+def _plural(one: str, many: str, count: int) -> str:
+    return one if count == 1 else many
+
+
+def _nospace(text: str) -> str:
+    return "".join(text.split())
+
+
+def _replace(old: str, new: str, text: str) -> str:
+    return text.replace(old, new)
+
+
+def _cat(*values: Value) -> str:
+    return " ".join(printed(one) for one in values if one is not None)
+
+
+def _hash(name: str) -> Callable[[str], str]:
+    return lambda text: hashlib.new(name, text.encode()).hexdigest()
+
+
+def _sorted_texts(items: Sequence[Value]) -> list[str]:
+    return sorted(printed(one) for one in items)
+
+
+TEXTS: dict[str, Callable[..., Value]] = {
+    "trim": lambda text: text.strip(),
+    "trimAll": lambda marks, text: text.strip(marks),
+    "trimall": lambda marks, text: text.strip(marks),
+    "trimPrefix": lambda part, text: text.removeprefix(part),
+    "trimSuffix": lambda part, text: text.removesuffix(part),
+    "upper": lambda text: text.upper(),
+    "lower": lambda text: text.lower(),
+    "title": lambda text: re.sub(r"\b\w", lambda found: found[0].upper(), text),
+    "untitle": lambda text: re.sub(r"\b\w", lambda found: found[0].lower(), text),
+    "repeat": _repeated,
+    "substr": lambda start, end, text: text[max(start, 0) : end if 0 <= end <= len(text) else len(text)],
+    "nospace": _nospace,
+    "trunc": _trunc,
+    "abbrev": _abbreviated,
+    "initials": lambda text: "".join(word[0] for word in text.split()),
+    "wrap": lambda width, text: "\n".join(textwrap.wrap(text, width)),
+    "wrapWith": lambda width, end, text: end.join(textwrap.wrap(text, width)),
+    "contains": _any_has(lambda text, part: part in text),
+    "hasPrefix": _any_has(str.startswith),
+    "hasSuffix": _any_has(str.endswith),
+    "quote": _quoted,
+    "squote": lambda *values: " ".join(f"'{printed(one)}'" for one in values if one is not None),
+    "cat": _cat,
+    "indent": _indented,
+    "nindent": lambda count, text: "\n" + _indented(count, text),
+    "replace": _replace,
+    "plural": _plural,
+    "snakecase": lambda text: "_".join(_words(text)).lower(),
+    "camelcase": _camel,
+    "kebabcase": lambda text: "-".join(_words(text)).lower(),
+    "swapcase": lambda text: text.swapcase(),
+    "shuffle": lambda text: "".join(secrets.SystemRandom().sample(text, len(text))),
+    "regexMatch": patterns.matches,
+    "mustRegexMatch": patterns.matches,
+    "regexFind": lambda pattern, text: patterns.found(pattern, text) or "",
+    "regexFindAll": patterns.all_found,
+    "regexReplaceAll": lambda pattern, text, new: patterns.replaced(pattern, _dollar(new), text),
+    "regexReplaceAllLiteral": lambda pattern, text, new: patterns.replaced(pattern, lambda _: new, text),
+    "regexSplit": _split_by,
+    "regexQuoteMeta": lambda text: re.escape(text),
+    "toString": printed,
+    "toStrings": lambda items: [printed(one) for one in items],
+    "join": _joined,
+    "split": _split,
+    "splitList": lambda separator, text: list(text) if separator == "" else text.split(separator),
+    "splitn": lambda separator, most, text: {
+        f"_{place}": part for place, part in enumerate(text.split(separator, max(most - 1, 0)))
+    },
+    "sortAlpha": _sorted_texts,
+    "randAlphaNum": _chars(string.ascii_letters + string.digits),
+    "randAlpha": _chars(string.ascii_letters),
+    "randNumeric": _chars(string.digits),
+    "randAscii": _chars(string.printable[:95]),
+    "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
+    "b64dec": _decoded(lambda text: base64.b64decode(text, validate=True)),
+    "b32enc": lambda text: base64.b32encode(text.encode()).decode(),
+    "b32dec": _decoded(base64.b32decode),
+    "sha1sum": _hash("sha1"),
+    "sha256sum": _hash("sha256"),
+    "sha512sum": _hash("sha512"),
+    "adler32sum": lambda text: str(zlib.adler32(text.encode())),
+    "uuidv4": lambda: str(uuid.uuid4()),
+    "unquote": _unquoted,
+    "semver": lambda text: dict(zip(("Major", "Minor", "Patch", "Prerelease"), _version(text), strict=True)),
+    "semverCompare": _semver_compare,
+}

@@ -1,0 +1,61 @@
+"""Words of the expr language: numbers, texts, names and operators."""
+
+import ast
+import re
+from dataclasses import dataclass
+
+from workflows.engine.expressions.values import ExpressionInvalid
+
+PATTERN = re.compile(
+    r"(?P<space>\s+|//[^\n]*|/\*.*?\*/)"
+    r"|(?P<number>0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*)?\.?\d[\d_]*(?:[eE][+-]?\d+)?)"
+    r"|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)"
+    r"|(?P<pointer>#[A-Za-z_]\w*|#)"
+    r"|(?P<name>[A-Za-z_$][\w$]*)"
+    r"|(?P<operator>\?\.|\?\?|\|\||&&|==|!=|<=|>=|\*\*|\.\.|::|[-+*/%^<>!?:.,;|=()\[\]{}])",
+    re.DOTALL,
+)
+RANGE = re.compile(r"(\d[\d_]*)\.\.")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word: its kind (`number`, `text`, `pointer`, `name`, `operator`, `end`), its text, and what it stands for."""
+
+    kind: str
+    text: str
+    value: object = None
+    place: int = 0
+
+
+def tokens(text: str) -> list[Token]:
+    """The words of an expression, ended by one of kind `end`. Raises `ExpressionInvalid`."""
+    found, place = [], 0
+    while place < len(text):
+        whole = RANGE.match(text, place)
+        match = re.compile(r"(?P<number>\d[\d_]*)").match(text, place) if whole else PATTERN.match(text, place)
+        if match is None or match.end() == place:
+            raise ExpressionInvalid(f"unrecognized character: {text[place]!r} in {text!r}")
+        kind = str(match.lastgroup)
+        if kind != "space":
+            found.append(Token(kind, match[0], _value(kind, match[0]), place))
+        place = match.end()
+    return [*found, Token("end", "", None, place)]
+
+
+def _value(kind: str, text: str) -> object:
+    if kind == "number":
+        plain = text.replace("_", "")
+        if plain[:2].lower() in ("0x", "0o", "0b"):
+            return int(plain, 0)
+        return float(plain) if any(mark in plain for mark in ".eE") else int(plain)
+    if kind == "text":
+        return text[1:-1] if text[0] == "`" else _unescaped(text)
+    return None
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(ast.literal_eval(text.replace("\n", "\\n")))
+    except (ValueError, SyntaxError):
+        raise ExpressionInvalid(f"unable to unescape string: {text}") from None
