@@ -1,6 +1,6 @@
-"""The portal: navigation, project, language; each page is a function of its own module."""
+"""The portal: navigation, project, language, theme; each page is a function of its own module."""
 
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -11,71 +11,74 @@ from atrium.identity import Actor
 from atrium.web import unexpected
 from portal import words
 from portal.session import who
-from portal.ui import show_error
-from portal.views import (
-    dashboard,
-    datasets,
-    demos,
-    experiments,
-    features,
-    models,
-    monitoring,
-    overview,
-    pipelines,
-    services,
-    settings,
-)
+from portal.ui import say_now, show_error
+from portal.ui.frontend import mounted
+from portal.ui.links import page_of, titles
 from portal.words import _
 
-
-def _page(module: ModuleType, title: str, icon: str, default: bool = False) -> Any:
-    path = module.__name__.rsplit(".", 1)[1]
-    return st.Page(module.page, title=title, icon=f":material/{icon}:", url_path=path, default=default)
+STYLE = Path(__file__).parent / "ui" / "style.css"
+THEMES = ("System", "Light", "Dark")
+THEME_COOKIE = "atrium_theme"
 
 
 def navigation() -> Any:
     """The pages in their groups."""
     groups = {
-        "": [
-            _page(overview, _("Overview"), "space_dashboard", default=True),
-            _page(dashboard, _("Business dashboard"), "insights"),
-        ],
-        _("Data"): [
-            _page(features, _("Features"), "stacks"),
-            _page(datasets, _("Datasets"), "database"),
-        ],
-        _("Build"): [
-            _page(pipelines, _("Pipelines"), "account_tree"),
-            _page(experiments, _("Experiments"), "science"),
-            _page(models, _("Models"), "deployed_code"),
-        ],
-        _("Ship"): [
-            _page(services, _("Services"), "rocket_launch"),
-            _page(demos, _("Demos"), "co_present"),
-            _page(monitoring, _("Monitoring"), "monitoring"),
-        ],
-        _("Manage"): [_page(settings, _("Settings"), "settings")],
+        "": ("overview", "dashboard"),
+        _("Data"): ("features", "datasets"),
+        _("Build"): ("pipelines", "experiments", "models"),
+        _("Ship"): ("services", "demos", "monitoring"),
+        _("Manage"): ("settings",),
     }
-    return st.navigation(groups)
+    return st.navigation({group: [page_of(name) for name in names] for group, names in groups.items()})
 
 
 def sidebar(visitor: Actor) -> None:
-    """Project, language, the visitor's own menu."""
+    """Project, and the visitor's own menu."""
     names = [project.name for project in tenancy.list_projects(visitor)]
     with st.sidebar:
         if names:
             st.selectbox(_("Project"), names, key="project", bind="query-params")
         with st.popover(visitor.name, icon=":material/account_circle:", type="tertiary"):
-            st.radio(
-                    _("Language"), list(words.LANGUAGES), format_func=words.LANGUAGES.__getitem__, key="language_choice",
-                    index=list(words.LANGUAGES).index(words.language()), on_change=_change_language,
-                )  # fmt: skip
-            st.link_button(_("Change password"), "/auth/password", icon=":material/key:")
-            st.link_button(_("Sign out"), "/auth/logout", icon=":material/logout:")
+            _own_menu()
+        _tell_browser()
+
+
+def _own_menu() -> None:
+    st.segmented_control(
+        _("Language"), list(words.LANGUAGES), format_func=words.LANGUAGES.__getitem__, key="language_choice",
+        default=words.language(), required=True, on_change=_change_language,
+    )  # fmt: skip
+    themes = {"System": _("As the system"), "Light": _("Light"), "Dark": _("Dark")}
+    st.segmented_control(
+        _("Theme"), THEMES, format_func=themes.__getitem__, key="theme_choice", default=_theme() or "System", required=True
+    )  # fmt: skip
+    st.link_button(_("Change password"), "/auth/password", icon=":material/key:", type="tertiary")
+    st.link_button(_("Sign out"), "/auth/logout", icon=":material/logout:", type="tertiary")
 
 
 def _change_language() -> None:
     st.query_params["lang"] = st.session_state["language_choice"]
+
+
+def _theme() -> str:
+    """The theme that the visitor chose, now or before; empty where they never did."""
+    kept = st.context.cookies.get(THEME_COOKIE, "")
+    return str(st.session_state.get("theme_choice") or (kept if kept in THEMES else ""))
+
+
+def _tell_browser() -> None:
+    """Has the browser keep language and theme, and know the page's language."""
+    chosen = _theme()
+    kept = st.context.cookies.get(THEME_COOKIE, "")
+    paths = ["/app/", *(f"/app/{name}" for name in titles())]
+    mounted("visitor")(
+        key="visitor",
+        data={
+            "lang": words.language().replace("_", "-"), "language": st.session_state.get("language_choice", ""),
+            "theme": chosen if chosen != "System" or kept else "", "paths": paths,
+        },
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -83,10 +86,12 @@ def main() -> None:
     st.set_page_config(page_title="Atrium", page_icon="static/icon.svg", layout="wide")
     words.language()
     st.logo("static/logo.svg", size="large")
+    st.html(STYLE)
     try:
         visitor = who()
         page = navigation()
         sidebar(visitor)
+        say_now()
         page.run()
     except AtriumError as error:
         show_error(error)

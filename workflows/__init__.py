@@ -1,11 +1,22 @@
 """Pipelines, runs and the workflow server behind them (Argo Workflows)."""
 
-from workflows.models import NodeView, PipelineNotFound, PipelineView, RunNotFound, RunSummary, RunView
+from workflows.models import (
+    ManifestInvalid,
+    NodeView,
+    ParameterView,
+    PipelineNotFound,
+    PipelineView,
+    RunNotFound,
+    RunSummary,
+    RunView,
+)
 from workflows.service import (
     act_on_run,
     get_pipeline,
     get_run,
+    last_runs,
     list_pipelines,
+    list_revisions,
     list_runs,
     run_artifact,
     run_logs,
@@ -14,6 +25,7 @@ from workflows.service import (
 )
 
 __all__ = [
-    "NodeView", "PipelineNotFound", "PipelineView", "RunNotFound", "RunSummary", "RunView", "act_on_run", "get_pipeline",
-    "get_run", "list_pipelines", "list_runs", "run_artifact", "run_logs", "run_pipeline", "save_pipeline",
+    "ManifestInvalid", "NodeView", "ParameterView", "PipelineNotFound", "PipelineView", "RunNotFound", "RunSummary",
+    "RunView", "act_on_run", "get_pipeline", "get_run", "last_runs", "list_pipelines", "list_revisions", "list_runs",
+    "run_artifact", "run_logs", "run_pipeline", "save_pipeline",
 ]  # fmt: skip

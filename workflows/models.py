@@ -56,8 +56,18 @@ class RunSummaryRow(Base):
 
 
 @dataclass(frozen=True)
+class ParameterView:
+    """A parameter of a pipeline: its default, what it means, and the values it may take where the manifest names them."""
+
+    name: str
+    value: str
+    description: str = ""
+    choices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class PipelineView:
-    """A pipeline's newest revision, with the names and defaults of its parameters."""
+    """A revision of a pipeline, with its parameters: names with defaults, and the same as a form needs them."""
 
     project: str
     name: str
@@ -67,6 +77,7 @@ class PipelineView:
     saved_at: datetime
     manifest: str
     parameters: Mapping[str, str]
+    form: list[ParameterView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,12 @@ def save_pipeline(who: Who, project: str, name: str, body: Manifest) -> Pipeline
     return service.save_pipeline(who, project, name, body.manifest)
 
 
+@router.get("/pipelines/{name}/revisions")
+def list_revisions(who: Who, project: str, name: str) -> list[PipelineView]:
+    """A pipeline's revisions, newest first."""
+    return service.list_revisions(who, project, name)
+
+
 @router.post("/pipelines/{name}/runs", status_code=201)
 def run_pipeline(who: Who, project: str, name: str, body: Start) -> dict[str, str]:
     """Starts a run."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from workflows.backends.argo import ArgoBackend
 from workflows.models import (
     ManifestInvalid,
     NodeView,
+    ParameterView,
     PipelineNotFound,
     PipelineView,
     RevisionRow,
@@ -30,7 +31,7 @@ from workflows.models import (
 
 PIPELINE, REVISION = "atrium.io/pipeline", "atrium.io/revision"
 LONGEST_MANIFEST = 1024 * 1024
-MOST_RUNS = 100
+MOST_RUNS = MOST_REVISIONS = 100
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -47,16 +48,23 @@ def _parsed(text: str) -> dict[str, Any]:
     return found
 
 
-def _parameters(manifest: Mapping[str, Any]) -> dict[str, str]:
+def _parameters(manifest: Mapping[str, Any]) -> list[ParameterView]:
     given = ((manifest.get("spec") or {}).get("arguments") or {}).get("parameters") or []
-    return {str(one["name"]): str(one.get("value", "")) for one in given}
+    return [
+        ParameterView(
+            str(one["name"]), str(one.get("value", one.get("default", ""))), str(one.get("description") or ""),
+            [str(choice) for choice in one.get("enum") or []],
+        )
+        for one in given
+    ]  # fmt: skip
 
 
 def _view(row: RevisionRow) -> PipelineView:
-    parameters = _parameters(yaml.safe_load(row.manifest))
+    form = _parameters(yaml.safe_load(row.manifest))
     return PipelineView(
-        row.project, row.name, row.number, row.digest, row.saved_by, row.saved_at, row.manifest, parameters
-    )
+        row.project, row.name, row.number, row.digest, row.saved_by, row.saved_at, row.manifest,
+        {one.name: one.value for one in form}, form,
+    )  # fmt: skip
 
 
 def _newest(session: Session, project: str, name: str) -> RevisionRow | None:
@@ -113,10 +121,48 @@ def get_pipeline(who: Actor, project: str, name: str) -> PipelineView:
     with reading() as session:
         row = _newest(session, project, name)
     if row is None:
-        raise PipelineNotFound(
-            f"pipeline {name!r} of project {project!r}", "there is none of this name", "see the pipelines"
-        )
+        raise _no_pipeline(project, name)
     return _view(row)
+
+
+def _no_pipeline(project: str, name: str) -> PipelineNotFound:
+    return PipelineNotFound(
+        f"pipeline {name!r} of project {project!r}", "there is none of this name", "see the pipelines"
+    )
+
+
+def _summary(row: RunSummaryRow) -> RunSummary:
+    return RunSummary(
+        row.project, row.name, row.pipeline, row.phase, row.progress, row.message, row.owner, row.created_at, row.finished_at
+    )  # fmt: skip
+
+
+def list_revisions(who: Actor, project: str, name: str) -> list[PipelineView]:
+    """A pipeline's revisions, newest first, at most 100. Raises `Forbidden`, `PipelineNotFound`."""
+    require(who, Verb.READ, project)
+    query = select(RevisionRow).where(RevisionRow.project == project, RevisionRow.name == name)
+    with reading() as session:
+        rows = session.scalars(query.order_by(RevisionRow.number.desc()).limit(MOST_REVISIONS)).all()
+    if not rows:
+        raise _no_pipeline(project, name)
+    return [_view(row) for row in rows]
+
+
+def last_runs(who: Actor, project: str) -> dict[str, RunSummary]:
+    """Each pipeline's newest run, by pipeline, by one query. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    newest = (
+        select(RunSummaryRow.pipeline, func.max(RunSummaryRow.created_at).label("created_at"))
+        .where(RunSummaryRow.project == project, RunSummaryRow.pipeline != "")
+        .group_by(RunSummaryRow.pipeline)
+        .subquery()
+    )
+    query = select(RunSummaryRow).join(
+        newest,
+        and_(RunSummaryRow.pipeline == newest.c.pipeline, RunSummaryRow.created_at == newest.c.created_at),
+    )
+    with reading() as session:
+        return {row.pipeline: _summary(row) for row in session.scalars(query.where(RunSummaryRow.project == project))}
 
 
 def run_pipeline(who: Actor, project: str, name: str, parameters: Mapping[str, str] | None = None) -> str:
@@ -141,14 +187,17 @@ def run_pipeline(who: Actor, project: str, name: str, parameters: Mapping[str, s
 
 
 def list_runs(
-    who: Actor, project: str, after: str | None = None, limit: int = 25, pipeline: str | None = None
-) -> Page[RunSummary]:
-    """Runs from the summaries, newest first, at most 100 a page, by one query. Raises `Forbidden`."""
+    who: Actor, project: str, after: str | None = None, limit: int = 25, pipeline: str | None = None,
+    phases: Sequence[str] = (),
+) -> Page[RunSummary]:  # fmt: skip
+    """Runs from the summaries, newest first, at most 100 a page, by one query; `phases` keeps those. Raises `Forbidden`."""
     require(who, Verb.READ, project)
     limit = min(limit, MOST_RUNS)
     query = select(RunSummaryRow).where(RunSummaryRow.project == project)
     if pipeline:
         query = query.where(RunSummaryRow.pipeline == pipeline)
+    if phases:
+        query = query.where(RunSummaryRow.phase.in_(phases))
     if after:
         moment, _, name = after.partition("|")
         at = datetime.fromisoformat(moment)
@@ -158,10 +207,7 @@ def list_runs(
     query = query.order_by(RunSummaryRow.created_at.desc(), RunSummaryRow.name.desc()).limit(limit + 1)
     with reading() as session:
         rows = session.scalars(query).all()
-    items = [
-        RunSummary(r.project, r.name, r.pipeline, r.phase, r.progress, r.message, r.owner, r.created_at, r.finished_at)
-        for r in rows[:limit]
-    ]
+    items = [_summary(row) for row in rows[:limit]]
     following = f"{items[-1].created_at.isoformat()}|{items[-1].name}" if len(rows) > limit else None
     return Page(items, following)
 

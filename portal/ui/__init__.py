@@ -1,7 +1,17 @@
 """What pages are made of."""
 
-from portal.ui.cards import age, card, empty, header, number, snippet, state
+from portal.ui.actions import confirmed, say_after, say_now
+from portal.ui.cards import card, empty, facts, header, number, numbers, snippet
+from portal.ui.charts import bars, lines
 from portal.ui.errors import guard, show_error
 from portal.ui.graph import draw_graph
+from portal.ui.links import address_of, go_to, link_to
+from portal.ui.states import state, tone
+from portal.ui.table import Cell, Clicked, Column, ago, badges, buttons, link, part, status, table, text
+from portal.ui.times import age, lasted, span, when
 
-__all__ = ["age", "card", "draw_graph", "empty", "guard", "header", "number", "show_error", "snippet", "state"]
+__all__ = [
+    "Cell", "Clicked", "Column", "address_of", "age", "ago", "badges", "bars", "buttons", "card", "confirmed",
+    "draw_graph", "empty", "facts", "go_to", "guard", "header", "lasted", "lines", "link", "link_to", "number", "numbers",
+    "part", "say_after", "say_now", "show_error", "snippet", "span", "state", "status", "table", "text", "tone", "when",
+]  # fmt: skip

@@ -1,22 +1,13 @@
-"""Headers, cards, numbers, states, snippets."""
+"""Headers, cards, numbers, facts, empty places, snippets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 
 import streamlit as st
 
-from atrium.clock import now
-from portal.words import _
+from portal.ui.links import link_to
 
-STATES = {
-    "Succeeded": ("green", "check_circle"), "Running": ("blue", "progress_activity"), "Failed": ("red", "error"),
-    "Error": ("red", "error"), "Pending": ("gray", "schedule"), "Skipped": ("gray", "redo"), "Omitted": ("gray", "remove"),
-    "live": ("green", "check_circle"), "waiting": ("gray", "schedule"), "loading": ("blue", "progress_activity"),
-    "failed": ("red", "error"), "FINISHED": ("green", "check_circle"), "RUNNING": ("blue", "progress_activity"),
-    "FAILED": ("red", "error"), "up": ("green", "check_circle"), "down": ("red", "error"), "silent": ("red", "error"),
-}  # fmt: skip
-MINUTE, HOUR, DAY = 60, 3600, 86400
+NUMBER_HEIGHT = 112
 
 
 @contextmanager
@@ -43,39 +34,39 @@ def card(title: str = "", lead: str = "") -> Iterator[None]:
 
 
 def number(label: str, value: str, beside: str = "") -> None:
-    """One big number with what it is compared with."""
-    with st.container(border=True, gap=None, height=112):
-        st.caption(label)
-        st.markdown(f"### {value}")
+    """One big number with its unit and what it is compared with."""
+    with st.container(border=True, gap=None, height=NUMBER_HEIGHT):
+        st.metric(label, value)
         if beside:
             st.caption(beside)
 
 
-def empty(icon: str, title: str, text: str) -> None:
-    """What stands where there is nothing yet, with the next step in words."""
-    with st.container(border=True, horizontal_alignment="center", vertical_alignment="center", height=200, gap="small"):
-        st.markdown(f":gray[:material/{icon}:]", width="content")
+def numbers(*contents: tuple[str, str, str]) -> None:
+    """Big numbers in a row, as many beside each other as there is room: label, value, what it is compared with."""
+    with st.grid(len(contents), min_column_width=150, gap=12):
+        for one in contents:
+            number(*one)
+
+
+def facts(pairs: Mapping[str, str]) -> None:
+    """Names with their values in a row that wraps; a value is Markdown."""
+    with st.grid(max(1, len(pairs)), min_column_width=170, gap=12) as grid:
+        for name, value in pairs.items():
+            with grid.cell(), st.container(gap=None):
+                st.caption(name)
+                st.markdown(value or "–")
+
+
+def empty(icon: str, title: str, text: str, page: str = "", label: str = "") -> None:
+    """What stands where there is nothing yet: the next step in words, and a link to the page where it is done."""
+    with st.container(border=True, horizontal_alignment="center", vertical_alignment="center", gap="small"):
+        st.space("small")
+        st.markdown(f"## :gray[:material/{icon}:]", width="content", anchors=False)
         st.markdown(f"**{title}**", width="content")
-        st.caption(text, width="content")
-
-
-def state(word: str) -> str:
-    """A state as icon, colour and word."""
-    colour, icon = STATES.get(word, ("gray", "help"))
-    return f":{colour}[:material/{icon}: {_(word)}]"
-
-
-def age(moment: datetime | str | None) -> str:
-    """How long ago, in a few letters; an en dash for never."""
-    if not moment:
-        return "–"
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    seconds = max(0, int((now() - found).total_seconds()))
-    if seconds < MINUTE:
-        return _("{n} s ago").format(n=seconds)
-    if seconds < HOUR:
-        return _("{n} min ago").format(n=seconds // MINUTE)
-    return _("{n} h ago").format(n=seconds // HOUR) if seconds < 2 * DAY else _("{n} days ago").format(n=seconds // DAY)
+        st.caption(text, width="content", text_alignment="center")
+        if page:
+            link_to(page, label)
+        st.space("small")
 
 
 def snippet(title: str, text: str, language: str = "python") -> None:

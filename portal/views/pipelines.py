@@ -1,188 +1,152 @@
-"""Pipelines and their runs: start one, watch its graph, read its logs, take its artifacts."""
+"""Pipelines and their runs; one pipeline (`?pipeline=`), one run (`?run=`) and a new pipeline (`?new=1`) have addresses of their own."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
 import workflows
 from atrium.identity import Verb
-from atrium.settings import get_settings
 from portal.session import may, project, who
-from portal.ui import age, card, draw_graph, empty, guard, header, snippet, state
+from portal.ui import (
+    Cell,
+    Column,
+    address_of,
+    ago,
+    buttons,
+    card,
+    empty,
+    guard,
+    header,
+    lasted,
+    link,
+    part,
+    status,
+    table,
+    text,
+)
+from portal.views import editing, one_pipeline, one_run
+from portal.views.snippets import workflow_snippets
 from portal.words import _
 
-BAD = ("Failed", "Error")
+RUNS_A_PAGE = 15
+PHASES: dict[str, tuple[str, ...]] = {
+    "all": (), "running": ("Running", "Pending"), "failed": ("Failed", "Error"), "succeeded": ("Succeeded",),
+}  # fmt: skip
 
 
 def page() -> None:
-    """The pipelines, and below them the runs."""
-    run = st.query_params.get("run")
-    if run:
-        _run_page(run)
-        return
+    """The pipelines, or what the address names of them."""
+    asked = st.query_params
+    if run := asked.get("run"):
+        one_run.page(run)
+    elif pipeline := asked.get("pipeline"):
+        one_pipeline.page(pipeline)
+    elif asked.get("new"):
+        editing.page()
+    else:
+        _lists()
+
+
+def _lists() -> None:
     with header(_("Pipelines"), _("Written with Hera or as Argo manifests, run by Argo's engine")):
-        if may(Verb.WRITE):
-            with st.popover(_("New pipeline"), icon=":material/add:"):
-                _save_form()
+        if may(Verb.WRITE) and st.button(_("New pipeline"), icon=":material/add:", type="primary"):
+            st.query_params["new"] = "1"
+            st.rerun()
+    _pipelines()
+    runs_card()
+    workflow_snippets(project())
+
+
+@st.fragment(run_every="5s")
+def _pipelines() -> None:
     with guard():
         pipelines = workflows.list_pipelines(who(), project())
         if not pipelines:
-            empty(
-                "account_tree",
-                _("No pipelines yet"),
-                _("Save a manifest here, or submit a workflow with Hera or argo."),
-            )
-        for pipeline in pipelines:
-            _pipeline(pipeline)
-        _runs()
-    address = get_settings().public_url.split("://")[1]
-    snippet(
-        "argo",
-        f'export ARGO_SERVER={address} ARGO_BASE_HREF=/argo ARGO_HTTP1=true ARGO_SECURE=false\nexport ARGO_TOKEN="Bearer $TOKEN" '
-        f"ARGO_NAMESPACE={project()}\nargo submit --watch workflow.yaml",
-        "bash",
-    )
-    snippet(
-        "Hera",
-        "from hera.workflows import WorkflowsService\n\n"
-        f'service = WorkflowsService(host="{get_settings().public_url}/argo/", token=TOKEN, namespace="{project()}")\n'
-        "workflow.workflows_service = service\nworkflow.create(wait=True)",
-    )
+            _none()
+            return
+        last = workflows.last_runs(who(), project())
+        columns = [
+            Column(_("Pipeline")), Column(_("Last run"), "short"), Column(_("When"), "soft"), Column(_("Revision"), "soft"),
+            Column(_("Saved by"), "soft", phone=False), Column("", "actions"),
+        ]  # fmt: skip
+        rows: list[list[Cell | str]] = []
+        for one in pipelines:
+            run = last.get(one.name)
+            rows.append(
+                [
+                    link(one.name, one.name, address_of("pipelines", pipeline=one.name)),
+                    status(run.phase, run.message) if run else text("–"), ago(run.created_at if run else None),
+                    text(str(one.number)), text(one.saved_by),
+                    buttons(one.name, ("run", _("Run"))) if may(Verb.WRITE) else text(""),
+                ]
+            )  # fmt: skip
+        with card():
+            clicked = table("pipelines", columns, rows, _("The project's pipelines with their last runs"))
+    if clicked:
+        st.query_params["pipeline"] = clicked.row
+        if clicked.action == "run":
+            st.query_params["form"] = "run"
+        st.rerun(scope="app")
 
 
-def _save_form() -> None:
-    with st.form("pipeline", border=False):
-        name = st.text_input(_("Name"), placeholder="my-pipeline")
-        manifest = st.text_area(_("Argo manifest (YAML)"), height=240)
-        if st.form_submit_button(_("Save"), type="primary"):
-            with guard():
-                saved = workflows.save_pipeline(who(), project(), name, manifest)
-                st.success(_("Saved as revision {n}.").format(n=saved.number))
+def _none() -> None:
+    empty(
+        "account_tree", _("No pipelines yet"),
+        _("Save a manifest with “New pipeline”, or submit a workflow with Hera or argo: the snippets below are ready to copy."),
+    )  # fmt: skip
 
 
-def _pipeline(pipeline: workflows.PipelineView) -> None:
-    with card():
-        row = st.columns([4, 3, 2], vertical_alignment="center", gap="small")
-        row[0].markdown(f"**{pipeline.name}** · {_('revision {n}').format(n=pipeline.number)}")
-        row[1].caption(f"{pipeline.saved_by} · {age(pipeline.saved_at)}")
-        if may(Verb.WRITE):
-            with row[2].popover(_("Run"), icon=":material/play_arrow:"), st.form(f"run-{pipeline.name}", border=False):
-                given = {key: st.text_input(key, value) for key, value in pipeline.parameters.items()}
-                if st.form_submit_button(_("Start"), type="primary"):
-                    with guard():
-                        st.query_params["run"] = workflows.run_pipeline(who(), project(), pipeline.name, given)
-                        st.rerun()
+def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[list[Cell | str]]]:
+    """Columns and rows of a table of runs."""
+    columns = [
+        Column(_("State"), "short"), Column(_("Run")), Column(_("Steps done"), "short"), Column(_("Took"), "number"),
+        Column(_("Began"), "soft"), Column(_("By"), "soft", phone=False),
+    ]  # fmt: skip
+    rows: list[list[Cell | str]] = []
+    for run in runs:
+        done, _slash, whole = run.progress.partition("/")
+        steps = part(float(done), float(whole)) if done.isdigit() and whole.isdigit() else text(run.progress or "–")
+        took = lasted(run.created_at, run.finished_at)
+        rows.append(
+            [
+                status(run.phase, run.message), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
+                text(took), ago(run.created_at), text(run.owner),
+            ]
+        )  # fmt: skip
+    return columns, rows
 
 
 @st.fragment(run_every="3s")
-def _runs() -> None:
+def runs_card(pipeline: str | None = None) -> None:
+    """Runs, newest first, of the project or of one pipeline; refreshed by itself, with the page's place kept."""
+    key = f"runs-after-{project()}-{pipeline or ''}"
     with guard(), card(_("Runs")):
-        page_key = st.session_state.get("runs-after")
-        found = workflows.list_runs(who(), project(), after=page_key, limit=15)
+        titles = {"all": _("All"), "running": _("Running"), "failed": _("Failed"), "succeeded": _("Succeeded")}
+        shown = st.segmented_control(
+            _("Show"), list(PHASES), format_func=titles.__getitem__, default="all", required=True, key=f"{key}-phases",
+            label_visibility="collapsed", on_change=lambda: st.session_state.pop(key, None),
+        )  # fmt: skip
+        after = st.session_state.get(key)
+        found = workflows.list_runs(who(), project(), after, RUNS_A_PAGE, pipeline, PHASES[shown])
         if not found.items:
-            st.caption(_("None yet."))
-        for run in found.items:
-            row = st.columns([2, 4, 1, 2, 1], vertical_alignment="center", gap="small")
-            row[0].markdown(state(run.phase))
-            row[1].markdown(run.name)
-            row[2].caption(run.progress)
-            row[3].caption(f"{run.owner} · {age(run.created_at)}")
-            if row[4].button(_("Open"), key=f"open-{run.name}", help=run.name, type="tertiary"):
-                st.query_params["run"] = run.name
+            st.caption(_("None yet.") if shown == "all" else _("None in this state."))
+        else:
+            columns, rows = run_rows(found.items)
+            clicked = table(f"{key}-table", columns, rows, _("Runs, newest first"))
+            if clicked:
+                st.query_params.pop("pipeline", None)
+                st.query_params["run"] = clicked.row
                 st.rerun(scope="app")
-        buttons = st.columns([1, 1, 6], gap="small")
-        if page_key and buttons[0].button(_("Newest")):
-            del st.session_state["runs-after"]
-            st.rerun(scope="app")
-        if found.next_key and buttons[1].button(_("Older")):
-            st.session_state["runs-after"] = found.next_key
-            st.rerun(scope="app")
+        _turn(key, after, found.next_key)
 
 
-def _run_page(name: str) -> None:
-    with header(name, _("A run of project {name}").format(name=project())):
-        if st.button(_("All runs"), icon=":material/arrow_back:"):
-            del st.query_params["run"]
-            st.rerun()
-    _run_body(name)
-
-
-def _actions(name: str, phase: str) -> None:
-    titles = {"stop": _("Stop"), "retry": _("Retry"), "resubmit": _("Run again")}
-    icons = {"stop": "stop_circle", "retry": "replay", "resubmit": "content_copy"}
-    with guard():
-        allowed = (
-            ["resubmit"] + (["retry"] if phase in BAD else []) + (["stop"] if phase in ("Running", "Pending") else [])
-        )
-        for action in allowed:
-            if st.button(titles[action], icon=f":material/{icons[action]}:", key=f"act-{action}"):
-                st.query_params["run"] = workflows.act_on_run(who(), project(), name, action)
-                st.rerun(scope="app")
-
-
-@st.fragment(run_every="2s")
-def _run_body(name: str) -> None:
-    with guard():
-        run = workflows.get_run(who(), project(), name)
-        st.markdown(
-            f"{state(run.phase)} · {run.progress} · {run.owner} · {_('began {age}').format(age=age(run.started_at))}"
-        )
-        if may(Verb.WRITE):
-            with st.container(horizontal=True, gap="small"):
-                _actions(name, run.phase)
-        if run.message:
-            st.warning(run.message, icon=":material/info:")
-        nodes = [node for node in run.nodes if node.type in ("Pod", "Suspend", "Skipped")]
-        by_id = {node.id: node for node in nodes}
-        failed = next((node.id for node in nodes if node.phase in BAD), None)
-        if not by_id:
-            return
-        default = list(by_id).index(failed) if failed else len(by_id) - 1
-        chosen = st.session_state.get(f"node-{name}") or list(by_id)[default]
-        ink = "#E6E8EC" if st.context.theme.type == "dark" else "#111827"
-        svg, in_words = draw_graph(run.nodes, chosen, ink)
-        st.image(svg, caption=None, alt=in_words)
-        picked = st.selectbox(
-            _("Step"),
-            list(by_id),
-            index=default,
-            format_func=lambda key: f"{by_id[key].name} · {_(by_id[key].phase)}",
-            key=f"node-{name}",
-        )
-        _node(name, by_id[picked])
-
-
-def _node(run: str, node: workflows.NodeView) -> None:
-    logs, facts, artifacts = st.tabs([_("Logs"), _("Inputs and outputs"), _("Artifacts")])
-    with logs:
-        lines = workflows.run_logs(who(), project(), run, node.pod) if node.pod else []
-        st.code(
-            "\n".join(line.rstrip("\r").rpartition("\r")[2] for _pod, line in lines) or _("Nothing written yet."),
-            language=None,
-            height=320,
-        )
-    with facts:
-        if node.message:
-            st.markdown(node.message)
-        pairs = [
-            *((_("input"), *one) for one in node.inputs.items()),
-            *((_("output"), *one) for one in node.outputs.items()),
-        ]
-        pairs += [(_("measured"), key, str(value)) for key, value in node.measured.items()]
-        st.table(
-            {
-                "": [one[0] for one in pairs],
-                _("Name"): [one[1] for one in pairs],
-                _("Value"): [one[2][:300] for one in pairs],
-            }
-        )
-    with artifacts:
-        if not node.artifacts:
-            st.caption(_("None."))
-        for artifact in node.artifacts:
-            file, content = workflows.run_artifact(who(), project(), run, node.id, artifact)
-            st.download_button(
-                f"{artifact} · {len(content):,} B",
-                content,
-                file_name=file,
-                icon=":material/download:",
-                key=f"{node.id}-{artifact}",
-            )
+def _turn(key: str, after: str | None, following: str | None) -> None:
+    if not after and not following:
+        return
+    with st.container(horizontal=True, gap="small"):
+        if st.button(_("Newest"), key=f"{key}-newest", disabled=not after):
+            st.session_state.pop(key, None)
+            st.rerun(scope="fragment")
+        if st.button(_("Older"), key=f"{key}-older", disabled=not following):
+            st.session_state[key] = following
+            st.rerun(scope="fragment")

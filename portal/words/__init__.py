@@ -8,7 +8,7 @@ import streamlit as st
 
 FOLDER = Path(__file__).parent
 LANGUAGES = {"en": "English", "zh_CN": "中文"}
-KEY = "language"
+KEY, COOKIE = "language", "atrium_language"
 
 
 @lru_cache
@@ -20,8 +20,8 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 
 def language() -> str:
-    """The visitor's language: `?lang=` first, then the session's, then the browser's."""
-    asked = st.query_params.get("lang") or st.session_state.get(KEY)
+    """The visitor's language: `?lang=` first, then the session's, then what they chose before, then the browser's."""
+    asked = st.query_params.get("lang") or st.session_state.get(KEY) or st.context.cookies.get(COOKIE)
     browser = "zh_CN" if (st.context.locale or "").lower().startswith("zh") else "en"
     chosen = asked if asked in LANGUAGES else browser
     st.session_state[KEY] = chosen

@@ -87,10 +87,10 @@ def test_a_wrong_password_is_told_in_words(browser: Browser, platform: Platform)
 
 def test_a_person_starts_a_run_and_sees_it_end(page: Page, platform: Platform) -> None:
     page.goto(f"{platform.url}/app/pipelines?project=digits")
-    page.get_by_role("button", name="Run", exact=False).first.click()
+    page.get_by_role("button", name="Run: digit").click()
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_url(re.compile("run=digit-"))
-    expect(page.locator("[data-testid=stImage] img").first).to_be_visible()
+    expect(page.get_by_role("button", name="train")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=90_000)
 
 

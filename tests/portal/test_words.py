@@ -6,6 +6,9 @@ import re
 from babel.messages.pofile import read_po
 from support import CHECKOUT
 
+from atrium.identity import Role
+from portal.ui.states import TONES
+
 PORTAL = CHECKOUT / "portal"
 CATALOGUE = PORTAL / "words" / "zh_CN.po"
 
@@ -38,3 +41,7 @@ def test_no_translation_is_empty() -> None:
 def test_each_placeholder_is_in_both() -> None:
     for text, chinese in translated().items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese))
+
+
+def test_every_state_and_role_is_in_chinese() -> None:
+    assert sorted({*TONES, *(role.value for role in Role)} - set(translated())) == []

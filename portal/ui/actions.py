@@ -1,0 +1,27 @@
+"""What people do: changes that are asked about first, and words that outlast the page's next run."""
+
+import streamlit as st
+
+SAID = "said"
+
+
+def confirmed(label: str, question: str, key: str, icon: str = "delete", sure: str = "") -> bool:
+    """A button that asks first; true once when the visitor is sure.
+
+    `question` tells what will happen, what stays, and whether it can be undone; `sure` are the words of the second button
+    where they differ from the first one's.
+    """
+    with st.popover(label, icon=f":material/{icon}:", key=f"{key}-ask"):
+        st.markdown(question)
+        return st.button(sure or label, key=key, type="primary", icon=f":material/{icon}:")
+
+
+def say_after(text: str) -> None:
+    """Shows a short sentence after the page has run again."""
+    st.session_state[SAID] = text
+
+
+def say_now() -> None:
+    """Shows what was to be said after the last change; pages' frame calls it once a run."""
+    if text := st.session_state.pop(SAID, None):
+        st.toast(text, icon=":material/check_circle:")

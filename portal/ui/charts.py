@@ -1,0 +1,65 @@
+"""Charts of aggregated rows: no legend, no axis titles, the unit in the words above; drawn by Vega-Lite from a plain description."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+GRID = {"grid": True, "tickCount": 4, "title": None, "domain": False, "ticks": False}
+BARE = {"grid": False, "title": None, "domain": False, "ticks": False}
+ROW_HEIGHT = 26
+
+
+def _tooltip(named: dict[str, str]) -> list[dict[str, str]]:
+    return [{"field": field, "title": title} for field, title in named.items()]
+
+
+def bars(
+    rows: Sequence[dict[str, Any]], name: str, value: str, titles: dict[str, str], alt: str, height: int = 240,
+    lying: bool = False, key: str | None = None,
+) -> None:  # fmt: skip
+    """A bar for each row, in the rows' order.
+
+    The rows are aggregated, at most some dozens; `name` is the field of a bar's name and `value` that of its length;
+    `titles` (title by field) is what the pointer shows. `lying` bars go from left to right, for long names; their chart
+    is as high as the rows need.
+    """
+    names: dict[str, Any] = {
+        "field": name,
+        "type": "nominal",
+        "sort": None,
+        "axis": BARE | {"labelLimit": 180, "labelAngle": 0},
+    }
+    values: dict[str, Any] = {"field": value, "type": "quantitative", "axis": GRID}
+    shown = {"y": names, "x": values} if lying else {"x": names, "y": values}
+    spec = {
+        "mark": {"type": "bar", "cornerRadiusEnd": 3, "height" if lying else "width": {"band": 0.72}},
+        "encoding": shown | {"tooltip": _tooltip(titles)},
+    }
+    tall = max(height, ROW_HEIGHT * len(rows)) if lying else height
+    st.vega_lite_chart(list(rows), spec, height=tall, alt=alt, key=key)
+
+
+def lines(
+    rows: Sequence[dict[str, Any]], at: str, value: str, kind: str, titles: dict[str, str], alt: str, height: int = 200,
+    moments: bool = True, key: str | None = None,
+) -> None:  # fmt: skip
+    """A line for each value of the field `kind`, over moments (shown in UTC) or numbers; the legend stands above.
+
+    The rows are aggregated, at most some thousands; their field `at` holds ISO moments, or numbers without `moments`;
+    `titles` (title by field) is what the pointer shows.
+    """
+    across: dict[str, Any] = {"field": at, "type": "quantitative", "axis": BARE | {"tickCount": 5}}
+    if moments:
+        axis = BARE | {"format": "%H:%M", "tickCount": 6, "labelOverlap": True}
+        across = {"field": at, "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
+    spec = {
+        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 18, "filled": True}},
+        "encoding": {
+            "x": across,
+            "y": {"field": value, "type": "quantitative", "axis": GRID},
+            "color": {"field": kind, "type": "nominal", "sort": None, "legend": {"orient": "top", "title": None}},
+            "tooltip": _tooltip(titles),
+        },
+    }
+    st.vega_lite_chart(list(rows), spec, height=height, alt=alt, key=key)

@@ -1,0 +1,28 @@
+"""States as icon, colour and word; one vocabulary for all pages."""
+
+from typing import Final, Literal
+
+from portal.words import _
+
+Tone = Literal["good", "busy", "bad", "idle", "warn"]
+TONES: Final[dict[str, Tone]] = {
+    "Succeeded": "good", "Running": "busy", "Failed": "bad", "Error": "bad", "Pending": "idle", "Skipped": "idle",
+    "Omitted": "idle", "live": "good", "waiting": "idle", "loading": "busy", "failed": "bad", "FINISHED": "good",
+    "RUNNING": "busy", "FAILED": "bad", "KILLED": "bad", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
+    "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle",
+}  # fmt: skip
+LOOKS: Final[dict[Tone, tuple[str, str]]] = {
+    "good": ("green", "check_circle"), "busy": ("blue", "progress_activity"), "bad": ("red", "error"),
+    "idle": ("gray", "schedule"), "warn": ("orange", "warning"),
+}  # fmt: skip
+
+
+def tone(word: str) -> Tone:
+    """Whether a state is good, bad, busy or neither."""
+    return TONES.get(word, "idle")
+
+
+def state(word: str) -> str:
+    """A state as icon, colour and word."""
+    colour, icon = LOOKS[tone(word)]
+    return f":{colour}[:material/{icon}: {_(word)}]"

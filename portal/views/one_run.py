@@ -1,0 +1,181 @@
+"""One run: its graph as it goes, and of the chosen step its logs, values, artifacts and measured resources."""
+
+import streamlit as st
+
+import workflows
+from atrium.errors import AtriumError
+from atrium.identity import Verb
+from portal.session import may, project, who
+from portal.ui import (
+    Column,
+    address_of,
+    age,
+    card,
+    draw_graph,
+    facts,
+    guard,
+    header,
+    lasted,
+    say_after,
+    show_error,
+    state,
+    table,
+    text,
+    when,
+)
+from portal.words import _
+
+BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
+SHOWN = ("Pod", "Suspend", "Skipped")
+REFRESH_SECONDS = 2
+LOG_LINES, LINES_IN_VIEW, LOG_HEIGHT = 1000, 16, 380
+
+
+def page(name: str) -> None:
+    """The page of the run `name`."""
+    with header(name, _("A run of project {name}").format(name=project())):
+        if st.button(_("All runs"), icon=":material/arrow_back:"):
+            for one in ("run", "node"):
+                st.query_params.pop(one, None)
+            st.rerun()
+    _body(name)
+
+
+@st.fragment(run_every=f"{REFRESH_SECONDS}s")
+def _body(name: str) -> None:
+    with guard():
+        run = workflows.get_run(who(), project(), name)
+        _facts(run)
+        if may(Verb.WRITE):
+            _actions(run)
+        if run.message:
+            (st.error if run.phase in BAD else st.info)(run.message)
+        nodes = {node.id: node for node in run.nodes if node.type in SHOWN}
+        if not nodes:
+            st.caption(_("No step has begun yet."))
+            return
+        chosen = _chosen(name, run)
+        with card(_("Steps"), _("Choose a step to see its logs, values and artifacts.")):
+            clicked = draw_graph(f"graph-{name}", run.nodes, chosen)
+        if clicked in nodes and clicked != chosen:
+            st.query_params["node"] = clicked
+            st.rerun(scope="fragment")
+        _node(run, nodes[chosen])
+
+
+def _chosen(name: str, run: workflows.RunView) -> str:
+    """The step that the address names; else the one that failed, runs or came last."""
+    nodes = [node for node in run.nodes if node.type in SHOWN]
+    asked = st.query_params.get("node")
+    if asked in {node.id for node in nodes}:
+        return str(asked)
+    for phases in (BAD, OPEN):
+        if found := next((node.id for node in nodes if node.phase in phases and node.started_at), None):
+            return found
+    return max(nodes, key=lambda node: node.started_at).id
+
+
+def _facts(run: workflows.RunView) -> None:
+    pipeline = f"[{run.pipeline}]({address_of('pipelines', pipeline=run.pipeline)})" if run.pipeline else "–"
+    facts(
+        {
+            _("State"): state(run.phase), _("Steps done"): run.progress, _("Took"): lasted(run.started_at, run.finished_at),
+            _("Began"): age(run.started_at), _("At"): when(run.started_at),
+            _("By"): run.owner, _("Pipeline"): pipeline,
+        }
+    )  # fmt: skip
+
+
+def _actions(run: workflows.RunView) -> None:
+    waits = any(node.type == "Suspend" and node.phase == "Running" for node in run.nodes)
+    offered = {
+        "resume": (_("Resume"), "play_arrow", waits), "stop": (_("Stop"), "stop_circle", run.phase in OPEN),
+        "terminate": (_("End at once"), "cancel", run.phase in OPEN), "retry": (_("Retry"), "replay", run.phase in BAD),
+        "resubmit": (_("Run again"), "content_copy", True),
+    }  # fmt: skip
+    helps = {
+        "stop": _("No further step begins; the exit handler still runs."), "terminate": _("Nothing runs on, not even the exit handler."),
+        "retry": _("The failed steps run again; what succeeded is kept."), "resubmit": _("A new run with the same values."),
+        "resume": _("The step that waits goes on."),
+    }  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        for action, (title, icon, possible) in offered.items():
+            if possible and st.button(title, icon=f":material/{icon}:", key=f"act-{action}", help=helps[action]):
+                _act(run.name, action, title)
+
+
+def _act(name: str, action: str, title: str) -> None:
+    try:
+        following = workflows.act_on_run(who(), project(), name, action)
+    except AtriumError as error:
+        show_error(error)
+        return
+    say_after(_("{action}: done.").format(action=title))
+    if following != name:
+        st.query_params.pop("node", None)
+        st.query_params["run"] = following
+    st.rerun(scope="app")
+
+
+def _node(run: workflows.RunView, node: workflows.NodeView) -> None:
+    with card():
+        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+            st.markdown(f"**{node.name}**", width="content")
+            st.markdown(state(node.phase), width="content")
+            st.caption(lasted(node.started_at, node.finished_at), width="content")
+        if node.message:
+            st.caption(node.message)
+        parts = {
+            _("Logs"): _logs, _("Inputs and outputs"): _values, _("Artifacts"): _artifacts, _("Resources"): _resources
+        }  # fmt: skip
+        tabs = st.tabs(list(parts), key="node-tab", on_change="rerun")
+        for tab, draw in zip(tabs, parts.values(), strict=True):
+            if tab.open:
+                with tab, guard():
+                    draw(run, node)
+
+
+def _logs(run: workflows.RunView, node: workflows.NodeView) -> None:
+    found = workflows.run_logs(who(), project(), run.name, node.pod, LOG_LINES) if node.pod else []
+    lines = [line.rstrip("\r").rpartition("\r")[2] for _pod, line in found]
+    if not lines:
+        st.caption(_("Nothing written yet.") if node.phase in OPEN else _("This step wrote nothing."))
+        return
+    long = len(lines) > LINES_IN_VIEW
+    with st.container(height=LOG_HEIGHT if long else "content", border=False, autoscroll=long or None):
+        st.code("\n".join(lines), language=None, wrap_lines=True)
+    if len(lines) >= LOG_LINES:
+        st.caption(_("The last {n} lines; all of them are in the artifact main-logs.").format(n=f"{LOG_LINES:,}"))
+    elif node.phase in OPEN:
+        st.caption(_("Followed live."))
+
+
+def _values(run: workflows.RunView, node: workflows.NodeView) -> None:
+    pairs = [(_("input"), *one) for one in node.inputs.items()] + [(_("output"), *one) for one in node.outputs.items()]
+    if not pairs:
+        st.caption(_("This step takes and gives no parameters."))
+        return
+    columns = [Column(_("Kind"), "soft"), Column(_("Name")), Column(_("Value"), "code")]
+    table(f"values-{node.id}", columns, [[text(word) for word in pair] for pair in pairs], _("Parameters of the step"))
+
+
+def _artifacts(run: workflows.RunView, node: workflows.NodeView) -> None:
+    if not node.artifacts:
+        st.caption(_("This step gives no artifacts."))
+    with st.container(horizontal=True, gap="small"):
+        for artifact in node.artifacts:
+            address = f"/argo/artifacts/{project()}/{run.name}/{node.id}/{artifact}"
+            st.link_button(artifact, address, icon=":material/download:")
+
+
+def _resources(run: workflows.RunView, node: workflows.NodeView) -> None:
+    names = {"cpuSeconds": (_("CPU time"), "s"), "peakMemoryMib": (_("Peak memory"), "MiB")}
+    known = {names[key][0]: f"{value:,.1f} {names[key][1]}" for key, value in node.measured.items() if key in names}
+    facts(
+        {
+            _("Began"): when(node.started_at), _("Ended"): when(node.finished_at),
+            _("Took"): lasted(node.started_at, node.finished_at), **known,
+        }
+    )  # fmt: skip
+    if not known:
+        st.caption(_("Measured when the step ends."))
