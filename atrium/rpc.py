@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from ssl import SSLContext, create_default_context
 
 import httpx
 
@@ -29,10 +31,16 @@ def _signed(who: Actor) -> Callable[[httpx.Request], None]:
     return sign
 
 
+@lru_cache
+def _authorities() -> SSLContext:
+    return create_default_context()  # read once: it takes longer than most answers
+
+
 def client(seam: str, who: Actor, timeout_seconds: float = 10.0) -> httpx.Client:
     """A client that asks the component `seam` (gate, api, argo, mlflow, feast, demos, triton-http …) as `who`."""
     outside = address(seam)
-    transport = None if outside else httpx.HTTPTransport(uds=str(get_home().socket(seam)))
+    socket = None if outside else str(get_home().socket(seam))
+    transport = httpx.HTTPTransport(verify=_authorities() if outside else False, uds=socket)  # a Unix socket has no TLS
     return httpx.Client(
         base_url=outside or f"http://{seam}",
         transport=transport,

@@ -22,6 +22,7 @@ INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER)
 PLAIN = ("gate", "api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 ASKED = ("cookie", "authorization", "accept", "accept-language", "origin", "upgrade", "sec-fetch-site", "x-forwarded-proto",
          "x-mlflow-workspace", "user-agent")  # fmt: skip
+PUBLIC_FILES = ("/app/static/", "/app/app/static/", "/app/favicon.png")  # Streamlit's own, the portal's font and icon
 COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml")
 
 
@@ -196,7 +197,7 @@ def _routes() -> list[Config]:
         _open("/healthz", "gate"),
         _inference("/v2", "triton-http"),
         _inference(f"/{SERVICE}/", "triton-grpc"),
-        _open("/app/static/", "portal", drop=("cookie", "authorization")),
+        *(_open(prefix, "portal", drop=("cookie", "authorization")) for prefix in PUBLIC_FILES),
         _to("/app/", "portal", drop=("authorization",)),
         {
             "match": {"path": "/app"},

@@ -75,8 +75,9 @@ def test_health_is_told_without_sign_in_and_nothing_else(door: Door) -> None:
     assert door.ask("/healthz", token="").text == "up\n"
 
 
-def test_the_portals_static_files_need_no_sign_in_and_carry_none(door: Door) -> None:
-    told = door.ask("/app/static/a.js", headers={"Cookie": "a=b"}).json()
+@pytest.mark.parametrize("path", ["/app/static/a.js", "/app/app/static/inter.woff2", "/app/favicon.png"])
+def test_the_portals_static_files_need_no_sign_in_and_carry_none(door: Door, path: str) -> None:
+    told = door.ask(path, headers={"Cookie": "a=b"}).json()
     assert not {"cookie", "authorization", "x-atrium-identity"} & told["headers"].keys()
 
 
