@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     steps_without_sandbox: bool = Field(
         False, description="Run steps unprotected where no sandbox works on this machine"
     )
+    step_log_mib: int = Field(
+        256, ge=1, le=65536, description="Most that is kept of a step's output, in MiB; what follows is left out"
+    )
+    step_disk_gib: float = Field(
+        20.0, gt=0, description="Most that the files of a step's own folders may take, in GiB; a step over it is ended"
+    )
     images_exact: bool = Field(False, description="Refuse an image that a registered one only stands for inexactly")
     power_safe: bool = Field(False, description="Flush to disk at each transition, so that power loss loses nothing")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that logs hold")

@@ -42,6 +42,11 @@ def _runtime() -> Image:
     )
 
 
+def runtime_folders() -> list[str]:
+    """Where the platform's own environment lies, in steps too."""
+    return [str(path) for path in _runtime().read_only]
+
+
 def _machine(name: str, what: str) -> Image:
     return Image(name, f"this machine's {what}")
 

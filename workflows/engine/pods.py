@@ -1,16 +1,15 @@
 """A pod here: one step's folder, from its filled template to its outputs."""
 
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.files import LONGEST_RESULT, OutputMissing, inside, put_artifact, take_artifact, take_parameter
 from workflows.engine.images import find_image
-from workflows.engine.sandbox import Step, prepare
-from workflows.engine.state import Json, Workflow
+from workflows.engine.sandbox import Container, Limits, Mount
+from workflows.engine.state import Json, Workflow, quantity_seconds
 
 SCRIPT = "/argo/staging/script"
 TOKEN = "/atrium/token"  # noqa: S105  a path
@@ -42,6 +41,13 @@ class Place:
         """File of the run's token, outside every step."""
         return self.home.engine / "tokens" / self.workflow.uid
 
+    def token(self) -> str:
+        """The run's token; empty once it has ended."""
+        try:
+            return self.token_file.read_text()
+        except FileNotFoundError:
+            return ""
+
     def key(self, pod: str) -> str:
         """Where a pod's artifacts stand in the store."""
         return f"{self.workflow.namespace}/{self.workflow.name}/{pod}"
@@ -59,7 +65,6 @@ def memory_limit_bytes(work: Json) -> int | None:
 
 def _environment(body: Json, place: Place, secrets: Mapping[str, str]) -> dict[str, str]:
     settings, workflow = get_settings(), place.workflow
-    token = place.token_file.read_text() if place.token_file.exists() else ""
     environment = {
         "ATRIUM_URL": settings.local_url,
         "ATRIUM_PROJECT": workflow.namespace,
@@ -67,7 +72,7 @@ def _environment(body: Json, place: Place, secrets: Mapping[str, str]) -> dict[s
         "ATRIUM_DATA": str(place.home.data(workflow.namespace)),
         "ATRIUM_TOKEN_FILE": TOKEN,
         "MLFLOW_TRACKING_URI": f"{settings.local_url}/mlflow",
-        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_TRACKING_TOKEN": place.token(),
         "MLFLOW_WORKSPACE": workflow.namespace,
         "ARGO_TEMPLATE": "{}",
     }
@@ -90,7 +95,7 @@ def _value(variable: Json, secrets: Mapping[str, str]) -> str:
     )
 
 
-def make_step(place: Place, work: Json, secrets: Mapping[str, str]) -> Step:
+def make_container(place: Place, work: Json, root: Path, secrets: Mapping[str, str]) -> Container:
     """Lays out a pod's folder: its inputs, script and token; returns what is to be run.
 
     Raises:
@@ -99,49 +104,53 @@ def make_step(place: Place, work: Json, secrets: Mapping[str, str]) -> Step:
     body = work.get("script") or work["container"]
     image = find_image(str(body.get("image") or "busybox"))
     command = [*map(str, body.get("command") or []), *map(str, body.get("args") or [])]
-    folder = place.folder(work["pod"])
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
+    files = {}
     if "script" in work:
         command = [*command, SCRIPT] if command else ["sh", SCRIPT]
+        files[SCRIPT] = str(work["script"].get("source") or "")
+    if body.get("command") and image.entrypoint:
+        image = replace(image, entrypoint=())
     data = place.home.data(place.workflow.namespace)
-    entry = image.entrypoint if not body.get("command") else ()
-    image = (
-        image
-        if entry == image.entrypoint
-        else type(image)(image.name, image.stands_for, image.read_only, image.path, (), image.exact)
+    timeout = work.get("activeDeadlineSeconds") or work.get("timeout")
+    container = Container(
+        place.folder(work["pod"]),
+        "main",
+        root,
+        command,
+        _environment(body, place, secrets),
+        image,
+        str(body.get("workingDir") or "/"),
+        (Mount(data, str(data)), Mount(place.token_file, TOKEN, writable=False)),
+        Limits(quantity_seconds(timeout) if timeout else None, memory_limit_bytes(work)),
+        bool(work.get("wantsResult")),
+        files,
     )
-    step = Step(folder, command, _environment(body, place, secrets), image, str(body.get("workingDir") or "/"), (data,))
-    prepare(step)
-    _lay_out(step, place, work)
-    return step
+    _lay_out(container, place, work)
+    return container
 
 
-def _lay_out(step: Step, place: Place, work: Json) -> None:
-    if "script" in work:
-        script = step.root / SCRIPT.lstrip("/")
-        script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(str(work["script"].get("source") or ""))
-    if place.token_file.exists():
-        token = step.root / TOKEN.lstrip("/")
-        token.parent.mkdir(exist_ok=True)
-        token.write_text(place.token_file.read_text())
-        token.chmod(0o600)
+def wants_secrets(work: Json) -> bool:
+    """Whether the pod asks for secrets of its project."""
+    body = work.get("script") or work.get("container") or {}
+    return any("secretKeyRef" in (one.get("valueFrom") or {}) for one in body.get("env") or [])
+
+
+def _lay_out(container: Container, place: Place, work: Json) -> None:
+    root = container.root
+    inside(root, container.workdir).mkdir(parents=True, exist_ok=True)
     for artifact in (work.get("inputs") or {}).get("artifacts") or []:
         if artifact.get("path"):
-            put_artifact(step.root, place.artifacts, artifact)
+            put_artifact(root, place.artifacts, artifact)
     for mount in (work.get("container") or work.get("script") or {}).get("volumeMounts") or []:
-        inside(step.root, str(mount["mountPath"])).mkdir(parents=True, exist_ok=True)
+        inside(root, str(mount["mountPath"])).mkdir(parents=True, exist_ok=True)
     for artifact in (work.get("outputs") or {}).get("artifacts") or []:
         if artifact.get("path"):
-            (step.root / artifact["path"].lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            (root / artifact["path"].lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _keep_log(place: Place, pod: str) -> Json | None:
-    """The step's log as the artifact `main-logs`, by a second name of the same file; None where it wrote nothing."""
+def _keep_log(place: Place, pod: str) -> Json:
+    """The step's log as the artifact `main-logs`, by a second name of the same file."""
     source, key = place.folder(pod) / "main.log", f"{place.key(pod)}/main.log"
-    if not source.exists():
-        return None
     target = place.artifacts / key
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
@@ -149,24 +158,24 @@ def _keep_log(place: Place, pod: str) -> Json | None:
     return {"name": "main-logs", "s3": {"key": key}}
 
 
-def collect(place: Place, work: Json, exit_code: int) -> tuple[str, str, Json]:
-    """Phase, message and outputs of a pod that has ended with `exit_code`."""
-    folder = place.folder(work["pod"])
+def collect(place: Place, work: Json, end: Json) -> tuple[str, str, Json]:
+    """Phase, message and outputs of a pod whose container ended like `end`."""
+    folder, root, exit_code = place.folder(work["pod"]), Path(end["root"]), int(end["code"])
     outputs: Json = {"exitCode": str(exit_code)}
     wanted = work.get("outputs") or {}
     phase, message = ("Succeeded", "") if exit_code == 0 else ("Failed", f"main: Error (exit code {exit_code})")
     try:
-        parameters = [take_parameter(folder / "root", one) for one in wanted.get("parameters") or []]
+        parameters = [take_parameter(root, one) for one in wanted.get("parameters") or []]
         kept = [
-            take_artifact(folder / "root", place.artifacts, place.key(work["pod"]), one)
-            for one in wanted.get("artifacts") or []
+            take_artifact(root, place.artifacts, place.key(work["pod"]), one) for one in wanted.get("artifacts") or []
         ]
     except (OutputMissing, OSError) as error:
         if exit_code == 0:
             phase, message = "Error", f"Error (exit code 64): {error}"
         parameters, kept = [], []
-    kept.append(_keep_log(place, work["pod"]))
-    stdout = folder / "stdout"
+    if end["printed"]:
+        kept.append(_keep_log(place, work["pod"]))
+    stdout = folder / "main.out"
     if work.get("wantsResult") and stdout.exists():
         with stdout.open(errors="replace") as file:
             outputs["result"] = file.read(LONGEST_RESULT).removesuffix("\n")
@@ -174,5 +183,4 @@ def collect(place: Place, work: Json, exit_code: int) -> tuple[str, str, Json]:
         outputs["parameters"] = parameters
     if artifacts := [one for one in kept if one]:
         outputs["artifacts"] = artifacts
-    shutil.rmtree(folder / "root", ignore_errors=True)
     return phase, message, outputs

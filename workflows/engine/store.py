@@ -26,8 +26,16 @@ class Store:
         self.connection.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
         self.connection.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
 
-    def save(self, workflow: Workflow) -> None:
-        """Writes the workflow and its changed nodes."""
+    def save(self, *workflows: Workflow) -> None:
+        """Writes the workflows and their changed nodes, all or nothing."""
+        with self.connection as transaction:
+            for workflow in workflows:
+                self._save(transaction, workflow)
+        for workflow in workflows:
+            workflow.dirty.clear()
+
+    @staticmethod
+    def _save(transaction: sqlite3.Connection, workflow: Workflow) -> None:
         metadata = workflow.metadata
         row = (workflow.uid, workflow.namespace, workflow.name, metadata["creationTimestamp"], workflow.phase,
                json.dumps(metadata.get("labels") or {}), json.dumps(workflow.document), int(workflow.done))  # fmt: skip
@@ -41,12 +49,10 @@ class Store:
             for key in workflow.dirty
             if key in workflow.nodes
         ]
-        with self.connection as transaction:
-            transaction.execute("INSERT OR REPLACE INTO workflows VALUES (?,?,?,?,?,?,?,?)", row)
-            gone = [(workflow.uid, key) for key in workflow.dirty if key not in workflow.nodes]
-            transaction.executemany("DELETE FROM nodes WHERE uid=? AND id=?", gone)
-            transaction.executemany("INSERT OR REPLACE INTO nodes VALUES (?,?,?,?)", nodes)
-        workflow.dirty.clear()
+        transaction.execute("INSERT OR REPLACE INTO workflows VALUES (?,?,?,?,?,?,?,?)", row)
+        gone = [(workflow.uid, key) for key in workflow.dirty if key not in workflow.nodes]
+        transaction.executemany("DELETE FROM nodes WHERE uid=? AND id=?", gone)
+        transaction.executemany("INSERT OR REPLACE INTO nodes VALUES (?,?,?,?)", nodes)
 
     def _whole(self, uid: str, document: str) -> Workflow:
         workflow = Workflow(json.loads(document))

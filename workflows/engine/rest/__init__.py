@@ -27,8 +27,9 @@ def create_app(home: Home) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        runner.resume_all()
+        await runner.resume_all()
         yield
+        await runner.launcher.close()
 
     nouns = (Workflows(desk), Streams(desk), Artifacts(desk), Templates(desk), About(), Archive())
     routes = [route for noun in nouns for route in noun.routes()]

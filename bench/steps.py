@@ -1,0 +1,82 @@
+"""Steps of the workflow server against a bare loop that starts the same commands with the same isolation.
+
+`python -m bench.steps` prints both for a chain of 50, 200 over the slots and 1,000, for each kind of step. The bare loop executes
+bwrap for each step with the options that the server gives it, as many at once as the server has slots, without folders, database,
+limits, logs and outputs.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflows.engine.images import find_image, runtime_folders
+from workflows.engine.roots import make_root, prepare_etc, skeleton
+from workflows.engine.sandbox import Container, bwrap_binary, bwrap_options
+
+SLOTS = 8
+KINDS = {
+    "true": ("busybox", ["true"]),
+    "python -c pass": ("python:3.11", ["python", "-c", "pass"]),
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """So many steps, `slots` at once; in a chain one after the other."""
+
+    name: str
+    steps: int
+    slots: int
+
+
+WORKS = (Work("chain of 50", 50, 1), Work("200 over 8", 200, SLOTS), Work("1,000 steps", 1000, SLOTS))
+
+
+def manifest(work: Work, kind: str) -> dict[str, object]:
+    """The workflow of such steps: a chain as a DAG, else one loop."""
+    image, command = KINDS[kind]
+    template = {"name": "step", "container": {"image": image, "command": command}}
+    if work.slots == 1:
+        tasks = [
+            {"name": f"t{n}", "template": "step", **({"depends": f"t{n - 1}"} if n else {})} for n in range(work.steps)
+        ]
+        main: dict[str, object] = {"name": "main", "dag": {"tasks": tasks}}
+    else:
+        step = {"name": "n", "template": "step", "withSequence": {"count": str(work.steps)}}
+        main = {"name": "main", "steps": [[step]]}
+    spec = {"entrypoint": "main", "templates": [main, template]}
+    return {"metadata": {"generateName": "bench-"}, "spec": spec}
+
+
+def bare_seconds(work: Work, kind: str) -> float:
+    """Seconds that the bare loop takes for the same."""
+    image, command = KINDS[kind]
+    with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder:
+        place = Path(folder)
+        etc = place / "etc"
+        prepare_etc(etc)
+        commands = []
+        for number in range(work.slots):
+            root = place / str(number)
+            make_root(root, skeleton(runtime_folders()))
+            one = Container(place, "main", root, command, {"ATRIUM_PROJECT": "bench"}, find_image(image))
+            commands.append([bwrap_binary(), *bwrap_options(one, etc), "--", *command])
+
+        def loop(number: int) -> None:
+            for _ in range(work.steps // work.slots):
+                subprocess.run(commands[number], check=True, stdin=subprocess.DEVNULL)
+
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(work.slots) as pool:
+            list(pool.map(loop, range(work.slots)))
+        return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    for each in WORKS:
+        for one in KINDS:
+            sys.stdout.write(f"{each.name:<12} {one:<16} bare {bare_seconds(each, one):7.2f} s\n")

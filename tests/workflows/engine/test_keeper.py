@@ -1,0 +1,148 @@
+"""The process that starts containers: what it survives, what it tells, and roots that are used again."""
+
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from servers import wait_until
+from test_running import container, node, steps_workflow
+
+from workflows.engine.keeper import Journal
+from workflows.engine.roots import Roots
+
+
+def keeper_of(home: Path) -> psutil.Process | None:
+    for one in psutil.process_iter(["cmdline"]):
+        words = one.info["cmdline"] or []
+        if any(word.endswith("engine/keeper.py") for word in words) and any(str(home) in word for word in words):
+            return one
+    return None
+
+
+def test_a_step_whose_keeper_is_killed_runs_again(mortal_server):
+    slow = container("slow", "echo once; sleep 1")
+    name = mortal_server.submit(steps_workflow(slow, steps=[[{"name": "s", "template": "slow"}]]))["metadata"]["name"]
+    printed = lambda: list(mortal_server.home.glob(f"engine/steps/flights/*/{name}-slow-*/main.log"))  # noqa: E731
+    wait_until(printed, "the step runs")
+    keeper_of(mortal_server.home).send_signal(signal.SIGKILL)
+    done = mortal_server.ended(name)
+    assert (done["status"]["phase"], node(done, "s")["outputs"]["exitCode"]) == ("Succeeded", "0")
+
+
+def test_a_step_that_ends_while_no_server_is_there_is_not_run_again(mortal_server):
+    marked = container("marked", "echo x >>$ATRIUM_DATA/marks; sleep 1; exit 7")
+    name = mortal_server.submit(steps_workflow(marked, steps=[[{"name": "s", "template": "marked"}]]))["metadata"][
+        "name"
+    ]
+    marks = mortal_server.home / "projects/flights/data/marks"
+    wait_until(marks.exists, "the step runs")
+    mortal_server.kill()
+    journal = mortal_server.home / "engine/keeper.journal"
+    wait_until(lambda: journal.read_text().count("\n") == 1, "its end is in the journal")
+    wait_until(lambda: keeper_of(mortal_server.home) is None, "the keeper ends too, since it has nothing to do")
+    mortal_server.start()
+    done = mortal_server.ended(name)
+    assert node(done, "s")["message"] == "main: Error (exit code 7)"
+    assert marks.read_text() == "x\n"
+    assert journal.read_text() == ""
+
+
+def test_what_a_step_used_is_its_own(engine_server):
+    script = (
+        "import time; kept = b'x' * 150_000_000; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+    )
+    busy = {"name": "busy", "script": {"image": "python:3.11", "command": ["python"], "source": script}}
+    done = engine_server.run(
+        steps_workflow(
+            busy, container("idle", "true"), steps=[[{"name": name, "template": name} for name in ("busy", "idle")]]
+        )
+    )
+    used, idle = (node(done, name)["measured"] for name in ("busy", "idle"))
+    assert 0.5 <= used["cpuSeconds"] < 3
+    assert 150 <= used["peakMemoryMib"] < 250
+    assert idle["cpuSeconds"] < 0.2
+    assert 0 < idle["peakMemoryMib"] < 20
+
+
+def test_output_over_the_bound_is_left_out_and_said_so(mortal_server):
+    mortal_server.kill()
+    mortal_server.environment["ATRIUM_STEP_LOG_MIB"] = "1"
+    mortal_server.start()
+    chatty = container("chatty", "yes 0123456789 | head -c 50000000")
+    done = mortal_server.run(steps_workflow(chatty, steps=[[{"name": "s", "template": "chatty"}]]))
+    log = next(mortal_server.home.glob("engine/artifacts/flights/*/*/main.log")).read_text()
+    assert done["status"]["phase"] == "Succeeded"
+    assert (len(log) < 1_050_000, log.splitlines()[-1]) == (
+        True,
+        "[the log's bound of 1 MiB is reached: what follows is not kept]",
+    )
+
+
+def test_ends_are_kept_until_a_server_took_them_in(tmp_path):
+    path = str(tmp_path / "journal")
+    first = Journal(path)
+    for key in ("a", "b"):
+        first.add({"key": key, "code": 0}, flush=True)
+    with open(path, "a") as file:
+        file.write('{"key": "cut off by pow')
+    again = Journal(path)
+    assert set(again.ends) == {"a", "b"}
+    again.forget(["a", "b"])
+    assert (Path(path).stat().st_size, Journal(path).ends) == (0, {})
+
+
+@pytest.fixture
+def roots(tmp_path):
+    return Roots(tmp_path / "roots", lambda project: [f"/data/{project}"])
+
+
+def test_a_root_is_clean_when_it_is_used_again(roots):
+    root = roots.take("flights")
+    (root / "tmp/left").write_text("secret")
+    (root / "deep/er").mkdir(parents=True)
+    (root / "deep/er").chmod(0)
+    roots.give_back("flights", str(root))
+    again = roots.take("flights")
+    assert again == root
+    assert ([*(again / "tmp").iterdir()], (again / "deep").exists(), (again / "data/flights").is_dir()) == (
+        [],
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize("change", ["etc/passwd", "tmp", "bin"])
+def test_a_root_that_a_step_changed_is_not_used_again(roots, change):
+    root = roots.take("flights")
+    if change == "tmp":
+        (root / "tmp").rmdir()
+        (root / "tmp").symlink_to("/etc")
+    elif change == "bin":
+        (root / "bin").unlink()
+    else:
+        (root / change).write_text("root::0:0::/:/bin/sh\n")
+    roots.give_back("flights", str(root))
+    assert (root.exists(), roots.take("flights") == root, Path("/etc/passwd").exists()) == (False, False, True)
+
+
+def test_a_root_of_one_project_is_never_given_to_another(roots):
+    root = roots.take("flights")
+    roots.give_back("flights", str(root))
+    assert roots.take("other") != root
+
+
+def test_a_server_started_anew_removes_the_roots_that_nothing_uses(roots):
+    used, unused = roots.take("flights"), roots.take("flights")
+    roots.sweep({str(used)})
+    assert (used.exists(), unused.exists()) == (True, False)
+
+
+def test_a_step_that_leaves_processes_behind_ends_with_them(engine_server):
+    leaver = container("leaver", "(setsid sh -c 'trap \"\" TERM HUP; sleep 4711' &) ; echo left")
+    started = time.monotonic()
+    done = engine_server.run(steps_workflow(leaver, steps=[[{"name": "s", "template": "leaver"}]]))
+    assert done["status"]["phase"] == "Succeeded"
+    assert time.monotonic() - started < 30
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "4711"]]

@@ -1,0 +1,182 @@
+"""Folders that containers see as /, used again within a project, since to make one takes longer than a short step runs."""
+
+import os
+import shutil
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from pathlib import Path
+
+MACHINE_ETC = "/etc/.machine"
+ETC = ("ca-certificates", "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "resolv.conf", "hosts",
+       "nsswitch.conf", "protocols", "services", "mime.types", "timezone", "os-release", "debian_version", "python3",
+       "python3.11", "ssl/certs", "ssl/openssl.cnf")  # fmt: skip
+LIVE = ("resolv.conf", "hosts")
+FOLDERS = ("", "argo", "argo/staging", "atrium", "dev", "etc", "etc/.machine", "etc/ssl", "home", "mnt", "proc", "root", "run",
+           "tmp", "usr", "var", "var/tmp", "work")  # fmt: skip
+EMPTY = ("argo/staging/script", "atrium/token")
+LINKS = ("bin", "sbin", "lib", "lib32", "lib64")
+
+
+def prepare_etc(folder: Path) -> None:
+    """Copies what steps see of the machine's /etc, none of it secret, to `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ETC:
+        _copy_etc(folder, name)
+
+
+def refresh_etc(folder: Path) -> None:
+    """Copies again what the machine changes while it runs: its resolver and host names."""
+    for name in LIVE:
+        source, kept = Path("/etc") / name, folder / name
+        if source.exists() and (not kept.exists() or source.stat().st_mtime_ns != kept.stat().st_mtime_ns):
+            _copy_etc(folder, name)
+
+
+def _copy_etc(folder: Path, name: str) -> None:
+    source, target = Path("/etc") / name, folder / name
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    elif source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(target.name + ".new")
+        shutil.copy2(source, fresh)
+        fresh.rename(target)
+
+
+def skeleton(mounted: Iterable[str]) -> dict[str, str | None]:
+    """What a root holds, by path: None for a folder, `->` and a target for a link, else a file's text.
+
+    `mounted` are paths where folders of the machine will be mounted.
+    """
+    held: dict[str, str | None] = dict.fromkeys(FOLDERS)
+    for path in mounted:
+        parts = path.strip("/").split("/")
+        held |= dict.fromkeys("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+    held |= {f"etc/{name}": f"->{MACHINE_ETC}/{name}" for name in ETC}
+    held |= dict.fromkeys(EMPTY, "")
+    held["etc/passwd"] = f"root:x:0:0:root:/root:/bin/sh\nstep:x:{os.getuid()}:{os.getgid()}:step:/tmp:/bin/sh\n"
+    held["etc/group"] = f"root:x:0:\nstep:x:{os.getgid()}:\n"
+    for name in LINKS:
+        source = Path("/") / name
+        if source.is_symlink():
+            held[name] = f"->{source.readlink()}"
+        elif source.is_dir():
+            held[name] = None
+    return held
+
+
+def make_root(folder: Path, held: Mapping[str, str | None]) -> None:
+    """Makes a root anew."""
+    folder.mkdir(parents=True, mode=0o755)
+    for path, content in held.items():
+        place = folder / path
+        if content is None:
+            place.mkdir(exist_ok=True)
+        elif content.startswith("->"):
+            place.symlink_to(content[2:])
+        else:
+            place.write_text(content)
+    for path in ("tmp", "var/tmp"):
+        (folder / path).chmod(0o1777)
+
+
+def _marks(folder: Path, held: Mapping[str, str | None]) -> dict[str, tuple[int, ...]]:
+    """What tells whether a part of a root was changed: inode, mode, owner, and a file's size and time."""
+    marks = {}
+    for path, content in held.items():
+        found = os.lstat(folder / path)
+        mark: tuple[int, ...] = (found.st_ino, found.st_mode, found.st_uid, found.st_gid)
+        marks[path] = mark if content is None else (*mark, found.st_size, found.st_mtime_ns)
+    return marks
+
+
+def remove(folder: str | Path) -> None:
+    """Removes a folder with all in it, what its owner made unreadable too."""
+
+    def insist(action: Callable[..., object], path: str, _error: object) -> None:
+        try:
+            os.chmod(os.path.dirname(path), 0o700)
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.chmod(path, 0o700)
+            action(path)
+        except OSError:
+            return
+
+    shutil.rmtree(folder, onerror=insist)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Project:
+    """What the roots of a project hold, and those that are free."""
+
+    def __init__(self, mounted: Iterable[str]) -> None:
+        self.held = skeleton(mounted)
+        self.inside: dict[str, set[str]] = defaultdict(set)
+        for path in filter(None, self.held):
+            parent, _, name = path.rpartition("/")
+            self.inside[parent].add(name)
+        self.free: list[str] = []
+
+
+class Roots:
+    """The roots of one home; `mounted` tells of a project the paths where folders of the machine are always mounted."""
+
+    def __init__(self, folder: Path, mounted: Callable[[str], Iterable[str]]) -> None:
+        self.folder, self.mounted = folder, mounted
+        self.projects: dict[str, _Project] = {}
+        self.marks: dict[str, dict[str, tuple[int, ...]]] = {}
+        self.numbers = count()
+
+    def _project(self, name: str) -> _Project:
+        if name not in self.projects:
+            self.projects[name] = _Project(self.mounted(name))
+        return self.projects[name]
+
+    def sweep(self, used: set[str]) -> None:
+        """Removes the roots that an earlier server made and nothing uses any more."""
+        for root in [str(one) for project in self.folder.glob("*") for one in project.iterdir()]:
+            if root not in used:
+                remove(root)
+
+    def take(self, name: str) -> Path:
+        """A clean root for a container of the project."""
+        project = self._project(name)
+        try:
+            return Path(project.free.pop())
+        except IndexError:
+            folder = self.folder / name / f"{os.getpid()}-{next(self.numbers)}"
+            make_root(folder, project.held)
+            self.marks[str(folder)] = _marks(folder, project.held)
+            return folder
+
+    def give_back(self, name: str, root: str) -> None:
+        """Empties a root for the next container of the project; removes it where the last one changed what it is made of."""
+        project = self._project(name)
+        if root in self.marks and self._cleaned(root, project):
+            project.free.append(root)
+        else:
+            self.marks.pop(root, None)
+            remove(root)
+
+    def _cleaned(self, root: str, project: _Project) -> bool:
+        try:
+            for path, content in project.held.items():
+                if content is None:
+                    self._empty(f"{root}/{path}", project.inside[path])
+            return _marks(Path(root), project.held) == self.marks[root]
+        except OSError:
+            return False
+
+    @staticmethod
+    def _empty(folder: str, kept: set[str]) -> None:
+        if stat.S_ISLNK(os.lstat(folder).st_mode):
+            raise NotADirectoryError(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name not in kept:
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path)
+                    else:
+                        os.unlink(entry.path)
