@@ -45,6 +45,13 @@ class Settings(BaseSettings):
     prometheus_url: str = Field(
         "", description="Prometheus' address; empty means one started here, or the built-in sampler"
     )
+    prometheus_token: SecretStr | None = Field(None, description="Bearer token that Prometheus asks for, if it does")
+    alert_latency_ms: float = Field(
+        1000.0, gt=0, description="Milliseconds that 95 of 100 requests to a service may take before its alert fires"
+    )
+    alert_disk_free_share: float = Field(
+        0.1, gt=0, lt=1, description="Share of the home's disk that must be free, else its alert fires"
+    )
     oidc_issuer: str = Field("", description="OpenID Connect issuer of sign-in; empty means local accounts")
     openlineage_url: str = Field(
         "", description="OpenLineage endpoint to forward lineage to; empty means the own store only"
@@ -106,7 +113,9 @@ def _explain(error: ValidationError) -> SettingInvalid:
     name = "ATRIUM_" + str(first["loc"][0]).upper() if first["loc"] else "the settings"
     field = Settings.model_fields.get(str(first["loc"][0])) if first["loc"] else None
     allowed = first["msg"] + (f" ({field.description})" if field and field.description else "")
-    shown = "***" if "PASSWORD" in name else repr(first.get("input") if first["loc"] else "both or none")
+    shown = (
+        "***" if "PASSWORD" in name or "TOKEN" in name else repr(first.get("input") if first["loc"] else "both or none")
+    )
     return SettingInvalid(
         f"setting {name} is {shown}", allowed, f"change or unset {name}; docs/settings.md lists every setting"
     )

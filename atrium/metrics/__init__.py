@@ -1,0 +1,44 @@
+"""Metrics: how they are written, and who answers questions about them."""
+
+import json
+from pathlib import Path
+
+from atrium.home import get_home
+from atrium.metrics.exposition import CONTENT_TYPE, counter, gauge, samples, written
+from atrium.metrics.prometheus import Access, PrometheusMetrics
+from atrium.metrics.protocol import Answerer, Line, Metrics, MetricsUnavailable, Point, Query
+from atrium.metrics.sampler import EVERY_SECONDS, SamplerMetrics, Writer
+from atrium.settings import get_settings
+
+__all__ = [
+    "CONTENT_TYPE", "EVERY_SECONDS", "Access", "Answerer", "Line", "Metrics", "MetricsUnavailable", "Point",
+    "PrometheusMetrics", "Query", "SamplerMetrics", "Writer", "counter", "gauge", "own_prometheus_file", "prometheus", "sampler",
+    "sampler_file", "samples", "written",
+]  # fmt: skip
+
+
+def sampler_file() -> Path:
+    """The built-in sampler's file in the home."""
+    return get_home().root / "metrics.db"
+
+
+def own_prometheus_file() -> Path:
+    """Where the Prometheus that the supervisor started says how to reach it (JSON: url, certificate, key)."""
+    return get_home().run / "prometheus.json"
+
+
+def sampler() -> SamplerMetrics:
+    """The built-in sampler, which always records."""
+    return SamplerMetrics(sampler_file())
+
+
+def prometheus() -> PrometheusMetrics | None:
+    """The Prometheus that the settings name, or the supervisor's own; None where there is neither."""
+    settings, own = get_settings(), own_prometheus_file()
+    if settings.prometheus_url:
+        token = settings.prometheus_token.get_secret_value() if settings.prometheus_token else ""
+        return PrometheusMetrics(Access(settings.prometheus_url.rstrip("/"), token), get_home().instance)
+    if not own.exists():
+        return None
+    said = json.loads(own.read_text())
+    return PrometheusMetrics(Access(said["url"], "", (said["certificate"], said["key"])), get_home().instance)
