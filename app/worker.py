@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import app.door.counted
 import app.door.rights
 import serving.reconcile
 import workflows.worker
@@ -29,7 +30,13 @@ def all_jobs() -> list[Job]:
         Job("worker.heartbeat", HEARTBEAT_SECONDS, heartbeat),
         Job("events.forget", 3600, lambda: log.info("%d events forgotten", forget_old())),
     ]
-    return [*own, *app.door.rights.jobs(), *workflows.worker.jobs(), *serving.reconcile.jobs()]
+    return [
+        *own,
+        *app.door.rights.jobs(),
+        *app.door.counted.jobs(),
+        *workflows.worker.jobs(),
+        *serving.reconcile.jobs(),
+    ]
 
 
 def repeat(job: Job, ended: threading.Event) -> None:

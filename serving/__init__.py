@@ -9,7 +9,7 @@ from serving.demo_service import (
     publish_demo,
     unpublish_demo,
 )
-from serving.models import DemoView, FeedbackView, Figures, ServiceNotFound, ServiceState, ServiceView
+from serving.models import DemoView, FeedbackView, Figures, ServiceBrief, ServiceNotFound, ServiceState, ServiceView
 from serving.rows import columns_of, example_rows
 from serving.service import (
     deploy,
@@ -18,13 +18,14 @@ from serving.service import (
     list_services,
     requests_today,
     service_figures,
+    service_states,
     try_service,
     undeploy,
 )
 
 __all__ = [
-    "DemoView", "FeedbackView", "Figures", "ServiceNotFound", "ServiceState", "ServiceView", "columns_of", "deploy",
+    "DemoView", "FeedbackView", "Figures", "ServiceBrief", "ServiceNotFound", "ServiceState", "ServiceView", "columns_of", "deploy",
     "example_rows", "feedback_summary", "figures_by_minute", "get_demo", "get_service", "keep_feedback", "list_demos",
-    "list_feedback", "list_services", "publish_demo", "requests_today", "service_figures", "try_service",
+    "list_feedback", "list_services", "publish_demo", "requests_today", "service_figures", "service_states", "try_service",
     "undeploy", "unpublish_demo",
 ]  # fmt: skip

@@ -141,6 +141,16 @@ class ServiceView:
 
 
 @dataclass(frozen=True)
+class ServiceBrief:
+    """A service's name and state, without what it serves."""
+
+    project: str
+    name: str
+    state: ServiceState
+    live_version: str | None
+
+
+@dataclass(frozen=True)
 class DemoView:
     """A demo and its address on the content port."""
 

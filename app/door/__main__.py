@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from app.door.config import configuration
+from app.door.counted import write_routes
 from app.door.rights import write_rights
 from atrium.home import get_home
 
@@ -36,6 +37,7 @@ def prepare() -> Path:
     folder = get_home().door
     (folder / "kserve.pb").write_bytes(descriptors())
     write_rights()
+    write_routes()
     path = folder / "envoy.json"
     path.write_text(json.dumps(configuration(), indent=1))
     return path

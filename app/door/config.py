@@ -1,11 +1,12 @@
 """The whole configuration of the front door: what is routed where, and by whose word."""
 
 import json
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from app.door.envoy import TYPE, Config, cluster, http_filter, listener, off, pipe, tcp
 from app.door.replies import LARGEST_TENSOR_BYTES, REQUESTS_PER_SECOND, replies
-from app.door.rights import GRPC, JWT, NAME_FIELDS, SERVICE, watched
+from app.door.rights import GRPC, JWT, NAME_FIELDS, SERVICE, watched, watched_file
 from atrium.errors import SettingInvalid
 from atrium.home import get_home
 from atrium.identity import IDENTITY_HEADER
@@ -14,11 +15,13 @@ from atrium.settings import get_settings
 from tenancy import jwks
 
 STREAM_IDLE = "3600s"
-AUTHZ, LIMIT, BUFFER, COMPRESS = (
-    f"envoy.filters.http.{name}" for name in ("ext_authz", "local_ratelimit", "buffer", "compressor")
+MODEL_HEADER = "x-atrium-model"
+LATENCY_BUCKETS_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000)
+AUTHZ, LIMIT, BUFFER, COMPRESS, NAMING = (
+    f"envoy.filters.http.{name}" for name in ("ext_authz", "local_ratelimit", "buffer", "compressor", "header_mutation")
 )
 COMPRESSORS = tuple(f"{COMPRESS}.{name}" for name in ("zstd", "brotli", "gzip"))
-INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER)
+INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER, NAMING)
 PLAIN = ("gate", "api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 ASKED = ("cookie", "authorization", "accept", "accept-language", "origin", "upgrade", "sec-fetch-site", "x-forwarded-proto",
          "x-mlflow-workspace", "user-agent")  # fmt: skip
@@ -72,6 +75,8 @@ def _inference_filters() -> list[Config]:
     }
     bucket = {"max_tokens": REQUESTS_PER_SECOND, "tokens_per_fill": REQUESTS_PER_SECOND, "fill_interval": "1s"}
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    model = {"key": MODEL_HEADER, "value": f"%DYNAMIC_METADATA({GRPC}:model_name)%"}  # by which requests are counted
+    named = {"header": model, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     return [
         _jwt(),
         http_filter(
@@ -91,6 +96,7 @@ def _inference_filters() -> list[Config]:
             filter_enforced=always,
         ),
         http_filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=LARGEST_TENSOR_BYTES),
+        http_filter(NAMING, "header_mutation.v3.HeaderMutation", mutations={"request_mutations": [{"append": named}]}),
     ]
 
 
@@ -119,7 +125,7 @@ def _compressors() -> list[Config]:
     ]  # fmt: skip
 
 
-def _manager(name: str, hosts: list[Config], filters: list[Config]) -> Config:
+def _manager(name: str, routes: Config, filters: list[Config]) -> Config:
     ours = {"mutations": [{"remove_on_match": {"key_matcher": {"prefix": "x-atrium-", "ignore_case": True}}}]}
     early = {"@type": f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", **ours}
     return {
@@ -136,7 +142,7 @@ def _manager(name: str, hosts: list[Config], filters: list[Config]) -> Config:
         "early_header_mutation_extensions": [{"name": "drop-identity", "typed_config": early}],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "local_reply_config": replies(),
-        "route_config": {"virtual_hosts": hosts, "response_headers_to_remove": [IDENTITY_HEADER]},
+        **routes,
         "http_filters": [*filters, http_filter("envoy.filters.http.router", "router.v3.Router")],
     }
 
@@ -174,12 +180,12 @@ def _refuse(prefix: str, status: int = 404) -> Config:
     }
 
 
-def _inference(prefix: str, upstream: str) -> Config:
+def _inference(prefix: str, upstream: str, *also_off: str) -> Config:
     return {
         "match": {"prefix": prefix},
         "route": {"cluster": upstream, "timeout": "300s"},
-        "request_headers_to_remove": ["authorization", "cookie"],
-        "typed_per_filter_config": off(AUTHZ, *COMPRESSORS),
+        "request_headers_to_remove": ["authorization", "cookie", MODEL_HEADER],
+        "typed_per_filter_config": off(AUTHZ, *COMPRESSORS, *also_off),
     }
 
 
@@ -195,7 +201,7 @@ def _routes() -> list[Config]:
         _refuse("/auth/content-check"),
         _open("/auth/", "gate"),
         _open("/healthz", "gate"),
-        _inference("/v2", "triton-http"),
+        _inference("/v2", "triton-http", NAMING),
         _inference(f"/{SERVICE}/", "triton-grpc"),
         *(_open(prefix, "portal", drop=("cookie", "authorization")) for prefix in PUBLIC_FILES),
         _to("/app/", "portal", drop=("authorization",)),
@@ -211,6 +217,22 @@ def _routes() -> list[Config]:
         _to("/metrics", "api"),
         _refuse("/"),
     ]
+
+
+def _counted(model: str) -> list[Config]:
+    """Under which name requests to a model are counted, over HTTP and gRPC alike (Envoy's virtual cluster)."""
+    path = {"name": ":path", "string_match": {"safe_regex": {"regex": f"/v2/models/{model}(/versions/[0-9]+)?/infer"}}}
+    method = {"name": ":path", "string_match": {"exact": f"/{SERVICE}/ModelInfer"}}
+    named = {"name": MODEL_HEADER, "string_match": {"exact": f'["{model}"]'}}
+    return [{"name": model, "headers": [path]}, {"name": model, "headers": [method, named]}]
+
+
+def route_configuration(models: Sequence[str]) -> Config:
+    """The routes of the main port, which count the requests to each of `models`; Envoy reads them again when they change."""
+    counted = [one for model in models for one in _counted(model)]
+    host = {"name": "all", "domains": ["*"], "routes": _routes(), "virtual_clusters": counted}
+    kind = {"@type": f"{TYPE}.config.route.v3.RouteConfiguration", "name": "door"}
+    return {**kind, "virtual_hosts": [host], "response_headers_to_remove": [IDENTITY_HEADER]}
 
 
 def _content_routes() -> list[Config]:
@@ -245,15 +267,19 @@ def _tls() -> Config | None:
 def configuration() -> Config:
     """The front door's bootstrap configuration for Envoy, from the settings and the home."""
     settings, home = get_settings(), get_home()
-    main = _manager("door", [{"name": "all", "domains": ["*"], "routes": _routes()}],
+    main = _manager("door", {"rds": {"route_config_name": "door", "config_source": watched_file("routes")}},
                     [*_compressors(), *_inference_filters(), _ask_gate("/auth/check")])  # fmt: skip
-    content = _manager("content", [{"name": "all", "domains": ["*"], "routes": _content_routes()}],
+    own = [{"name": "all", "domains": ["*"], "routes": _content_routes()}]
+    content = _manager("content", {"route_config": {"virtual_hosts": own, "response_headers_to_remove": [IDENTITY_HEADER]}},
                        [*_compressors(), _ask_gate("/auth/content-check")])  # fmt: skip
     clusters = [_upstream(name) for name in PLAIN]
     clusters.append(cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True))
     return {
         "node": {"id": "door", "cluster": "door"},
         "admin": {"address": pipe(home.socket("door-admin"))},
+        "stats_config": {
+            "histogram_bucket_settings": [{"match": {"suffix": "upstream_rq_time"}, "buckets": list(LATENCY_BUCKETS_MS)}]
+        },
         "static_resources": {
             "listeners": [
                 listener("door", tcp(settings.bind, settings.port), main, _tls()),

@@ -82,13 +82,19 @@ def _denied(revocations: tenancy.Revocations) -> Config:
     return policies
 
 
-def _write(folder: Path, name: str, action: str, policies: Config) -> None:
+def _write(name: str, action: str, policies: Config) -> None:
     rules = {"rules": {"action": action, "policies": policies}} if policies else {}
-    resource = {
+    resource: Config = {
         "@type": f"{TYPE}.config.core.v3.TypedExtensionConfig",
         "name": name,
         "typed_config": {"@type": RBAC, **rules},
     }
+    write_resource(name, resource)
+
+
+def write_resource(name: str, resource: Config) -> None:
+    """Replaces the watched file `name` where it says something else."""
+    folder = rights_folder()
     text = json.dumps({"resources": [resource]}, sort_keys=True)
     path = folder / f"{name}.json"
     if path.exists() and path.read_text() == text:
@@ -107,18 +113,21 @@ def rights_folder() -> Path:
 
 def write_rights() -> None:
     """Brings the files up to what the database says; writes only what changed."""
-    folder = rights_folder()
-    _write(folder, "revoked", "DENY", _denied(tenancy.revocations()))
+    _write("revoked", "DENY", _denied(tenancy.revocations()))
     projects = [project.name for project in tenancy.list_projects(platform_actor("door"))]
-    _write(folder, "projects", "ALLOW", _allowed(projects))
+    _write("projects", "ALLOW", _allowed(projects))
+
+
+def watched_file(name: str) -> Config:
+    """A source that Envoy reads from `rights/<name>.json`, again whenever that file is replaced."""
+    folder = rights_folder()
+    watch = {"path": str(folder / f"{name}.json"), "watched_directory": {"path": str(folder)}}
+    return {"path_config_source": watch, "resource_api_version": "V3"}
 
 
 def watched(name: str) -> Config:
-    """A filter whose settings Envoy reads from `rights/<name>.json`, again whenever that file is replaced."""
-    folder = rights_folder()
-    watch = {"path": str(folder / f"{name}.json"), "watched_directory": {"path": str(folder)}}
-    source = {"path_config_source": watch, "resource_api_version": "V3"}
-    return {"name": name, "config_discovery": {"config_source": source, "type_urls": [RBAC]}}
+    """A filter whose settings Envoy reads from a watched file."""
+    return {"name": name, "config_discovery": {"config_source": watched_file(name), "type_urls": [RBAC]}}
 
 
 def jobs() -> list[Job]:

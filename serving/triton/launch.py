@@ -74,7 +74,11 @@ def _command() -> list[str]:
         "--http-port=0",
         f"--grpc-address=unix:{grpc}",
         f"--grpc-port={GRPC_PORT}",
-        "--allow-metrics=false",
+        "--allow-metrics=true",
+        f"--metrics-address=unix:{home.socket('triton-metrics')}",
+        "--metrics-port=0",
+        "--allow-gpu-metrics=false",
+        "--allow-cpu-metrics=false",
         "--log-info=false",
         "--disable-auto-complete-config",
     ]
@@ -114,6 +118,6 @@ def clear_sockets() -> None:
     """Removes a dead predecessor's sockets and lets the door's name for gRPC lead to the one that gRPC makes."""
     home = get_home()
     grpc = home.socket("triton-grpc")
-    for path in (home.socket("triton-http"), grpc, Path(f"{grpc}:{GRPC_PORT}")):
+    for path in (home.socket("triton-http"), home.socket("triton-metrics"), grpc, Path(f"{grpc}:{GRPC_PORT}")):
         path.unlink(missing_ok=True)
     grpc.symlink_to(f"{grpc.name}:{GRPC_PORT}")

@@ -18,7 +18,8 @@ from joserfc import jwt
 from small_platform import until
 
 import tenancy
-from app.door.rights import jobs
+from app.door.config import route_configuration
+from app.door.rights import jobs, write_resource
 from atrium.identity import Actor, Role, platform_actor
 from tenancy.signing import _signing_key
 
@@ -60,6 +61,29 @@ def _claims(**changed: object) -> dict[str, object]:
         "projects": ["flights"],
     }
     return {name: value for name, value in (made | changed).items() if value is not None}
+
+
+def test_requests_are_counted_by_service_over_http_and_grpc_alike(door: Door) -> None:
+    write_resource("routes", route_configuration(["flights--delay", "flights--counted"]))
+
+    def counted(model: str) -> float:
+        transport = httpx.HTTPTransport(uds=str(door.small.home / "run" / "door-admin.sock"))
+        with httpx.Client(transport=transport) as admin:
+            text = admin.get("http://door/stats?filter=vcluster.*upstream_rq_2xx&format=json").json()["stats"]
+        return float(sum(one["value"] for one in text if f"vcluster.{model}.upstream_rq_2xx" in one["name"]))
+
+    def once() -> bool:
+        door.ask("/v2/models/flights--counted/infer", "POST", json={})
+        return counted("flights--counted") > 0
+
+    until(once, "the new routes")
+    before, others = counted("flights--counted"), counted("flights--delay")
+    for path in ("/v2/models/flights--counted/infer", "/v2/models/flights--counted/versions/1/infer"):
+        assert door.ask(path, "POST", json={}).status_code == 200
+    assert door.ask("/v2/models/flights--counted").status_code == 200  # asks about the model, not the model
+    _grpc(door, "flights--counted", door.bob_token)
+    assert counted("flights--counted") == before + 3
+    assert counted("flights--delay") == others
 
 
 def test_a_token_asks_its_own_projects_model_and_the_model_never_sees_it(door: Door) -> None:
