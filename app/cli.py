@@ -80,12 +80,13 @@ def doctor(as_json: bool) -> None:
 @click.argument("name")
 def restart(name: str) -> None:
     """Restart one component."""
-    from app.components import COMPONENTS, component
+    from app.components import component, components
     from app.supervisor import restart as again
     from app.up import wait_for
 
-    if name not in [one.name for one in COMPONENTS]:
-        raise click.UsageError(f"component {name!r}: there are {', '.join(one.name for one in COMPONENTS)}")
+    names = [one.name for one in components()]
+    if name not in names:
+        raise click.UsageError(f"component {name!r}: there are {', '.join(names)}")
     again(component(name))
     wait_for(component(name))
     click.echo(f"{name} answers.")
@@ -115,18 +116,19 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
+@click.option("--project", "projects", multiple=True, help="A project that the token is for; may be repeated.")
 @click.option(
-    "--project", "projects", multiple=True, required=True, help="A project that the token is for; may be repeated."
+    "--administrator", is_flag=True, help="A token that administers the platform, for Prometheus for example."
 )
 @click.option("--user", default="admin", show_default=True, help="Whose token it is.")
 @click.option("--days", default=90.0, show_default=True, help="Days until it expires.")
-def create_token(name: str, projects: tuple[str, ...], user: str, days: float) -> None:
+def create_token(name: str, projects: tuple[str, ...], administrator: bool, user: str, days: float) -> None:
     """Print a new token's text."""
     import tenancy
     from atrium.identity import Actor, Kind
 
     who = Actor(user, Kind.PLATFORM, administrator=True)
-    click.echo(tenancy.create_token(who, name, list(projects), days)[1])
+    click.echo(tenancy.create_token(who, name, list(projects), days, administrator)[1])
 
 
 @main.command()
@@ -160,6 +162,31 @@ def logs(run_name: str, project: str) -> None:
 
     for pod, line in workflows.run_logs(platform_actor("cli"), project, run_name):
         click.echo(f"{pod}: {line}")
+
+
+@main.command()
+@click.argument("object", metavar="OBJECT")
+@click.option("--project", default="", help="The project of a run or service.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def why(object: str, project: str, as_json: bool) -> None:
+    """Tell why run/NAME, service/NAME, component/NAME or alert/NUMBER fails or waits, and what to do next."""
+    import monitoring
+    from atrium.identity import platform_actor
+    from monitoring.routes import in_words
+
+    if object.partition("/")[0] in ("run", "service") and not project:
+        raise click.UsageError(f"{object}: name its project with --project")
+    found = in_words(monitoring.why(platform_actor("cli"), project, object))
+    if as_json:
+        click.echo(found.model_dump_json(indent=1))
+        return
+    click.echo(f"{found.object} is {found.state}: {found.because}.")
+    for one in found.evidence:
+        click.echo(f"- {one.said}" + (":" if one.text else ""))
+        for line in one.text.splitlines():
+            click.echo(f"    {line}")
+    for step in found.next_steps:
+        click.echo(f"next: {step.said}" + (f"  ({step.command})" if step.command else ""))
 
 
 if __name__ == "__main__":

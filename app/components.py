@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from atrium.errors import Unavailable
+from app.prometheus import ComponentSilent, ask_prometheus, starts_here
 from atrium.home import get_home
 from atrium.identity import platform_actor
 from atrium.rpc import client, reaching
@@ -15,10 +15,6 @@ from atrium.settings import get_settings
 
 ANSWER_SECONDS = 5.0
 BEAT_SECONDS = 15.0
-
-
-class ComponentSilent(Unavailable):
-    """A component runs but does not answer as it should."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,13 @@ COMPONENTS = (
     Component("worker", "app.worker", "schedules, reconciliation, summaries", _ask_worker),
     Component("portal", "portal", "pages (Streamlit)", _asks("portal", "/app/_stcore/health")),
     Component("demos", "serving.demos", "demos (Gradio)", _asks("demos", "/healthz")),
+    Component("prometheus", "app.prometheus", "metrics (Prometheus)", ask_prometheus),
 )
+
+
+def components() -> tuple[Component, ...]:
+    """The components that run on this machine: Prometheus only where it is installed and no other is named."""
+    return tuple(one for one in COMPONENTS if one.name != "prometheus" or starts_here())
 
 
 def component(name: str) -> Component:

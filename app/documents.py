@@ -1,8 +1,10 @@
 """Documents that are made from the code: the table of settings, and `.env.example`."""
 
+import re
 from pathlib import Path
 
 from atrium.settings import CHECKOUT, Settings
+from monitoring.rules import rules, shown
 
 HEAD = "# Settings\n\nEach is an environment variable, or a line of `.env` in the checkout. Made by `python -m app.documents`.\n\n"
 
@@ -34,6 +36,34 @@ def example_file() -> str:
     )
 
 
+def rules_table() -> str:
+    """The table of alert rules in docs/monitoring.md, with the bounds that hold by default."""
+    rows = []
+    for one in rules():
+        bound = (
+            f"below {shown(one.below, one.unit)}"
+            if one.below is not None
+            else f"above {shown(one.above or 0, one.unit)}"
+        )
+        measured = f"`{one.query.metric}`" + (f" ÷ `{one.over.metric}`" if one.over else "")
+        said = one.summary.replace("{value}", "…").replace(
+            "{object}", f"*{one.kind}*" if one.kind != "platform" else "…"
+        )
+        rows.append(f"| {one.name} | {one.severity} | {said} | {measured} {bound} | {one.for_seconds:.0f} s |")
+    return (
+        "| rule | severity | what it says | true while | for |\n| --- | --- | --- | --- | --- |\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def with_rules(text: str) -> str:
+    """A document with its table of rules as the code has them now."""
+    return re.sub(r"\| rule \|.*?\n(?!\|)", lambda _found: rules_table(), text, count=1, flags=re.DOTALL)
+
+
 if __name__ == "__main__":
     (CHECKOUT / "docs" / "settings.md").write_text(settings_table())
     (CHECKOUT / ".env.example").write_text(example_file())
+    monitoring = CHECKOUT / "docs" / "monitoring.md"
+    monitoring.write_text(with_rules(monitoring.read_text()))

@@ -7,6 +7,7 @@ from alembic.config import Config
 
 # Every table is known once its module is imported.
 import atrium.events
+import monitoring.models
 import serving.models
 import tenancy.models
 import tenancy.public_items
@@ -14,7 +15,7 @@ import workflows.models
 from atrium.database import Base, engine
 
 FOLDER = Path(__file__).parent / "migrations"
-MODULES = (atrium.events, serving.models, tenancy.models, tenancy.public_items, workflows.models)
+MODULES = (atrium.events, monitoring.models, serving.models, tenancy.models, tenancy.public_items, workflows.models)
 
 
 def configuration() -> Config:

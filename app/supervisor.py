@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.components import COMPONENTS, Component, python_binary
+from app.components import Component, components, python_binary
 from atrium.errors import Unavailable
 from atrium.home import Home, get_home
 from atrium.settings import CHECKOUT
@@ -91,7 +91,7 @@ def configuration(home: Home) -> str:
         PROGRAM.format(
             name=one.name, module=one.module, as_group=str(one.name not in OUTLIVED).lower(), **common
         ).replace("%", "%%")
-        for one in COMPONENTS
+        for one in components()
     ]
     return HEAD.format(**common) + "".join(programs)
 

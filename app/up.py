@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 import tenancy
 from app import supervisor
-from app.components import COMPONENTS, Component
+from app.components import Component, components
 from app.migrate import upgrade
 from atrium.database import reading
 from atrium.errors import AtriumError, Conflict, Unavailable
@@ -125,7 +125,7 @@ def start_everything() -> bool:
             upgrade()
         with stage("processes"):
             supervisor.start()
-    for one in COMPONENTS:
+    for one in components():
         if upgrade_needed:
             with stage(f"{one.name}: {one.what}"):
                 wait_for(one)

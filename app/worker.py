@@ -1,17 +1,21 @@
 """`python -m app.worker`: schedules, reconciliation and summaries, each job in a thread of its own."""
 
+import json
 import logging
+import os
 import signal
 import threading
 import time
 
 import app.door.counted
 import app.door.rights
+import monitoring.watch
 import serving.reconcile
 import workflows.worker
+from app.status import statuses
 from atrium.events import forget_old
 from atrium.home import get_home
-from atrium.jobs import Job
+from atrium.jobs import Job, JobRecord, jobs_file
 from atrium.serve import log_to_stderr
 
 log = logging.getLogger(__name__)
@@ -19,8 +23,14 @@ LONGEST_WAIT_SECONDS = 60.0
 HEARTBEAT_SECONDS = 2.0
 
 
+RECORDS: dict[str, JobRecord] = {}
+
+
 def heartbeat() -> None:
-    """Tells that the worker lives."""
+    """Tells that the worker lives, and how its jobs go."""
+    fresh = jobs_file().with_suffix(".new")
+    fresh.write_text(json.dumps({name: record.told() for name, record in RECORDS.items()}))
+    os.replace(fresh, jobs_file())
     (get_home().run / "worker.beat").write_text(str(time.time()))
 
 
@@ -36,6 +46,7 @@ def all_jobs() -> list[Job]:
         *app.door.counted.jobs(),
         *workflows.worker.jobs(),
         *serving.reconcile.jobs(),
+        *monitoring.watch.jobs(statuses),
     ]
 
 
@@ -46,7 +57,9 @@ def repeat(job: Job, ended: threading.Event) -> None:
         try:
             job.run()
             wait = job.every_seconds
+            RECORDS[job.name].note(good=True)
         except Exception:
+            RECORDS[job.name].note(good=False)
             wait = min(max(wait, 0.5) * 2, LONGEST_WAIT_SECONDS)
             log.exception("job %s failed; again in %.0f s", job.name, wait)
 
@@ -57,7 +70,9 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    threads = [threading.Thread(target=repeat, args=(job, ended), name=job.name, daemon=True) for job in all_jobs()]
+    jobs = all_jobs()
+    RECORDS.update({job.name: JobRecord(job.every_seconds) for job in jobs})
+    threads = [threading.Thread(target=repeat, args=(job, ended), name=job.name, daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
     ended.wait()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, String, delete, select
+from sqlalchemy import JSON, Index, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from atrium.clock import now
@@ -18,7 +18,7 @@ class EventRow(Base):
     """One thing that happened; `id` gives the order."""
 
     __tablename__ = "events"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (Index("ix_events_object", "project", "object"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -75,6 +75,14 @@ def consume(consumer: str, kinds: tuple[str, ...], handle: Callable[[Session, Ev
             handle(session, Event(row.id, row.at, row.kind, row.project, row.object, row.payload))
             cursor.last_id = row.id
         return len(rows)
+
+
+def recent(kind: str, project: str, object: str, limit: int = 20) -> list[Event]:
+    """The newest events of one object, newest first; the caller has checked the right to see them."""
+    query = select(EventRow).where(EventRow.project == project, EventRow.object == object, EventRow.kind == kind)
+    with reading() as session:
+        rows = session.scalars(query.order_by(EventRow.id.desc()).limit(limit)).all()
+    return [Event(row.id, row.at, row.kind, row.project, row.object, row.payload) for row in rows]
 
 
 def forget_old() -> int:

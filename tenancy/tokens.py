@@ -22,6 +22,7 @@ LONGEST_DAYS = 366
 RUN_DAYS = 8
 CONTENT_DAYS = 366
 LONGEST_NAME = 60
+METRICS = "the platform's Prometheus"
 KINDS = {Audience.API: Kind.TOKEN, Audience.RUN: Kind.RUN, Audience.CONTENT: Kind.CONTENT}
 
 
@@ -98,6 +99,22 @@ def revoke_token(who: Actor, identifier: str) -> None:
             raise NotFound(f"token {identifier!r}", "it must be one of yours", "see Settings, Tokens")
         row.revoked_at = row.revoked_at or now()
         audit(session, who, "token.revoke", None, row.name)
+
+
+def issue_metrics_token() -> str:
+    """The text of the token by which the platform's own Prometheus reads /metrics; the one before ends.
+
+    It is the first administrator's, because only one may read them. Raises `NotFound` where there is none yet.
+    """
+    with writing() as session:
+        query = select(UserRow.name).where(UserRow.administrator, UserRow.active).order_by(UserRow.created_at)
+        owner = session.scalar(query.limit(1))
+        if owner is None:
+            raise NotFound("the administrator's token for metrics", "there must be an administrator", "run make up")
+        mine = (TokenRow.name == METRICS, TokenRow.administrator, TokenRow.revoked_at.is_(None))
+        for row in session.scalars(select(TokenRow).where(*mine)):
+            row.revoked_at = now()
+        return _issue(session, Audience.API, METRICS, owner, [], LONGEST_DAYS, administrator=True)[1]
 
 
 def issue_run_token(owner: str, project: str, run: str) -> str:

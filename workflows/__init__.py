@@ -1,5 +1,6 @@
 """Pipelines, runs and the workflow server behind them (Argo Workflows)."""
 
+from workflows.counts import NewestResult, RunCount, newest_results, run_counts
 from workflows.models import (
     ManifestInvalid,
     NodeView,
@@ -10,6 +11,7 @@ from workflows.models import (
     RunSummary,
     RunView,
 )
+from workflows.reasons import RunReasons, Wait, run_reasons
 from workflows.service import (
     act_on_run,
     get_pipeline,
@@ -25,7 +27,8 @@ from workflows.service import (
 )
 
 __all__ = [
-    "ManifestInvalid", "NodeView", "ParameterView", "PipelineNotFound", "PipelineView", "RunNotFound", "RunSummary",
-    "RunView", "act_on_run", "get_pipeline", "get_run", "last_runs", "list_pipelines", "list_revisions", "list_runs",
-    "run_artifact", "run_logs", "run_pipeline", "save_pipeline",
+    "ManifestInvalid", "NewestResult", "NodeView", "ParameterView", "PipelineNotFound", "PipelineView", "RunCount",
+    "RunNotFound", "RunReasons", "RunSummary", "RunView", "Wait", "act_on_run", "get_pipeline", "get_run", "last_runs",
+    "list_pipelines", "list_revisions", "list_runs", "newest_results", "run_artifact", "run_counts", "run_logs",
+    "run_pipeline", "run_reasons", "save_pipeline",
 ]  # fmt: skip

@@ -215,8 +215,12 @@ def list_runs(
 def get_run(who: Actor, project: str, name: str) -> RunView:
     """A run with its graph, live. Raises `Forbidden`, `RunNotFound`, `BackEndUnavailable`."""
     require(who, Verb.READ, project)
-    found = ArgoBackend(who, project).get(name)
-    metadata, status = found["metadata"], found.get("status") or {}
+    return run_view(project, ArgoBackend(who, project).get(name))
+
+
+def run_view(project: str, found: Mapping[str, Any]) -> RunView:
+    """What is shown of a workflow as Argo's REST gives it."""
+    name, metadata, status = found["metadata"]["name"], found["metadata"], found.get("status") or {}
     labels = metadata.get("labels") or {}
     nodes = [_node(name, one) for one in (status.get("nodes") or {}).values()]
     return RunView(

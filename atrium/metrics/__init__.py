@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from atrium.home import get_home
-from atrium.metrics.exposition import CONTENT_TYPE, counter, gauge, samples, written
+from atrium.metrics.exposition import CONTENT_TYPE, counter, gauge, read, samples, written
 from atrium.metrics.prometheus import Access, PrometheusMetrics
 from atrium.metrics.protocol import Answerer, Line, Metrics, MetricsUnavailable, Point, Query
 from atrium.metrics.sampler import EVERY_SECONDS, SamplerMetrics, Writer
@@ -12,7 +12,7 @@ from atrium.settings import get_settings
 
 __all__ = [
     "CONTENT_TYPE", "EVERY_SECONDS", "Access", "Answerer", "Line", "Metrics", "MetricsUnavailable", "Point",
-    "PrometheusMetrics", "Query", "SamplerMetrics", "Writer", "counter", "gauge", "own_prometheus_file", "prometheus", "sampler",
+    "PrometheusMetrics", "Query", "SamplerMetrics", "Writer", "counter", "gauge", "own_prometheus_file", "prometheus", "read", "sampler",
     "sampler_file", "samples", "written",
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -53,6 +54,14 @@ def written(families: Iterable[Metric], **everywhere: str) -> str:
         lines += [f"# HELP {full} {documentation}", f"# TYPE {full} {kind}"]
         lines += [_line(one.name, {**one.labels, **everywhere}, one.value) for one in family.samples]
     return "\n".join(lines) + "\n"
+
+
+def read(text: str) -> Iterator[Metric]:
+    """The families in a text, with their samples' names as they stand there (the parser adds `_total` to counters)."""
+    for family in text_string_to_metric_families(text):
+        if family.type == "counter" and f"# TYPE {family.name} counter" in text:
+            family.samples = [one._replace(name=one.name.removesuffix("_total")) for one in family.samples]
+        yield family
 
 
 def samples(families: Iterable[Metric]) -> Iterator[tuple[str, Mapping[str, str], float]]:

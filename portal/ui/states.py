@@ -9,7 +9,8 @@ TONES: Final[dict[str, Tone]] = {
     "Succeeded": "good", "Running": "busy", "Failed": "bad", "Error": "bad", "Pending": "idle", "Skipped": "idle",
     "Omitted": "idle", "live": "good", "waiting": "idle", "loading": "busy", "failed": "bad", "FINISHED": "good",
     "RUNNING": "busy", "FAILED": "bad", "KILLED": "bad", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
-    "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle",
+    "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle", "pending": "warn", "firing": "bad",
+    "resolved": "good",
 }  # fmt: skip
 LOOKS: Final[dict[Tone, tuple[str, str]]] = {
     "good": ("green", "check_circle"), "busy": ("blue", "progress_activity"), "bad": ("red", "error"),

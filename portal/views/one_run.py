@@ -22,6 +22,7 @@ from portal.ui import (
     table,
     text,
     when,
+    why_section,
 )
 from portal.words import _
 
@@ -38,6 +39,7 @@ def page(name: str) -> None:
             for one in ("run", "node"):
                 st.query_params.pop(one, None)
             st.rerun()
+    why_section(f"run/{name}")
     _body(name)
 
 

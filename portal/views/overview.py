@@ -6,10 +6,11 @@ from typing import Any
 import streamlit as st
 
 import model_registry
+import monitoring
 import serving
 import workflows
 from portal.session import project, who
-from portal.ui import age, card, empty, guard, header, number, state
+from portal.ui import age, card, empty, guard, header, link_to, number, say, state
 from portal.words import _
 
 
@@ -69,6 +70,8 @@ def _runs(runs: list[workflows.RunSummary]) -> None:
 
 def _next_steps(runs: list[workflows.RunSummary], live: list[serving.ServiceView]) -> None:
     with card(_("What to do next")):
+        with guard():
+            _alerts()
         failed = next((run for run in runs if run.phase in ("Failed", "Error")), None)
         if failed:
             st.markdown(
@@ -82,6 +85,17 @@ def _next_steps(runs: list[workflows.RunSummary], live: list[serving.ServiceView
             st.page_link(_page("pipelines"), label=_("Open the pipelines"), icon=":material/account_tree:")
         st.markdown(_("Connect your own tools: a token works for MLflow, Hera, argo, Triton and REST."))
         st.page_link(_page("settings"), label=_("Create a token"), icon=":material/key:")
+
+
+def _alerts() -> None:
+    """What the platform noticed, worst first."""
+    found = monitoring.alerts_to_tell(who(), project())
+    for one in found:
+        colour, icon = ("red", "error") if one.severity == "critical" else ("orange", "warning")
+        st.markdown(f":{colour}[:material/{icon}:] {say(one.summary)}")
+        st.caption(say(one.next_step))
+    if found:
+        link_to("monitoring", _("Open Monitoring"))
 
 
 def _page(name: str) -> Any:

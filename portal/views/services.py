@@ -10,7 +10,7 @@ from atrium.identity import Verb
 from atrium.names import model_name
 from atrium.settings import get_settings
 from portal.session import may, project, who
-from portal.ui import age, card, empty, guard, header, snippet, state
+from portal.ui import age, card, empty, guard, header, snippet, state, why_section
 from portal.words import _
 
 
@@ -24,6 +24,7 @@ def page() -> None:
             empty("rocket_launch", _("No services yet"), _("Put a model version into service on the page Models."))
         for one in found:
             _service(one.name)
+            why_section(f"service/{one.name}")
             _try(one)
             _snippets(one)
 

@@ -25,6 +25,7 @@ from atrium.metrics import (
     Writer,
     counter,
     gauge,
+    read,
     samples,
     written,
 )
@@ -155,3 +156,9 @@ def test_written_text_is_read_back_by_the_official_parser() -> None:
     assert [(one.name, one.type) for one in found] == [("atrium_up", "gauge"), ("atrium_asked", "counter")]
     assert found[0].samples[0].labels == {"part": 'a"b\\c\nd', "atrium_instance": "x"}
     assert list(samples(found))[1][2] == 3.0
+
+
+def test_counters_of_others_keep_their_names() -> None:
+    text = '# HELP nv_count Rows.\n# TYPE nv_count counter\nnv_count{model="a"} 4\n'
+    assert list(samples(read(text))) == [("nv_count", {"model": "a"}, 4.0)]
+    assert written(read(text)) == text.replace("} 4", "} 4.0")

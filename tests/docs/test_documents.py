@@ -7,7 +7,8 @@ from support import CHECKOUT
 
 from app.cli import main
 from app.components import COMPONENTS
-from app.documents import example_file, settings_table
+from app.documents import example_file, rules_table, settings_table
+from monitoring.rules import rules
 
 EVERYTHING = "\n".join(path.read_text() for path in [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))])
 
@@ -15,6 +16,16 @@ EVERYTHING = "\n".join(path.read_text() for path in [CHECKOUT / "README.md", *so
 def test_the_table_of_settings_is_the_codes() -> None:
     assert (CHECKOUT / "docs" / "settings.md").read_text() == settings_table()
     assert (CHECKOUT / ".env.example").read_text() == example_file()
+
+
+def test_the_table_of_alert_rules_is_the_codes() -> None:
+    assert rules_table() in (CHECKOUT / "docs" / "monitoring.md").read_text()
+
+
+def test_each_metric_of_a_rule_is_described() -> None:
+    text = (CHECKOUT / "docs" / "monitoring.md").read_text().partition("## Alerts")[0]
+    inner = {"atrium_collector_up", "atrium_prometheus_answers"}
+    assert {one.query.metric for one in rules()} - inner - set(re.findall(r"`(\w+)`", text)) == set()
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
@@ -33,6 +44,6 @@ def test_each_process_is_described(name: str) -> None:
 
 
 def test_documents_that_messages_name_are_there() -> None:
-    code = "\n".join(path.read_text() for folder in ("atrium", "tenancy", "workflows", "feature_store", "model_registry", "serving", "app")
+    code = "\n".join(path.read_text() for folder in ("atrium", "tenancy", "workflows", "feature_store", "model_registry", "serving", "monitoring", "app")
                      for path in (CHECKOUT / folder).rglob("*.py"))  # fmt: skip
     assert {name for name in re.findall(r"docs/\w+\.md", code) if not (CHECKOUT / name).exists()} == set()

@@ -7,6 +7,7 @@ from babel.messages.pofile import read_po
 from support import CHECKOUT
 
 from atrium.identity import Role
+from monitoring.rules import rules
 from portal.ui.states import TONES
 
 PORTAL = CHECKOUT / "portal"
@@ -22,7 +23,18 @@ def said() -> set[str]:
                 found |= {
                     one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
                 }
-    return found
+    return found | monitoring_says()
+
+
+def monitoring_says() -> set[str]:
+    """Every sentence that monitoring says and pages translate: `Said`'s texts, the rules' summaries and next steps."""
+    found = {text for one in rules() for text in (one.summary, one.next_step)}
+    for path in (CHECKOUT / "monitoring").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Said" and node.args:
+                first = node.args[0]
+                found |= {first.value} if isinstance(first, ast.Constant) and isinstance(first.value, str) else set()
+    return found - {""}
 
 
 def translated() -> dict[str, str]:

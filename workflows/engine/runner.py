@@ -45,7 +45,7 @@ class Runner:
         self.live: dict[str, Workflow] = {}
         self.watchers: set[asyncio.Queue[Workflow]] = set()
         slots = get_settings().step_slots or SLOTS_PER_CORE * (os.cpu_count() or 1)
-        self.slots = asyncio.Semaphore(slots)
+        self.slot_count, self.slots = slots, asyncio.Semaphore(slots)
         self.threads = ThreadPoolExecutor(slots + 2, "step")
         self.told = ThreadPoolExecutor(1, "tell")
         self.kicked: dict[str, Workflow] = {}

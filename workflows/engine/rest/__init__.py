@@ -12,6 +12,7 @@ from workflows.engine.rest.archive import Archive
 from workflows.engine.rest.artifacts import Artifacts
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import HANDLERS
+from workflows.engine.rest.figures import FiguresRoutes
 from workflows.engine.rest.streams import Streams
 from workflows.engine.rest.templates import Templates
 from workflows.engine.rest.workflows import Workflows
@@ -31,6 +32,6 @@ def create_app(home: Home) -> Starlette:
         yield
         await runner.launcher.close()
 
-    nouns = (Workflows(desk), Streams(desk), Artifacts(desk), Templates(desk), About(), Archive())
+    nouns = (Workflows(desk), Streams(desk), Artifacts(desk), Templates(desk), About(), Archive(), FiguresRoutes(desk))
     routes = [route for noun in nouns for route in noun.routes()]
     return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)

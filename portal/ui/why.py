@@ -1,0 +1,55 @@
+"""Why something fails or waits, as a card on the page of the thing itself."""
+
+import streamlit as st
+
+import monitoring
+from atrium.errors import NotFound
+from portal.session import project, who
+from portal.ui.errors import guard
+from portal.words import _
+
+WORDS = ("state", "phase")  # values that are words of a vocabulary, which pages translate
+
+
+def say(said: monitoring.Said) -> str:
+    """A sentence of the platform in the visitor's language; its values stand as they are, never as markdown."""
+    values = {key: _(str(value)) if key in WORDS else _plain(str(value)) for key, value in said.values.items()}
+    return _(said.text).format(**values)
+
+
+def _plain(text: str) -> str:
+    """Text that markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+!|<>$~:" else letter for letter in text)
+
+
+@st.fragment(run_every="10s")
+def why_section(object: str, always: bool = False) -> None:
+    """A card that tells why `object` (run/NAME, service/NAME …) is as it is; nothing where all is well, unless `always`."""
+    with guard():
+        try:
+            found = monitoring.why(who(), project(), object)
+        except NotFound:
+            return  # the page itself says so
+        if always or not found.fine:
+            with st.container(border=True, gap="small"):
+                st.markdown(f"**{_('Why?')}** {say(found.because)}.")
+                draw_reasons(found)
+
+
+def draw_reasons(found: monitoring.Why) -> None:
+    """The evidence and the next steps."""
+    for one in found.evidence:
+        if one.text and "\n" in one.text:
+            st.caption(say(one.said))
+            st.code(one.text, language=None, height=160 if one.text.count("\n") > 5 else "content")
+        elif one.text:
+            st.caption(f"{say(one.said)}: {_plain(one.text)}")
+        else:
+            st.caption(say(one.said))
+    for step in found.next_steps:
+        if step.page:
+            st.markdown(f":material/arrow_forward: [{say(step.said)}](/app/{step.page})")
+        else:
+            st.markdown(f":material/arrow_forward: {say(step.said)}")
+        if step.command:
+            st.code(step.command, language="bash")

@@ -1,0 +1,94 @@
+"""What a run's status says of why it failed or waits: Argo's fields, read once, as values that pages and `why` can word."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from atrium.identity import Actor, Verb, require
+from workflows.backends.argo import ArgoBackend
+from workflows.models import NodeView, RunView
+from workflows.service import run_view
+
+BAD = ("Failed", "Error")
+Waiting = Literal["lock", "person", "slot", "told", "parallelism", "retry"]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What part of a run waits for: `detail` is the lock's name, the limit or the engine's own words."""
+
+    kind: Waiting
+    node: str
+    since: str
+    detail: str = ""
+    holders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunReasons:
+    """A run with its first failed node (None where none failed), that node's exit code, and what it waits for."""
+
+    run: RunView
+    failed: NodeView | None
+    exit_code: str
+    waits: list[Wait]
+    running: list[NodeView]
+
+
+def run_reasons(who: Actor, project: str, name: str) -> RunReasons:
+    """Why a run is as it is, by one question to the workflow server.
+
+    Raises:
+        Forbidden, RunNotFound, BackEndUnavailable.
+    """
+    require(who, Verb.READ, project)
+    found = ArgoBackend(who, project).get(name)
+    run = run_view(project, found)
+    raw: Mapping[str, Any] = (found.get("status") or {}).get("nodes") or {}
+    failed = _first_failed(run)
+    code = ((raw.get(failed.id) or {}).get("outputs") or {}).get("exitCode", "") if failed else ""
+    running = [node for node in run.nodes if node.type == "Pod" and node.phase == "Running"]
+    waits = [] if run.finished_at else [*_locks(found), *_pods(run), *_limits(found, running), *_retries(run)]
+    return RunReasons(run, failed, str(code or ""), waits, running)
+
+
+def _first_failed(run: RunView) -> NodeView | None:
+    """The pod that failed first; else whatever failed first and says why."""
+    bad = [node for node in run.nodes if node.phase in BAD]
+    pods = [node for node in bad if node.type == "Pod"]
+    telling = [node for node in bad if node.message] or bad
+    return min(pods or telling, key=lambda node: node.finished_at or "9", default=None)
+
+
+def _locks(found: Mapping[str, Any]) -> Iterator[Wait]:
+    held = (found.get("status") or {}).get("synchronization") or {}
+    for kind in ("semaphore", "mutex"):
+        for one in (held.get(kind) or {}).get("waiting") or []:
+            holders = one.get("holders") or ([one["holder"]] if one.get("holder") else [])
+            yield Wait("lock", "", "", f"{kind} {one.get(kind, '')}", tuple(str(holder) for holder in holders))
+
+
+def _pods(run: RunView) -> Iterator[Wait]:
+    for node in run.nodes:
+        if node.type == "Suspend" and node.phase == "Running":
+            yield Wait("person", node.name, node.started_at)
+        elif node.type == "Pod" and node.phase == "Pending":
+            yield Wait("told" if node.message else "slot", node.name, node.started_at, node.message)
+
+
+def _limits(found: Mapping[str, Any], running: list[NodeView]) -> Iterator[Wait]:
+    spec = found.get("spec") or {}
+    limits = [spec.get("parallelism"), *(one.get("parallelism") for one in spec.get("templates") or [])]
+    reached = [int(limit) for limit in limits if limit and len(running) >= int(limit)]
+    if reached:
+        names = tuple(node.name for node in running)
+        yield Wait("parallelism", "", "", str(min(reached)), names)
+
+
+def _retries(run: RunView) -> Iterator[Wait]:
+    """A retried step whose last try failed and whose next has not begun: it keeps its distance."""
+    by_id = {node.id: node for node in run.nodes}
+    for node in run.nodes:
+        tries = [by_id[child] for child in node.children if child in by_id] if node.type == "Retry" else []
+        if node.phase == "Running" and tries and tries[-1].phase in BAD:
+            yield Wait("retry", node.name, tries[-1].finished_at, tries[-1].message)
