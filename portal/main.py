@@ -14,6 +14,7 @@ from portal.session import who
 from portal.ui import say_now, show_error
 from portal.ui.frontend import mounted
 from portal.ui.links import page_of, titles
+from portal.views.first_steps import SEEN
 from portal.words import _
 
 STYLE = Path(__file__).parent / "ui" / "style.css"
@@ -41,7 +42,6 @@ def sidebar(visitor: Actor) -> None:
             st.selectbox(_("Project"), names, key="project", bind="query-params")
         with st.popover(visitor.name, icon=":material/account_circle:", type="tertiary"):
             _own_menu()
-        _tell_browser()
 
 
 def _own_menu() -> None:
@@ -76,7 +76,7 @@ def _tell_browser() -> None:
         key="visitor",
         data={
             "lang": words.language().replace("_", "-"), "language": st.session_state.get("language_choice", ""),
-            "theme": chosen if chosen != "System" or kept else "", "paths": paths,
+            "theme": chosen if chosen != "System" or kept else "", "paths": paths, "seen": bool(st.session_state.get(SEEN)),
         },
     )  # fmt: skip
 
@@ -99,6 +99,7 @@ def main() -> None:
         told, reference = unexpected(error)
         show_error(told)
         st.caption(f"{_('Reference')} {reference}")
+    _tell_browser()
 
 
 main()

@@ -3,8 +3,13 @@
 import streamlit as st
 
 import tenancy
-from atrium.errors import NotSignedIn
+from atrium.errors import NotFound
 from atrium.identity import IDENTITY_HEADER, Actor, Verb, read_identity
+from portal.words import _
+
+
+class NoProject(NotFound):
+    """The visitor is a member of no project yet."""
 
 
 def who() -> Actor:
@@ -14,10 +19,14 @@ def who() -> Actor:
 
 
 def project() -> str:
-    """The chosen project. Raises `NotSignedIn` where nothing is chosen, since pages show only within one."""
+    """The chosen project. Raises `NoProject` where there is none to choose, since pages show only within one."""
     chosen = st.session_state.get("project")
     if not chosen:
-        raise NotSignedIn("a page without a project", "you are a member of no project yet", "ask an admin to add you")
+        raise NoProject(
+            _("A page without a project"),
+            _("you are a member of no project yet"),
+            _("ask the administrator to add you"),
+        )
     return str(chosen)
 
 

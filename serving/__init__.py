@@ -1,6 +1,7 @@
 """Services on Triton and the demos in front of them."""
 
 from serving.demo_service import (
+    feedback_by_demo,
     feedback_summary,
     get_demo,
     keep_feedback,
@@ -25,7 +26,7 @@ from serving.service import (
 
 __all__ = [
     "DemoView", "FeedbackView", "Figures", "ServiceBrief", "ServiceNotFound", "ServiceState", "ServiceView", "columns_of", "deploy",
-    "example_rows", "feedback_summary", "figures_by_minute", "get_demo", "get_service", "keep_feedback", "list_demos",
+    "example_rows", "feedback_by_demo", "feedback_summary", "figures_by_minute", "get_demo", "get_service", "keep_feedback", "list_demos",
     "list_feedback", "list_services", "publish_demo", "requests_today", "service_figures", "service_states", "try_service",
     "undeploy", "unpublish_demo",
 ]  # fmt: skip

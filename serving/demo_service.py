@@ -120,3 +120,19 @@ def feedback_summary(who: Actor, project: str) -> tuple[int, int]:
     with reading() as session:
         counted = {bool(right): int(count) for right, count in session.execute(query)}
     return counted.get(True, 0), counted.get(False, 0)
+
+
+def feedback_by_demo(who: Actor, project: str) -> dict[str, tuple[int, int]]:
+    """By demo how many answers visitors called right, and wrong, by one query. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    query = (
+        select(FeedbackRow.demo, FeedbackRow.right, func.count())
+        .where(FeedbackRow.project == project)
+        .group_by(FeedbackRow.demo, FeedbackRow.right)
+    )
+    found: dict[str, tuple[int, int]] = {}
+    with reading() as session:
+        for demo, right, count in session.execute(query):
+            good, bad = found.get(demo, (0, 0))
+            found[demo] = (good + count, bad) if right else (good, bad + count)
+    return found

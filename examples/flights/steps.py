@@ -140,7 +140,7 @@ def evaluate(boosting_run: str, baseline_run: str) -> None:
     import joblib
     import mlflow
 
-    from examples.flights.models import score
+    from examples.flights.models import calibration, score
     from examples.flights.plots import calibration_plot, roc_plot
     from examples.flights.schema import INPUTS, TARGET, split
 
@@ -156,6 +156,7 @@ def evaluate(boosting_run: str, baseline_run: str) -> None:
             mlflow.log_metrics({f"test_{name}": value for name, value in scores[kind].items()})
             mlflow.log_figure(roc_plot(truth, forecasts), "plots/roc.png")
             mlflow.log_figure(calibration_plot(truth, forecasts), "plots/calibration.png")
+            mlflow.log_table(calibration(truth, forecasts[kind]).reset_index(), "plots/calibration.json")
     if scores["boosting"]["roc_auc"] <= scores["baseline"]["roc_auc"]:
         raise click.ClickException(f"gradient boosting is no better than the baseline: {scores}")
     _write("scores", scores)

@@ -1,6 +1,6 @@
 """What pages are made of."""
 
-from portal.ui.actions import confirmed, say_after, say_now
+from portal.ui.actions import ask_first, confirmed, say_after, say_now
 from portal.ui.cards import card, empty, facts, header, number, numbers, snippet
 from portal.ui.charts import bars, lines
 from portal.ui.errors import guard, show_error
@@ -12,8 +12,7 @@ from portal.ui.times import age, lasted, span, when
 from portal.ui.why import draw_reasons, say, why_section
 
 __all__ = [
-    "Cell", "Clicked", "Column", "address_of", "age", "ago", "badges", "bars", "buttons", "card", "confirmed",
+    "Cell", "Clicked", "Column", "address_of", "age", "ago", "ask_first", "badges", "bars", "buttons", "card", "confirmed",
     "draw_graph", "draw_reasons", "empty", "facts", "go_to", "guard", "header", "lasted", "lines", "link", "link_to", "number", "numbers",
-    "part", "say", "say_after", "say_now", "show_error", "snippet", "span", "state", "status", "table", "text", "tone", "when",
-    "why_section",
+    "part", "say", "say_after", "say_now", "show_error", "snippet", "span", "state", "status", "table", "text", "tone", "when", "why_section",
 ]  # fmt: skip

@@ -1,6 +1,12 @@
 """What people do: changes that are asked about first, and words that outlast the page's next run."""
 
+from collections.abc import Callable
+
 import streamlit as st
+
+from atrium.errors import AtriumError
+from portal.ui.errors import show_error
+from portal.words import _
 
 SAID = "said"
 
@@ -14,6 +20,22 @@ def confirmed(label: str, question: str, key: str, icon: str = "delete", sure: s
     with st.popover(label, icon=f":material/{icon}:", key=f"{key}-ask"):
         st.markdown(question)
         return st.button(sure or label, key=key, type="primary", icon=f":material/{icon}:")
+
+
+def ask_first(question: str, sure: str, change: Callable[[], None]) -> None:
+    """Opens a dialog that asks before `change` is made; the button's words are `sure`; the page runs again afterwards."""
+
+    def body() -> None:
+        st.markdown(question)
+        if st.button(sure, type="primary", key="asked-first"):
+            try:
+                change()
+            except AtriumError as error:
+                show_error(error)
+                return
+            st.rerun()
+
+    st.dialog(_("Are you sure?"))(body)()
 
 
 def say_after(text: str) -> None:

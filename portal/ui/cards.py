@@ -26,10 +26,11 @@ def header(title: str, lead: str = "") -> Iterator[None]:
 def card(title: str = "", lead: str = "") -> Iterator[None]:
     """A bordered card."""
     with st.container(border=True, gap="small"):
-        if title:
-            st.markdown(f"**{title}**")
-        if lead:
-            st.caption(lead)
+        with st.container(gap=None):
+            if title:
+                st.markdown(f"**{title}**")
+            if lead:
+                st.caption(lead)
         yield
 
 

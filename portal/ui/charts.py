@@ -30,7 +30,12 @@ def bars(
         "sort": None,
         "axis": BARE | {"labelLimit": 180, "labelAngle": 0},
     }
-    values: dict[str, Any] = {"field": value, "type": "quantitative", "axis": GRID}
+    whole = all(isinstance(row[value], int) for row in rows)
+    values: dict[str, Any] = {
+        "field": value,
+        "type": "quantitative",
+        "axis": GRID | ({"tickMinStep": 1} if whole else {}),
+    }
     shown = {"y": names, "x": values} if lying else {"x": names, "y": values}
     spec = {
         "mark": {"type": "bar", "cornerRadiusEnd": 3, "height" if lying else "width": {"band": 0.72}},

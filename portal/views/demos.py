@@ -1,12 +1,31 @@
-"""Demos in front of services, and what visitors said."""
+"""Demos in front of services: their addresses, who may open them, and what visitors said of the answers."""
 
 import streamlit as st
 
 import serving
+from atrium.errors import AtriumError
 from atrium.identity import Verb
 from portal.session import may, project, who
-from portal.ui import age, card, empty, guard, header, number
+from portal.ui import (
+    Cell,
+    Column,
+    age,
+    ago,
+    card,
+    confirmed,
+    empty,
+    guard,
+    header,
+    numbers,
+    say_after,
+    show_error,
+    state,
+    table,
+    text,
+)
 from portal.words import _
+
+LAST, LONGEST_INPUTS = 25, 90
 
 
 def page() -> None:
@@ -18,48 +37,113 @@ def page() -> None:
     with guard():
         found = serving.list_demos(who(), project())
         if not found:
-            empty("co_present", _("No demos yet"), _("Publish one in front of a live service."))
+            told = _("A demo is a page with a form in front of a live service; its visitors need no code.")
+            empty("co_present", _("No demos yet"), told, "services", _("Open the services"))
+            return
+        states = {one.name: one for one in serving.list_services(who(), project())}
         for demo in found:
-            with card():
-                row = st.columns([4, 3, 2, 2], vertical_alignment="center", gap="small")
-                row[0].markdown(f"**{demo.title}** · {demo.service}")
-                row[1].caption(
-                    f"{demo.published_by} · {age(demo.published_at)}" + (f" · {_('public')}" if demo.public else "")
+            _demo(demo, states.get(demo.service))
+        _feedback([demo.name for demo in found])
+
+
+def _demo(demo: serving.DemoView, service: serving.ServiceView | None) -> None:
+    with card():
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+            with st.container(gap=None, width="content"):
+                st.markdown(f"**{demo.title}**")
+                st.caption(
+                    _("In front of {service} · published by {who} {age}").format(
+                        service=demo.service, who=demo.published_by, age=age(demo.published_at)
+                    )
                 )
-                row[2].link_button(_("Open {name}").format(name=demo.name), demo.address, icon=":material/open_in_new:")
-                if may(Verb.DEPLOY) and row[3].button(_("Take down"), key=f"down-{demo.name}", help=demo.name):
-                    serving.unpublish_demo(who(), project(), demo.name)
-                    st.rerun()
-        _feedback()
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+                st.markdown(state(service.state if service else "waiting"), width="content")
+                if demo.public:
+                    st.badge(_("Public"), icon=":material/public:", color="orange")
+                else:
+                    st.badge(_("Members only"), icon=":material/lock:", color="gray")
+                st.link_button(
+                    _("Open {name}").format(name=demo.name), demo.address, icon=":material/open_in_new:", type="primary"
+                )
+        st.code(demo.address, language=None)
+        _change(demo)
+
+
+def _change(demo: serving.DemoView) -> None:
+    with st.container(horizontal=True, gap="small"), guard():
+        if may(Verb.MANAGE) and _asked_public(demo):
+            serving.publish_demo(who(), project(), demo.name, demo.service, demo.title, public=not demo.public)
+            said = _("{name} is for members only.") if demo.public else _("{name} is public.")
+            say_after(said.format(name=demo.name))
+            st.rerun()
+        question = _("Its address stops answering; the feedback on it is kept. It can be published again.")
+        if may(Verb.DEPLOY) and confirmed(_("Take down"), question, f"down-{demo.name}", "block"):
+            serving.unpublish_demo(who(), project(), demo.name)
+            say_after(_("{name} was taken down.").format(name=demo.name))
+            st.rerun()
+
+
+def _asked_public(demo: serving.DemoView) -> bool:
+    if demo.public:
+        question = _("Visitors will have to sign in and be members of this project.")
+        return confirmed(_("For members only"), question, f"public-{demo.name}", "lock")
+    question = _(
+        "Anyone who reaches the address may ask the model, without signing in; each question counts as a request."
+    )
+    return confirmed(_("Make public"), question, f"public-{demo.name}", "public")
 
 
 def _publish() -> None:
     services = [one.name for one in serving.list_services(who(), project())]
+    if not services:
+        st.caption(_("A demo needs a service; put a model into service first."))
+        return
     with st.form("publish", border=False):
-        name = st.text_input(_("Name"), placeholder="my-demo")
         service = st.selectbox(_("Service"), services)
+        name = st.text_input(_("Name"), placeholder=service, help=_("a-z, 0-9 and dashes; part of the address"))
         title = st.text_input(_("Title"))
-        if st.form_submit_button(_("Publish"), type="primary") and service:
-            with guard():
-                serving.publish_demo(who(), project(), name, service, title)
-                st.rerun()
+        if st.form_submit_button(_("Publish"), type="primary"):
+            try:
+                made = serving.publish_demo(who(), project(), name.strip() or service, service, title.strip())
+            except AtriumError as error:
+                show_error(error)
+                return
+            say_after(_("{name} is published.").format(name=made.name))
+            st.rerun()
 
 
 @st.fragment(run_every="5s")
-def _feedback() -> None:
+def _feedback(demos: list[str]) -> None:
     with guard():
-        right, wrong = serving.feedback_summary(who(), project())
-        columns = st.columns(2, gap="small")
-        with columns[0]:
-            number(_("Called right"), str(right))
-        with columns[1]:
-            number(_("Called wrong"), str(wrong))
-        said = serving.list_feedback(who(), project(), limit=20)
-        if said:
-            with card(_("What visitors said")):
-                st.table(
-                    {
-                        _("When"): [age(one.at) for one in said], _("Demo"): [one.demo for one in said], _("Who"): [one.user for one in said],
-                        _("Answer"): [one.output for one in said], _("Verdict"): [_("right") if one.right else _("wrong") for one in said],
-                    }
-                )  # fmt: skip
+        st.subheader(_("What visitors said"), anchor=False)
+        counted = serving.feedback_by_demo(who(), project())
+        chosen = None
+        if len({*demos, *counted}) > 1:
+            chosen = st.pills(_("Demo"), sorted({*demos, *counted}), key="feedback-demo")
+        right = sum(good for demo, (good, _bad) in counted.items() if chosen in (None, demo))
+        wrong = sum(bad for demo, (_good, bad) in counted.items() if chosen in (None, demo))
+        share = f"{right / (right + wrong):.0%}" if right + wrong else "–"
+        numbers(
+            (_("Called right"), f"{right:,}", ""), (_("Called wrong"), f"{wrong:,}", ""),
+            (_("Share called right"), share, _("of {n} judged answers").format(n=f"{right + wrong:,}")),
+        )  # fmt: skip
+        said = serving.list_feedback(who(), project(), chosen, LAST)
+        if not said:
+            st.caption(_("Nobody has judged an answer yet: in a demo, each answer can be called right or wrong."))
+            return
+        columns = [
+            Column(_("Verdict"), "short"), Column(_("Answer")), Column(_("Asked with"), "soft", phone=False),
+            Column(_("Demo"), "soft"), Column(_("Who"), "soft"), Column(_("When"), "soft"),
+        ]  # fmt: skip
+        with card():
+            table("feedback", columns, [_row(one) for one in said], _("What visitors said, newest first"))
+
+
+def _row(one: serving.FeedbackView) -> list[Cell | str]:
+    said = ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+                     for key, value in one.inputs.items() if not isinstance(value, list))  # fmt: skip
+    short = said if len(said) <= LONGEST_INPUTS else said[: LONGEST_INPUTS - 1] + "…"
+    verdict = Cell(
+        {"kind": "state", "text": _("right") if one.right else _("wrong"), "tone": "good" if one.right else "bad"}
+    )
+    return [verdict, one.output, text(short or _("a drawing"), said), one.demo, one.user, ago(one.at)]

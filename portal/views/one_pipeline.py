@@ -11,7 +11,7 @@ from atrium.identity import Verb
 from portal.session import may, project, who
 from portal.ui import Column, age, ago, card, guard, header, show_error, table, text
 from portal.views import editing, pipelines
-from portal.views.snippets import workflow_snippets
+from portal.views.snippets import tools, workflow_texts
 from portal.words import _
 
 WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})")
@@ -40,7 +40,7 @@ def page(name: str) -> None:
     if runs.open:
         with runs:
             pipelines.runs_card(name)
-            workflow_snippets(project(), name, newest.parameters)
+            tools(workflow_texts(project(), name, newest.parameters))
     if manifest.open:
         with manifest:
             _manifest(newest)

@@ -25,7 +25,7 @@ from portal.ui import (
     text,
 )
 from portal.views import editing, one_pipeline, one_run
-from portal.views.snippets import workflow_snippets
+from portal.views.snippets import tools, workflow_texts
 from portal.words import _
 
 RUNS_A_PAGE = 15
@@ -54,7 +54,7 @@ def _lists() -> None:
             st.rerun()
     _pipelines()
     runs_card()
-    workflow_snippets(project())
+    tools(workflow_texts(project()))
 
 
 @st.fragment(run_every="5s")

@@ -1,136 +1,204 @@
-"""Services: what is wanted and what is there, a form to try it, requests, snippets."""
+"""Services: what is wanted and what is there, a form to try it, requests, another version, snippets."""
 
-import json
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import streamlit as st
 
+import model_registry
 import serving
+from atrium.clock import now
+from atrium.errors import AtriumError
 from atrium.identity import Verb
-from atrium.names import model_name
-from atrium.settings import get_settings
 from portal.session import may, project, who
-from portal.ui import age, card, empty, guard, header, snippet, state, why_section
+from portal.ui import (
+    Column,
+    age,
+    bars,
+    card,
+    confirmed,
+    empty,
+    facts,
+    guard,
+    header,
+    link_to,
+    numbers,
+    say_after,
+    show_error,
+    state,
+    table,
+    text,
+    why_section,
+)
+from portal.views.snippets import service_texts, tools
 from portal.words import _
+
+SLOT_MINUTES, SLOTS = 5, 24
 
 
 def page() -> None:
     """The services."""
     with header(_("Services"), _("Models that answer requests over KServe's v2 protocol (Triton)")):
-        pass
+        link_to("models", _("Put a model into service"), "deployed_code")
     with guard():
-        found = serving.list_services(who(), project())
+        found = {one.name: one for one in serving.list_services(who(), project())}
         if not found:
-            empty("rocket_launch", _("No services yet"), _("Put a model version into service on the page Models."))
-        for one in found:
-            _service(one.name)
-            why_section(f"service/{one.name}")
-            _try(one)
-            _snippets(one)
+            told = _(
+                "A registered model becomes a service with an address of its own; put one into service on its page."
+            )
+            empty("rocket_launch", _("No services yet"), told, "models", _("Open the models"))
+            return
+        name = next(iter(found))
+        if len(found) > 1:
+            name = st.selectbox(_("Service"), list(found), key="service", bind="query-params")
+        one = found[name]
+        st.subheader(name, anchor=False)
+        _observed(name)
+        why_section(f"service/{name}")
+        _try(one)
+        _requests(name)
+        tools(service_texts(one))
+        if may(Verb.DEPLOY):
+            _change(one)
 
 
-@st.fragment(run_every="5s")
-def _service(name: str) -> None:
-    with guard(), card(name):
+@st.fragment(run_every="3s")
+def _observed(name: str) -> None:
+    with guard(), card():
         one = serving.get_service(who(), project(), name)
-        row = st.columns(4, gap="small")
-        for column, (title, value) in zip(
-            row,
-            (
-                (_("Wanted"), f"{one.model} · {one.wanted_version}"),
-                (_("There is"), f"{state(one.state)} {('v' + one.live_version) if one.live_version else ''}"),
-                (_("Changed"), f"{one.changed_by} · {age(one.changed_at)}"),
-                (_("Checked"), age(one.checked_at)),
-            ),
-            strict=True,
-        ):
-            column.caption(title)
-            column.markdown(value)
+        live = _("version {n}").format(n=one.live_version) if one.live_version else ""
+        facts(
+            {
+                _("There is"): f"{state(one.state)} {live}",
+                _("Wanted"): f"{one.model} · {_wanted(one.wanted_version)}",
+                _("Changed"): f"{one.changed_by} · {age(one.changed_at)}", _("Checked"): age(one.checked_at),
+            }
+        )  # fmt: skip
+        st.caption(_("Address"))
+        st.code(one.address, language=None)
         if one.message:
             st.error(one.message, icon=":material/error:")
+
+
+def _wanted(version: str) -> str:
+    return _("version {n}").format(n=version) if version.isdigit() else _("alias {name}").format(name=version)
+
+
+@st.fragment(run_every="10s")
+def _requests(name: str) -> None:
+    with guard(), card(_("Requests")):
         figures = serving.service_figures(who(), project(), name)
-        mean = f" · {figures.mean_milliseconds:.2f} ms" if figures.mean_milliseconds else ""
-        st.caption(
-            _("Last 24 hours: {good} answered, {bad} refused or failed").format(
-                good=f"{figures.succeeded:,}", bad=figures.failed
-            )
-            + mean
-        )
-        minutes = serving.figures_by_minute(who(), project(), name)
-        if minutes:
-            table = {
-                "minute": [one[0] for one in minutes],
-                _("answered"): [one[1] for one in minutes],
-                _("refused"): [one[2] for one in minutes],
-            }
-            st.bar_chart(
-                table,
-                x="minute",
-                y=[_("answered"), _("refused")],
-                x_label="",
-                y_label=_("requests a minute"),
-                height=180,
-            )
-        if may(Verb.DEPLOY) and st.button(_("Take out of service"), key=f"undeploy-{name}", icon=":material/block:"):
-            serving.undeploy(who(), project(), name)
-            st.rerun(scope="app")
+        asked = figures.succeeded + figures.failed
+        mean = f"{figures.mean_milliseconds:.2f} ms" if figures.mean_milliseconds else "–"
+        numbers(
+            (_("Answered, last 24 hours"), f"{figures.succeeded:,}", _("{n} rows").format(n=f"{figures.rows:,}")),
+            (
+                _("Refused or failed"), f"{figures.failed:,}",
+                _("{share} of all").format(share=f"{figures.failed / asked:.1%}") if asked else "",
+            ),
+            (_("Mean answer time"), mean, _("inside the model server")),
+        )  # fmt: skip
+        rows = _slots(name)
+        if any(row["requests"] for row in rows):
+            st.caption(_("Requests in each 5 minutes of the last 2 hours (UTC)"))
+            titles = {"at": _("From"), "requests": _("Requests"), "bad": _("Refused or failed")}
+            bars(rows, "at", "requests", titles, _("Requests by time"), height=150)
 
 
-def _field(name: str, check: dict[str, Any], example: Any) -> Any:
-    title = str(check.get("title") or name)
-    if check.get("categories"):
-        options = [str(one) for one in check["categories"]]
-        return st.selectbox(
-            title, options, index=options.index(str(example)) if str(example) in options else 0, help=name
-        )
-    label = f"{title} ({check['unit']})" if check.get("unit") else title
-    if isinstance(example, (int, float)):
-        return st.number_input(label, value=float(example), help=name)
+def _slots(name: str) -> list[dict[str, Any]]:
+    start = now().replace(second=0, microsecond=0)
+    start -= timedelta(minutes=start.minute % SLOT_MINUTES + SLOT_MINUTES * (SLOTS - 1))
+    found = [[0, 0] for _slot in range(SLOTS)]
+    for minute, good, bad in serving.figures_by_minute(who(), project(), name, minutes=SLOT_MINUTES * SLOTS):
+        slot = int((minute - start) / timedelta(minutes=SLOT_MINUTES))
+        if 0 <= slot < SLOTS:
+            found[slot][0] += good + bad
+            found[slot][1] += bad
+    step = timedelta(minutes=SLOT_MINUTES)
+    return [
+        {"at": f"{start + step * slot:%H:%M}", "requests": all_, "bad": bad} for slot, (all_, bad) in enumerate(found)
+    ]
+
+
+def _field(name: str, about: Mapping[str, Any], example: Any) -> Any:
+    title = str(about.get("title") or name.replace("_", " ").capitalize())
+    if about.get("categories"):
+        options = [str(one) for one in about["categories"]]
+        first = options.index(str(example)) if str(example) in options else 0
+        return st.selectbox(title, options, first, help=name)
+    label = f"{title} ({about['unit']})" if about.get("unit") else title
+    if isinstance(example, (int, float)) and not isinstance(example, bool):
+        bounds = f" {about['minimum']:g} – {about['maximum']:g}" if "minimum" in about and "maximum" in about else ""
+        return st.number_input(label, value=round(float(example), 4), help=f"{name}{bounds}")
     return st.text_input(label, str(example), help=name)
 
 
 def _try(one: serving.ServiceView) -> None:
-    if not one.live_version or one.metadata.get("kind") == "image":
+    if not one.live_version:
+        return
+    if one.metadata.get("kind") == "image":
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(_("It takes images: draw one in its demo."), width="content")
+            link_to("demos", _("Open the demos"))
         return
     with (
         st.expander(_("Try {name}").format(name=one.name), icon=":material/play_arrow:"),
         st.form(f"try-{one.name}", border=False),
     ):
-        checks = one.metadata.get("inputs") or {}
-        example = serving.example_rows(one.example, 1)[0]
-        columns = st.columns(3, gap="small")
+        about = one.metadata.get("inputs") or {}
         row = {}
-        for number, (name, value) in enumerate(example.items()):
-            with columns[number % 3]:
-                row[name] = _field(name, checks.get(name) or {}, value)
+        with st.grid(4, min_column_width=190) as grid:
+            for name, value in serving.example_rows(one.example, 1)[0].items():
+                with grid.cell():
+                    row[name] = _field(name, about.get(name) or {}, value)
         if st.form_submit_button(_("Ask"), type="primary"):
             with guard():
-                answer = serving.try_service(who(), project(), one.name, [row])[0]
-                st.json(answer)
+                _answer(one, serving.try_service(who(), project(), one.name, [row])[0])
 
 
-def _snippets(one: serving.ServiceView) -> None:
-    settings, name = get_settings(), model_name(one.project, one.name)
-    address = settings.public_url.split("://")[1]
-    columns = serving.columns_of(one.signature)
-    first = serving.example_rows(one.example, 1)[0]
-    inputs = ",\n    ".join(
-        f'{{"name": "{c["name"]}", "shape": {[1, *c["shape"]]}, "datatype": "{c["datatype"]}", "data": {_json(first[c["name"]])}}}'
-        for c in columns
-    )
-    snippet(
-        "curl",
-        f'curl -H "Authorization: Bearer $TOKEN" {one.address}/infer -d \'{{"inputs": [\n    {inputs}]}}\'',
-        "bash",
-    )
-    for kind in ("http", "grpc"):
-        snippet(
-            f"tritonclient {kind}",
-            f'import tritonclient.{kind} as triton\n\nclient = triton.InferenceServerClient("{address}")\nheaders = {{"authorization": f"Bearer {{TOKEN}}"}}\n'
-            f'print(client.get_model_metadata("{name}", headers=dict(headers)))',
+def _answer(one: serving.ServiceView, answer: Mapping[str, Any]) -> None:
+    """Each output with what the model's makers say of it; of probabilities each class its own row."""
+    about = one.metadata.get("outputs") or {}
+    rows = []
+    for name, value in answer.items():
+        said = about.get(name) or {}
+        title = str(said.get("title") or name)
+        if isinstance(value, list):
+            names = list(said.get("classes") or range(len(value)))
+            for label, share in zip(names, value, strict=False):
+                rows.append([title, str(label), f"{share:.1%}" if 0 <= share <= 1 else f"{share:g}"])
+        else:
+            rows.append([title, "", f"{value:g}" if isinstance(value, float) else str(value)])
+    columns = [Column(_("Output")), Column(_("Class")), Column(_("Value"), "number")]
+    table("answer", columns, [[text(one) for one in row] for row in rows], _("The model's answer"))
+
+
+def _change(one: serving.ServiceView) -> None:
+    with st.container(horizontal=True, gap="small"):
+        with st.popover(_("Serve another version"), icon=":material/swap_horiz:"):
+            _other_version(one)
+        question = _(
+            "Requests to it will be refused from then on, and its demos will wait. The model stays registered."
         )
+        if confirmed(_("Take out of service"), question, f"undeploy-{one.name}", "block"):
+            with guard():
+                serving.undeploy(who(), project(), one.name)
+                say_after(_("{name} is out of service.").format(name=one.name))
+                st.rerun()
 
 
-def _json(value: Any) -> str:
-
-    return json.dumps(value if isinstance(value, list) else [value])
+def _other_version(one: serving.ServiceView) -> None:
+    versions = model_registry.list_model_versions(who(), project(), one.model)
+    aliases = sorted({alias for version in versions for alias in version.aliases})
+    options = [*aliases, *(version.version for version in versions)]
+    chosen = st.selectbox(_("Version or alias"), options, format_func=_wanted, key=f"version-{one.name}")
+    st.caption(_("The present version answers until the other one has given a good answer."))
+    if st.button(_("Serve it"), type="primary", key=f"serve-{one.name}") and chosen:
+        try:
+            serving.deploy(who(), project(), one.name, one.model, chosen)
+        except AtriumError as error:
+            show_error(error)
+            return
+        say_after(_("Wanted; its state is shown above."))
+        st.rerun()

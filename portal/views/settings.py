@@ -1,28 +1,68 @@
-"""Tokens, members, users, secrets, projects, the audit."""
+"""Oneself, tokens, members, secrets, the audit, users and projects."""
 
 import streamlit as st
 
 import tenancy
+from atrium.errors import AtriumError
 from atrium.identity import Actor, Role, Verb
 from atrium.settings import get_settings
 from portal.session import may, project, who
-from portal.ui import age, card, guard, header
+from portal.ui import (
+    Cell,
+    Column,
+    ago,
+    ask_first,
+    buttons,
+    card,
+    confirmed,
+    facts,
+    guard,
+    header,
+    say_after,
+    show_error,
+    table,
+    text,
+    when,
+)
+from portal.views.accounts import users_and_projects
 from portal.words import _
+
+AUDIT_LINES = 30
 
 
 def page() -> None:
     """The settings that the visitor may see."""
-    with header(_("Settings"), _("Signed in as {name}").format(name=who().name)):
-        pass
     visitor = who()
-    parts = {_("Tokens"): _tokens, _("Members"): _members}
-    if may(Verb.MANAGE):
-        parts |= {_("Secrets"): _secrets, _("Audit"): _audit}
+    with header(_("Settings"), _("Signed in as {name}").format(name=visitor.name)):
+        st.link_button(_("Change password"), "/auth/password", icon=":material/key:")
+    parts = {_("Tokens"): _tokens, _("You"): _you}
+    if st.session_state.get("project"):
+        parts = {_("Tokens"): _tokens, _("Members"): _members}
+        if may(Verb.MANAGE):
+            parts |= {_("Secrets"): _secrets, _("Audit"): _audit}
+        parts |= {_("You"): _you}
     if visitor.administrator:
-        parts |= {_("Users and projects"): _users}
-    for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
-        with tab, guard():
-            draw(visitor)
+        parts |= {_("Users and projects"): users_and_projects}
+    for tab, draw in zip(st.tabs(list(parts), key="settings-tab", on_change="rerun"), parts.values(), strict=True):
+        if tab.open:
+            with tab, guard():
+                draw(visitor)
+
+
+def _you(visitor: Actor) -> None:
+    with card():
+        facts({_("Name"): visitor.name, _("Administrator"): _("yes") if visitor.administrator else _("no")})
+        columns = [Column(_("Project")), Column(_("Role")), Column(_("What it allows"), "soft")]
+        allowed = {
+            "viewer": _("look at everything, ask models, open demos"),
+            "engineer": _("also change data, run pipelines, put models into service"),
+            "admin": _("also members, secrets, public demos and the audit"),
+        }
+        rows: list[list[Cell | str]] = [
+            [text(one.name, one.title), _(one.role), allowed[one.role]] for one in tenancy.list_projects(visitor)
+        ]
+        table("roles", columns, rows, _("Your roles"))
+    st.caption(_("Language and theme are in the menu under your name, in the side bar."))
 
 
 def _tokens(visitor: Actor) -> None:
@@ -30,112 +70,150 @@ def _tokens(visitor: Actor) -> None:
         _("New token"), _("One kind for every interface: MLflow, Argo, Triton, Feast, REST. Its text is shown once.")
     ):
         with st.form("token", border=False):
-            name = st.text_input(_("Name"), placeholder="laptop")
-            projects = st.multiselect(_("Projects"), visitor.projects, default=[project()])
-            days = st.number_input(_("Days"), 1, 366, 90)
+            with st.grid(3, min_column_width=180):
+                name = st.text_input(_("Name"), placeholder="laptop", max_chars=60)
+                here = st.session_state.get("project")
+                projects = st.multiselect(_("Projects"), visitor.projects, default=[here] if here else [])
+                days = st.number_input(_("Days until it ends"), 1, 366, 90)
             asked = st.form_submit_button(_("Create"), type="primary", icon=":material/key:")
         if asked:
             with guard():
-                text = tenancy.create_token(visitor, name, projects, days)[1]
+                made = tenancy.create_token(visitor, name.strip(), projects, days)[1]
                 st.success(_("Copy it now; it is not shown again."))
-                st.code(text, language=None)
-                _show_uses(text)
-    with card(_("Your tokens")):
-        for token in tenancy.list_tokens(visitor):
-            row = st.columns([3, 3, 3, 2], vertical_alignment="center", gap="small")
-            row[0].markdown(f"**{token.name}**")
-            row[1].caption(", ".join(token.projects) or _("the platform"))
-            row[2].caption(
-                _("revoked") if token.revoked_at else _("until {day}").format(day=f"{token.expires_at:%Y-%m-%d}")
-            )
-            if not token.revoked_at and row[3].button(_("Revoke"), key=f"revoke-{token.id}", help=token.name):
-                tenancy.revoke_token(visitor, token.id)
-                st.rerun()
+                st.code(made, language=None, wrap_lines=True)
+                st.caption(_("In a shell, for all of them at once:"))
+                st.code(_uses(made, projects[0] if projects else ""), language="bash")
+    _own_tokens(visitor)
 
 
-def _show_uses(text: str) -> None:
+def _uses(made: str, here: str) -> str:
     url = get_settings().public_url
-    st.code(
-        f"export TOKEN={text}\nexport MLFLOW_TRACKING_URI={url}/mlflow MLFLOW_TRACKING_TOKEN=$TOKEN\n"
-        f"export ARGO_SERVER={url.split('://')[1]} ARGO_BASE_HREF=/argo ARGO_HTTP1=true ARGO_SECURE=false "
-        f'ARGO_TOKEN="Bearer $TOKEN" ARGO_NAMESPACE={project()}\ncurl -H "Authorization: Bearer $TOKEN" {url}/api/v1/me',
-        language="bash",
+    scheme, _slashes, address = url.partition("://")
+    return (
+        f"export TOKEN={made}\nexport MLFLOW_TRACKING_URI={url}/mlflow MLFLOW_TRACKING_TOKEN=$TOKEN\n"
+        f"export ARGO_SERVER={address} ARGO_BASE_HREF=/argo ARGO_HTTP1=true ARGO_SECURE={str(scheme == 'https').lower()} "
+        f'ARGO_TOKEN="Bearer $TOKEN" ARGO_NAMESPACE={here}\ncurl -H "Authorization: Bearer $TOKEN" {url}/api/v1/me'
     )
 
 
-def _members(visitor: Actor) -> None:
-    with card(_("Members of {name}").format(name=project())):
-        for member in tenancy.list_members(visitor, project()):
-            row = st.columns([3, 3, 2], vertical_alignment="center", gap="small")
-            row[0].markdown(f"**{member.user}**")
-            row[1].caption(_(member.role))
-            if may(Verb.MANAGE) and row[2].button(_("Remove"), key=f"remove-{member.user}", help=member.user):
-                tenancy.remove_member(visitor, project(), member.user)
-                st.rerun()
-    if may(Verb.MANAGE):
-        with card(_("Add a member")), st.form("member", border=False):
-            user = st.selectbox(_("User"), [one.name for one in tenancy.list_users(visitor)])
-            role = st.selectbox(_("Role"), [one.value for one in Role], format_func=_)
-            if st.form_submit_button(_("Add"), type="primary"):
-                with guard():
-                    tenancy.add_member(visitor, project(), user, Role(role))
+def _own_tokens(visitor: Actor) -> None:
+    tokens = tenancy.list_tokens(visitor)
+    if not tokens:
+        st.caption(_("You have no tokens yet."))
+        return
+    columns = [
+        Column(_("Token")), Column(_("Projects"), "soft"), Column(_("Created"), "soft", phone=False), Column(_("Ends"), "soft"),
+        Column(_("State"), "short"),
+    ]  # fmt: skip
+    rows: list[list[Cell | str]] = []
+    for token in tokens:
+        ended = bool(token.revoked_at)
+        mark = Cell(
+            {"kind": "state", "text": _("revoked") if ended else _("valid"), "tone": "idle" if ended else "good"}
+        )
+        projects = ", ".join(token.projects) or _("the platform")
+        rows.append(
+            [
+                token.name,
+                projects,
+                ago(token.created_at),
+                text(f"{token.expires_at:%Y-%m-%d}", when(token.expires_at)),
+                mark,
+            ]
+        )
+    with card(_("Your tokens")):
+        table("tokens", columns, rows, _("Your tokens"))
+        valid = {token.id: token.name for token in tokens if not token.revoked_at}
+        if valid:
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+                chosen = st.selectbox(_("Token"), list(valid), format_func=valid.__getitem__, width=260)
+                question = _("Whatever uses it is refused within 2 seconds. This cannot be undone.")
+                if confirmed(_("Revoke"), question, "revoke", "block"):
+                    tenancy.revoke_token(visitor, chosen)
+                    say_after(_("{name} was revoked.").format(name=valid[chosen]))
                     st.rerun()
+
+
+def _members(visitor: Actor) -> None:
+    members = tenancy.list_members(visitor, project())
+    manages = may(Verb.MANAGE)
+    columns = [Column(_("User")), Column(_("Role"), "short")] + ([Column("", "actions")] if manages else [])
+    rows: list[list[Cell | str]] = [
+        [one.user, _(one.role)] + ([buttons(one.user, ("remove", _("Remove")))] if manages else []) for one in members
+    ]
+    with card(_("Members of {name}").format(name=project())):
+        clicked = table("members", columns, rows, _("The project's members"))
+        if not members:
+            st.caption(_("None yet: administrators of the platform may do everything in every project."))
+    if clicked and manages:
+        question = _("{name} loses every right in this project, tokens too, within 2 seconds.").format(name=clicked.row)
+        ask_first(question, _("Remove"), lambda: tenancy.remove_member(visitor, project(), clicked.row))
+    if manages:
+        with card(_("Add a member, or give another role")), st.form("member", border=False):
+            with st.grid(2, min_column_width=180):
+                user = st.selectbox(_("User"), [one.name for one in tenancy.list_users(visitor) if one.active])
+                role = st.selectbox(_("Role"), [one.value for one in Role], format_func=_)
+            if st.form_submit_button(_("Add"), type="primary") and user:
+                tenancy.add_member(visitor, project(), user, Role(role))
+                say_after(_("{name} is a member now.").format(name=user))
+                st.rerun()
 
 
 def _secrets(visitor: Actor) -> None:
+    secrets = tenancy.list_secrets(visitor, project())
     with card(_("Secrets"), _("Steps get them as environment variables; nobody sees a value again.")):
-        for secret in tenancy.list_secrets(visitor, project()):
-            row = st.columns([3, 3, 2], vertical_alignment="center", gap="small")
-            row[0].markdown(f"**{secret.name}**")
-            row[1].caption(f"{secret.changed_by} · {age(secret.changed_at)}")
-            if row[2].button(_("Delete"), key=f"secret-{secret.name}", help=secret.name):
-                tenancy.delete_secret(visitor, project(), secret.name)
-                st.rerun()
-        with st.form("secret", border=False):
-            name = st.text_input(_("Name"))
-            value = st.text_input(_("Value"), type="password")
+        columns = [
+            Column(_("Name"), "code"),
+            Column(_("Changed by"), "soft"),
+            Column(_("When"), "soft"),
+            Column("", "actions"),
+        ]
+        rows: list[list[Cell | str]] = [
+            [one.name, one.changed_by, ago(one.changed_at), buttons(one.name, ("delete", _("Delete")))]
+            for one in secrets
+        ]
+        if secrets:
+            clicked = table("secrets", columns, rows, _("The project's secrets"))
+            if clicked:
+                question = _("Steps that need {name} will fail; its value cannot be brought back.").format(
+                    name=clicked.row
+                )
+                ask_first(question, _("Delete"), lambda: tenancy.delete_secret(visitor, project(), clicked.row))
+        with st.form("secret", border=False, clear_on_submit=True):
+            with st.grid(2, min_column_width=180):
+                name = st.text_input(_("Name"), placeholder="API_KEY")
+                value = st.text_input(_("Value"), type="password")
             if st.form_submit_button(_("Store"), type="primary"):
-                with guard():
-                    tenancy.set_secret(visitor, project(), name, value)
-                    st.rerun()
+                _store(visitor, name, value)
+
+
+def _store(visitor: Actor, name: str, value: str) -> None:
+    try:
+        tenancy.set_secret(visitor, project(), name.strip(), value)
+    except AtriumError as error:
+        show_error(error)
+        return
+    say_after(_("{name} was stored.").format(name=name.strip()))
+    st.rerun()
 
 
 def _audit(visitor: Actor) -> None:
-    found = tenancy.list_audit(visitor, project(), st.session_state.get("audit-after"), 30)
-    st.table(
-        {
-            _("When"): [age(one.at) for one in found.items], _("Who"): [one.actor for one in found.items], _("By"): [one.via for one in found.items],
-            _("What"): [one.action for one in found.items], _("Object"): [f"{one.object} {one.detail}".strip() for one in found.items],
-        }
-    )  # fmt: skip
-    if found.next_key and st.button(_("Older"), key="audit-older"):
-        st.session_state["audit-after"] = found.next_key
-        st.rerun()
-
-
-def _users(visitor: Actor) -> None:
-    left, right = st.columns(2, gap="small")
-    with left, card(_("New user")), st.form("user", border=False):
-        name = st.text_input(_("Name"))
-        password = st.text_input(_("Password, at least 10 characters"), type="password")
-        administrator = st.toggle(_("Administrator"))
-        if st.form_submit_button(_("Create"), type="primary"):
-            with guard():
-                tenancy.create_user(visitor, name, password, administrator)
+    key = f"audit-after-{project()}"
+    after = st.session_state.get(key)
+    found = tenancy.list_audit(visitor, project(), after, AUDIT_LINES)
+    columns = [
+        Column(_("When"), "soft"), Column(_("Who")), Column(_("By"), "soft", phone=False), Column(_("What"), "code"),
+        Column(_("Object")),
+    ]  # fmt: skip
+    rows: list[list[Cell | str]] = [
+        [ago(one.at), one.actor, _(one.via), one.action, f"{one.object} {one.detail}".strip()] for one in found.items
+    ]
+    with card(_("Audit"), _("Every change in this project: who, by what, and when")):
+        table("audit", columns, rows, _("Changes, newest first"))
+        with st.container(horizontal=True, gap="small"):
+            if st.button(_("Newest"), key="audit-newest", disabled=not after):
+                st.session_state.pop(key, None)
                 st.rerun()
-    with right, card(_("New project")), st.form("project-form", border=False):
-        short = st.text_input(_("Name"), help=_("a-z, 0-9 and dashes"))
-        title = st.text_input(_("Title"))
-        if st.form_submit_button(_("Create"), type="primary"):
-            with guard():
-                tenancy.create_project(visitor, short, title)
+            if st.button(_("Older"), key="audit-older", disabled=not found.next_key):
+                st.session_state[key] = found.next_key
                 st.rerun()
-    with card(_("Users")):
-        users = tenancy.list_users(visitor)
-        st.table(
-            {
-                _("Name"): [one.name for one in users],
-                _("Administrator"): ["✓" if one.administrator else "" for one in users],
-                _("Since"): [age(one.created_at) for one in users],
-            }
-        )

@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
+import serving
+from atrium.names import model_name
 from atrium.settings import get_settings
 from portal.ui import link_to
 from portal.words import _
+
+Texts = dict[str, tuple[str, str]]
 
 
 def token_note() -> None:
@@ -17,11 +22,10 @@ def token_note() -> None:
         link_to("settings", _("Create a token"), "key")
 
 
-def workflow_snippets(here: str, pipeline: str = "", parameters: Mapping[str, str] | None = None) -> None:
-    """Hera, the argo command line, and curl where a pipeline is named."""
+def workflow_texts(here: str, pipeline: str = "", parameters: Mapping[str, str] | None = None) -> Texts:
+    """Hera, the argo command line, and curl where a pipeline is named: text and language by title."""
     url = get_settings().public_url
     scheme, _slashes, address = url.partition("://")
-    secure = str(scheme == "https").lower()
     hera = (
         "import os\n\nfrom hera.workflows import Container, Workflow, WorkflowsService\n\n"
         f'service = WorkflowsService(host="{url}/argo/", token=os.environ["TOKEN"], namespace="{here}")\n'
@@ -30,19 +34,61 @@ def workflow_snippets(here: str, pipeline: str = "", parameters: Mapping[str, st
         "print(workflow.create(wait=True).status.phase)"
     )
     argo = (
-        f"export ARGO_SERVER={address} ARGO_BASE_HREF=/argo ARGO_HTTP1=true ARGO_SECURE={secure}\n"
+        f"export ARGO_SERVER={address} ARGO_BASE_HREF=/argo ARGO_HTTP1=true ARGO_SECURE={str(scheme == 'https').lower()}\n"
         f'export ARGO_TOKEN="Bearer $TOKEN" ARGO_NAMESPACE={here}\nargo list\nargo submit --watch workflow.yaml\nargo logs @latest'
     )
+    found = {"Hera": (hera, "python"), "argo": (argo, "bash")}
+    if pipeline:
+        body = json.dumps({"parameters": dict(parameters or {})})
+        curl = (
+            f"curl -X POST {url}/api/v1/projects/{here}/pipelines/{pipeline}/runs \\\n"
+            f'  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n  -d \'{body}\''
+        )
+        found["curl"] = (curl, "bash")
+    return found
+
+
+def _short(value: Any) -> Any:
+    """An example's value with at most four decimals."""
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def service_texts(one: serving.ServiceView) -> Texts:
+    """Curl and Triton's own clients, over HTTP and gRPC, asking with the model's example: text and language by title."""
+    columns, row = serving.columns_of(one.signature), serving.example_rows(one.example, 1)[0]
+    scheme, _slashes, address = get_settings().public_url.partition("://")
+    inputs = [
+        {
+            "name": column["name"], "shape": [1, *column["shape"]], "datatype": column["datatype"],
+            "data": _short(row[column["name"]] if isinstance(row[column["name"]], list) else [row[column["name"]]]),
+        }
+        for column in columns
+    ]  # fmt: skip
+    lines = ",\n  ".join(json.dumps(one, ensure_ascii=False) for one in inputs)
+    curl = f'curl -H "Authorization: Bearer $TOKEN" {one.address}/infer -d \'{{"inputs": [\n  {lines}\n]}}\''
+    found = {"curl": (curl, "bash")}
+    outputs = [str(output["name"]) for output in one.signature.get("outputs") or [] if output.get("name")]
+    for kind, title in (("http", "tritonclient HTTP"), ("grpc", "tritonclient gRPC")):
+        secure = ", ssl=True" if scheme == "https" else ""
+        values = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in inputs)
+        text = (
+            f"import os\n\nimport numpy as np\nimport tritonclient.{kind} as triton\nfrom tritonclient.utils import triton_to_np_dtype\n\n"
+            f'rows = [\n    {values},\n]\nclient = triton.InferenceServerClient("{address}"{secure})\ninputs = []\n'
+            'for row in rows:\n    array = np.array(row["data"], dtype=triton_to_np_dtype(row["datatype"])).reshape(row["shape"])\n'
+            '    one = triton.InferInput(row["name"], row["shape"], row["datatype"])\n    one.set_data_from_numpy(array)\n    inputs.append(one)\n'
+            f'headers = {{"authorization": f"Bearer {{os.environ[\'TOKEN\']}}"}}\n'
+            f'answer = client.infer("{model_name(one.project, one.name)}", inputs, headers=headers)\n'
+            f"for name in {json.dumps(outputs)}:\n    print(name, answer.as_numpy(name))"
+        )
+        found[title] = (text, "python")
+    return found
+
+
+def tools(texts: Texts) -> None:
+    """The texts, folded away, a tab each."""
     with st.expander(_("From your own tools"), icon=":material/terminal:"):
         token_note()
-        names = ["Hera", "argo", *(["curl"] if pipeline else [])]
-        tabs = st.tabs(names)
-        tabs[0].code(hera, language="python")
-        tabs[1].code(argo, language="bash")
-        if pipeline:
-            body = json.dumps({"parameters": dict(parameters or {})})
-            tabs[2].code(
-                f"curl -X POST {url}/api/v1/projects/{here}/pipelines/{pipeline}/runs \\\n"
-                f'  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\\n  -d \'{body}\'',
-                language="bash",
-            )
+        for tab, (text, language) in zip(st.tabs(list(texts)), texts.values(), strict=True):
+            tab.code(text, language=language)

@@ -6,7 +6,7 @@ import re
 from babel.messages.pofile import read_po
 from support import CHECKOUT
 
-from atrium.identity import Role
+from atrium.identity import Kind, Role
 from monitoring.rules import rules
 from portal.ui.states import TONES
 
@@ -56,4 +56,4 @@ def test_each_placeholder_is_in_both() -> None:
 
 
 def test_every_state_and_role_is_in_chinese() -> None:
-    assert sorted({*TONES, *(role.value for role in Role)} - set(translated())) == []
+    assert sorted({*TONES, *(role.value for role in Role), *(kind.value for kind in Kind)} - set(translated())) == []

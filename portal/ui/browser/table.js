@@ -70,8 +70,9 @@ function drawn(data, send) {
     const tr = made("tr", row.chosen ? "chosen" : "");
     row.cells.forEach((cell, index) => {
       const column = data.columns[index];
-      const td = made("td", [column.look, column.phone ? "" : "wide-only"].join(" ").trim());
+      const td = made("td", [column.look || "plain", column.phone ? "" : "wide-only"].join(" ").trim());
       if (column.title) td.dataset.title = column.title;
+      if (index && column.title && !["state", "link"].includes(cell.kind)) td.classList.add("labelled");
       fill(td, cell, send);
       tr.append(td);
     });

@@ -11,6 +11,7 @@ function keep(name, value) {
 export default function ({ data }) {
   document.documentElement.lang = data.lang;
   if (data.language) keep("atrium_language", data.language);
+  if (data.seen) keep("atrium_seen_dashboard", "1");
   if (!data.theme) return;
   keep("atrium_theme", data.theme);
   let changed = false;

@@ -1,0 +1,94 @@
+"""Users and projects of the platform, for its administrators."""
+
+import streamlit as st
+
+import tenancy
+from atrium.errors import AtriumError
+from atrium.identity import Actor
+from portal.ui import Cell, Column, ago, ask_first, buttons, card, say_after, show_error, table, text
+from portal.words import _
+
+
+def users_and_projects(visitor: Actor) -> None:
+    """New users and projects, and those there are."""
+    with st.grid(2, min_column_width=300, gap=12):
+        _new_user(visitor)
+        _new_project(visitor)
+    _users(visitor)
+    _new_password(visitor)
+
+
+def _new_user(visitor: Actor) -> None:
+    with card(_("New user")), st.form("user", border=False):
+        name = st.text_input(_("Name"), max_chars=60)
+        password = st.text_input(_("Password, at least 10 characters"), type="password")
+        administrator = st.toggle(_("Administrator of the platform"))
+        if st.form_submit_button(_("Create"), type="primary"):
+            try:
+                tenancy.create_user(visitor, name.strip(), password, administrator)
+            except AtriumError as error:
+                show_error(error)
+                return
+            say_after(_("{name} may sign in now; make them a member of a project.").format(name=name.strip()))
+            st.rerun()
+
+
+def _new_project(visitor: Actor) -> None:
+    with card(_("New project")), st.form("project-form", border=False):
+        short = st.text_input(_("Name"), help=_("a-z, 0-9 and dashes"), max_chars=30)
+        title = st.text_input(_("Title"), max_chars=120)
+        if st.form_submit_button(_("Create"), type="primary"):
+            try:
+                made = tenancy.create_project(visitor, short.strip(), title.strip())
+            except AtriumError as error:
+                show_error(error)
+                return
+            say_after(_("Project {name} is there; choose it in the side bar.").format(name=made.name))
+            st.rerun()
+
+
+def _users(visitor: Actor) -> None:
+    columns = [
+        Column(_("User")), Column(_("Administrator"), "short"), Column(_("State"), "short"), Column(_("Since"), "soft"),
+        Column("", "actions"),
+    ]  # fmt: skip
+    users = {one.name: one for one in tenancy.list_users(visitor)}
+    rows: list[list[Cell | str]] = []
+    for one in users.values():
+        mark = Cell(
+            {
+                "kind": "state",
+                "text": _("active") if one.active else _("kept out"),
+                "tone": "good" if one.active else "idle",
+            }
+        )
+        change = ("deactivate", _("Keep out")) if one.active else ("activate", _("Let in"))
+        own = one.name == visitor.name
+        rows.append(
+            [one.name, _("yes") if one.administrator else "", mark, ago(one.created_at), text("") if own else buttons(one.name, change)]
+        )  # fmt: skip
+    with card(_("Users")):
+        clicked = table("users", columns, rows, _("The platform's users"))
+    if clicked:
+        let_in = clicked.action == "activate"
+        question = _("{name} may sign in again.") if let_in else _("{name} is out at once: sessions and tokens end.")
+        sure = _("Let in") if let_in else _("Keep out")
+        ask_first(question.format(name=clicked.row), sure, lambda: tenancy.set_active(visitor, clicked.row, let_in))
+
+
+def _new_password(visitor: Actor) -> None:
+    with (
+        st.expander(_("Give a user another password"), icon=":material/key:"),
+        st.form("password", border=False, clear_on_submit=True),
+    ):
+        names = [one.name for one in tenancy.list_users(visitor) if one.name != visitor.name]
+        name = st.selectbox(_("User"), names)
+        password = st.text_input(_("Password, at least 10 characters"), type="password")
+        if st.form_submit_button(_("Change it"), type="primary") and name:
+            try:
+                tenancy.set_password(visitor, name, password)
+            except AtriumError as error:
+                show_error(error)
+                return
+            say_after(_("{name} has another password; their other sessions have ended.").format(name=name))
+            st.rerun()

@@ -1,0 +1,88 @@
+"""What to do first in a project: a short list that ticks itself off and then goes away."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import feature_store
+import serving
+import tenancy
+import workflows
+from atrium.identity import Actor, Verb
+from portal.session import may, project, who
+from portal.ui import card, guard, link_to
+from portal.words import _
+
+SEEN = "atrium_seen_dashboard"
+LATEST = 50
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do, whether it was done, and the page where it is done."""
+
+    words: str
+    done: bool
+    page: str
+    label: str
+
+
+def note_dashboard_seen() -> None:
+    """Ticks the dashboard off, for this browser; its cookie is set by the frame of the pages."""
+    st.session_state[SEEN] = True
+
+
+def _ran(visitor: Actor, here: str) -> bool:
+    """Whether the visitor began a run after the very first one, which setting up begins in an administrator's name."""
+    found = workflows.list_runs(visitor, here, limit=LATEST)
+    own = sum(run.owner == visitor.name for run in found.items)
+    first = not found.next_key and bool(found.items) and found.items[-1].owner == visitor.name
+    return own > int(first)
+
+
+def _steps(visitor: Actor, here: str) -> list[Step]:
+    found: list[Step] = []
+    datasets = {one.name for one in feature_store.list_datasets(visitor, here)}
+    pipelines = workflows.list_pipelines(visitor, here)
+    if "flights" in datasets:
+        seen = bool(st.session_state.get(SEEN) or st.context.cookies.get(SEEN))
+        found.append(Step(_("See the data and the model in figures"), seen, "dashboard", _("Open the dashboard")))
+    if serving.list_demos(visitor, here):
+        said = any(one.user == visitor.name for one in serving.list_feedback(visitor, here, limit=200))
+        words = _("Ask the live model in its demo, and tell whether it was right")
+        found.append(Step(words, said, "demos", _("Open the demos")))
+    if may(Verb.WRITE):
+        found += _engineering(visitor, here, bool(datasets), bool(pipelines))
+    return found
+
+
+def _engineering(visitor: Actor, here: str, has_data: bool, has_pipelines: bool) -> list[Step]:
+    token = any(here in one.projects and not one.revoked_at for one in tenancy.list_tokens(visitor))
+    words = _("Create a token for MLflow, Hera, argo, Triton and REST")
+    found = [Step(words, token, "settings", _("Create a token"))]
+    if has_pipelines:
+        found.append(
+            Step(_("Run a pipeline and watch its steps"), _ran(visitor, here), "pipelines", _("Open the pipelines"))
+        )
+        return found
+    found.append(Step(_("Upload a table, or have a pipeline write one"), has_data, "datasets", _("Open the datasets")))
+    found.append(Step(_("Save a pipeline"), False, "pipelines", _("Open the pipelines")))
+    return found
+
+
+def first_steps() -> None:
+    """Draws the list, unless all of it is done."""
+    with guard():
+        steps = _steps(who(), project())
+        if all(one.done for one in steps):
+            return
+        done = sum(one.done for one in steps)
+        with card(_("First steps"), _("{done} of {all} done").format(done=done, all=len(steps))):
+            for one in steps:
+                row = st.container(
+                    horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
+                )
+                mark = ":green[:material/check_circle:]" if one.done else ":gray[:material/radio_button_unchecked:]"
+                row.markdown(f"{mark} {one.words}", width="content")
+                with row:
+                    link_to(one.page, one.label)
