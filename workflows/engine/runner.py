@@ -22,6 +22,7 @@ from workflows.engine.roots import Roots, prepare_etc, refresh_etc
 from workflows.engine.sandbox import order
 from workflows.engine.state import PENDING, RUNNING, Json, Workflow, stamp
 from workflows.engine.store import Store
+from workflows.engine.watching import Watcher
 
 log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
@@ -43,7 +44,7 @@ class Runner:
     def __init__(self, home: Home, store: Store) -> None:
         self.home, self.store = home, store
         self.live: dict[str, Workflow] = {}
-        self.watchers: set[asyncio.Queue[Workflow]] = set()
+        self.watchers: set[Watcher] = set()
         slots = get_settings().step_slots or SLOTS_PER_CORE * (os.cpu_count() or 1)
         self.slot_count, self.slots = slots, asyncio.Semaphore(slots)
         self.threads = ThreadPoolExecutor(slots + 2, "step")
@@ -261,8 +262,8 @@ class Runner:
 
     def tell(self, workflow: Workflow) -> None:
         """Tells watchers of the change, and the summaries where the phase or progress changed."""
-        for queue in self.watchers:
-            queue.put_nowait(workflow)
+        for watcher in self.watchers:
+            watcher.note(workflow)
         seen = (workflow.phase, workflow.status.get("progress", ""))
         if self.phases.get(workflow.uid) != seen:
             self.phases[workflow.uid] = seen
@@ -283,12 +284,36 @@ class Runner:
         if workflow := self.summaries.pop(key, None):
             self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow))
 
+    def take_up(self, workflow: Workflow, owner: str = "") -> None:
+        """Has a workflow go on after somebody changed it; it is on disk before this returns. `owner` gets a new run token."""
+        self.live[workflow.uid] = workflow
+        self.store.save(workflow)
+        if owner:
+            self._issue_token(workflow, owner)
+        self.kick(workflow)
+
+    def remove(self, workflow: Workflow) -> None:
+        """Ends a workflow and takes it from the lists; one that had ended stays in the archive, without its pods' files."""
+        if workflow.done:
+            self.store.archive(workflow)
+            shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
+            self._told_gone(workflow)
+            return
+        workflow.spec["shutdown"] = "Terminate"
+        self._end_pods(workflow)
+        self.forget(workflow)
+
     def forget(self, workflow: Workflow) -> None:
-        """Removes a workflow with its files."""
+        """Removes a workflow with its files, from the archive too."""
         self.live.pop(workflow.uid, None)
         self.store.delete(workflow)
         shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
         shutil.rmtree(self.home.engine / "artifacts" / workflow.namespace / workflow.name, ignore_errors=True)
+        self._told_gone(workflow)
+
+    def _told_gone(self, workflow: Workflow) -> None:
+        for watcher in self.watchers:
+            watcher.note(workflow, deleted=True)
         self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow) | {"deleted": True})
 
 

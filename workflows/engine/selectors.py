@@ -1,40 +1,100 @@
-"""Kubernetes' label and field selectors, as far as workflows' clients use them."""
+"""Kubernetes' label and field selectors: read once, then matched or turned into SQL."""
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from workflows.engine.state import Json
 
-IN = re.compile(r"^\s*([\w./-]+)\s+(in|notin)\s+\(([^)]*)\)\s*$")
+SET = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
+EQUAL = re.compile(r"(?P<key>[^\s=!<>]+)\s*(?P<operator>==|!=|=|<|>)\s*(?P<value>[^\s=!<>]*)")
+KEY = re.compile(r"([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+FIELD = re.compile(r"(?P<key>[^=!<>]+)(?P<operator>==|!=|=|<|>)(?P<value>.*)", re.DOTALL)
 
 
-def _parts(selector: str) -> list[str]:
-    return [part for part in re.split(r",(?![^(]*\))", selector) if part.strip()]
+class SelectorInvalid(ValueError):
+    """A selector that Kubernetes would refuse; the text says which part."""
 
 
-def _label(labels: Json, part: str) -> bool:
-    if found := IN.match(part):
-        values = {value.strip() for value in found[3].split(",")}
-        return (labels.get(found[1], "") in values) is (found[2] == "in")
-    if "!=" in part:
-        key, value = part.split("!=", 1)
-        return bool(labels.get(key.strip()) != value.strip())
-    if "=" in part:
-        key, value = part.replace("==", "=").split("=", 1)
-        return bool(labels.get(key.strip()) == value.strip())
-    return part.strip()[1:] not in labels if part.strip().startswith("!") else part.strip() in labels
+@dataclass(frozen=True)
+class Term:
+    """One requirement: `in`, `notin`, `exists`, `!`, `<` or `>`, of a label or a field."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+    def fits(self, value: str | None) -> bool:
+        """Whether a label with this value, or without one (None), meets it."""
+        if self.operator == "exists":
+            return value is not None
+        if self.operator == "!":
+            return value is None
+        if self.operator in ("in", "notin"):
+            return (value in self.values) is (self.operator == "in")
+        if value is None:
+            return False
+        number = re.fullmatch(r"-?\d+", value) and re.fullmatch(r"-?\d+", self.values[0])
+        left, right = (int(value), int(self.values[0])) if number else (value, self.values[0])
+        return left > right if self.operator == ">" else left < right  # type: ignore[operator]
 
 
-def _field(document: Json, part: str) -> bool:
-    key, _, value = part.replace("==", "=").partition("=")
-    wanted = value.strip()
-    negated = key.endswith("!")
+def _split(selector: str) -> Iterator[str]:
+    for part in re.split(r",(?![^(]*\))", selector):
+        if part.strip():
+            yield part.strip()
+
+
+def parse_labels(selector: str) -> list[Term]:
+    """Terms of a label selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`, `a<1`. Raises `SelectorInvalid`."""
+    return [_label_term(part) for part in _split(selector)]
+
+
+def _label_term(part: str) -> Term:
+    if found := SET.fullmatch(part):
+        term = Term(found["key"], found["operator"], tuple(one.strip() for one in found["values"].split(",")))
+    elif found := EQUAL.fullmatch(part):
+        operator = {"!=": "notin", "<": "<", ">": ">"}.get(found["operator"], "in")
+        term = Term(found["key"], operator, (found["value"],))
+    elif part.startswith("!"):
+        term = Term(part[1:].strip(), "!")
+    else:
+        term = Term(part, "exists")
+    if not KEY.fullmatch(term.key):
+        raise SelectorInvalid(
+            f'unable to parse requirement: <nil>: Invalid value: "{term.key}": name part must consist of alphanumeric characters, '
+            "'-', '_' or '.', and must start and end with an alphanumeric character"
+        )
+    return term
+
+
+def parse_fields(selector: str) -> list[Term]:
+    r"""Terms of a field selector: `a.b=c`, `a.b==c`, `a.b!=c`, `a.b<c`, `a.b>c`; `\\` keeps the character after it. Raises `SelectorInvalid`."""
+    found = []
+    for part in re.split(r"(?<!\\),", selector):
+        if not part.strip():
+            continue
+        term = FIELD.fullmatch(part.strip())
+        if term is None:
+            raise SelectorInvalid(f"invalid selector: '{selector}'; can't understand '{part.strip()}'")
+        operator = {"!=": "notin", "<": "<", ">": ">"}.get(term["operator"], "in")
+        found.append(Term(term["key"].strip(), operator, (re.sub(r"\\(.)", r"\1", term["value"].strip()),)))
+    return found
+
+
+def value_at(document: Json, path: str) -> str:
+    """What stands at a dotted path, as text; empty where nothing does."""
     found: object = document
-    for word in key.rstrip("!").strip().split("."):
+    for word in path.split("."):
         found = found.get(word, "") if isinstance(found, dict) else ""
-    return (str(found) == wanted) is not negated
+    return str(found).lower() if isinstance(found, bool) else "" if found is None else str(found)
 
 
-def matches(document: Json, labels: str, fields: str) -> bool:
-    """Whether the object fits both selectors; empty ones fit all."""
-    own = document["metadata"].get("labels") or {}
-    return all(_label(own, part) for part in _parts(labels)) and all(_field(document, part) for part in _parts(fields))
+def fits_fields(terms: list[Term], document: Json) -> bool:
+    """Whether an object meets every term of a field selector."""
+    return all(term.fits(value_at(document, term.key)) for term in terms)
+
+
+def fits_labels(terms: list[Term], labels: Mapping[str, str]) -> bool:
+    """Whether labels meet every term of a label selector."""
+    return all(term.fits(labels.get(term.key)) for term in terms)

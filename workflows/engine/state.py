@@ -1,7 +1,9 @@
 """A workflow as the state machine sees it: Argo's JSON, and what the machine keeps beside it."""
 
 import hashlib
+import json
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,13 +48,15 @@ def stamp(moment: datetime) -> str:
 class Workflow:
     """`document` holds apiVersion, kind, metadata, spec and status without nodes; `nodes` Argo's nodes by id.
 
-    `work` holds, by node id, what the runner needs of a pod (its filled template); `dirty` the ids changed since the last save.
+    `work` holds, by node id, what the runner needs of a pod (its filled template); `dirty` the ids changed since the last save,
+    `texts` nodes as JSON, so that a large workflow is not written out whole each time somebody looks at it.
     """
 
     document: Json
     nodes: dict[str, Json] = field(default_factory=dict)
     work: dict[str, Json] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def metadata(self) -> Json:
@@ -106,10 +110,49 @@ class Workflow:
         """Its pods' nodes in one of the phases."""
         return (node for node in self.nodes.values() if node["type"] == "Pod" and node["phase"] in phases)
 
-    def rendered(self) -> Json:
-        """The whole object as Argo's REST shows it."""
+    def saved(self) -> None:
+        """Notes that everything is on disk."""
+        for key in self.dirty:
+            self.texts.pop(key, None)
+        self.dirty.clear()
+
+    def rendered(self, nodes: bool = True) -> Json:
+        """The whole object as Argo's REST shows it; with or without its nodes."""
         status = {key: value for key, value in self.status.items() if not key.startswith("_")}
-        return {**self.document, "status": status | ({"nodes": self.nodes} if self.nodes else {})}
+        return {
+            **self.document,
+            "status": status | self._summed() | ({"nodes": self.nodes} if nodes and self.nodes else {}),
+        }
+
+    def text(self) -> str:
+        """`rendered()` as JSON text."""
+        whole = json.dumps(self.rendered(nodes=False))
+        if not self.nodes:
+            return whole
+        for key, node in self.nodes.items():
+            if key not in self.texts:
+                self.texts[key] = f"{json.dumps(key)}: {json.dumps(node)}"
+        return whole[:-2] + ', "nodes": {' + ", ".join(self.texts[key] for key in self.nodes) + "}}}"
+
+    def _summed(self) -> Json:
+        """Conditions, and what its pods used, of all nodes together."""
+        conditions, used = [], dict.fromkeys(("cpu", "memory"), 0)
+        pods = [node for node in self.nodes.values() if node["type"] == "Pod"]
+        if pods:
+            running = any(node["phase"] == RUNNING for node in pods)
+            conditions.append({"type": "PodRunning", "status": str(running)})
+        if self.done or "retried" in self.status.get("_past", ()):
+            conditions.append({"type": "Completed", "status": str(self.done)})
+        for node in pods:
+            for key, seconds in (node.get("resourcesDuration") or {}).items():
+                used[key] = used.get(key, 0) + seconds
+        found: Json = {"conditions": conditions} if conditions else {}
+        return found | ({"resourcesDuration": used} if any(used.values()) else {})
+
+
+def new_uid() -> str:
+    """An id that no object had yet."""
+    return str(uuid.uuid4())
 
 
 def suffix(seed: str, length: int = 5) -> str:

@@ -2,20 +2,18 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from workflows.engine import listing, schema
 from workflows.engine.state import Json, Workflow
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS workflows (
-    uid TEXT PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL, phase TEXT NOT NULL,
-    labels TEXT NOT NULL, document TEXT NOT NULL, done INTEGER NOT NULL, UNIQUE (namespace, name));
-CREATE INDEX IF NOT EXISTS workflows_list ON workflows (namespace, created DESC, name);
-CREATE TABLE IF NOT EXISTS nodes (uid TEXT NOT NULL, id TEXT NOT NULL, node TEXT NOT NULL, work TEXT, PRIMARY KEY (uid, id));
-CREATE TABLE IF NOT EXISTS templates (
-    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, namespace, name));
-"""
+UPSERT = (
+    "INSERT INTO workflows VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET started=excluded.started, "
+    "finished=excluded.finished, phase=excluded.phase, document=excluded.document, done=excluded.done, "
+    "archived=excluded.archived, version=excluded.version"
+)
 
 
 class Store:
@@ -23,8 +21,10 @@ class Store:
 
     def __init__(self, path: Path, power_safe: bool = False) -> None:
         self.connection = sqlite3.connect(path, check_same_thread=False)
-        self.connection.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
+        schema.prepare(self.connection)
         self.connection.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
+        self.version = time.time_ns() // 1_000_000  # grows faster than anything writes, so that it never goes back
+        self.labels: dict[str, Json] = {}
 
     def save(self, *workflows: Workflow) -> None:
         """Writes the workflows and their changed nodes, all or nothing."""
@@ -32,13 +32,18 @@ class Store:
             for workflow in workflows:
                 self._save(transaction, workflow)
         for workflow in workflows:
-            workflow.dirty.clear()
+            workflow.saved()
 
-    @staticmethod
-    def _save(transaction: sqlite3.Connection, workflow: Workflow) -> None:
-        metadata = workflow.metadata
-        row = (workflow.uid, workflow.namespace, workflow.name, metadata["creationTimestamp"], workflow.phase,
-               json.dumps(metadata.get("labels") or {}), json.dumps(workflow.document), int(workflow.done))  # fmt: skip
+    def next_version(self) -> int:
+        """A number that no object had yet, for `resourceVersion`."""
+        self.version += 1
+        return self.version
+
+    def _save(self, transaction: sqlite3.Connection, workflow: Workflow) -> None:
+        metadata, status, version = workflow.metadata, workflow.status, self.next_version()
+        metadata["resourceVersion"] = str(version)
+        row = (workflow.uid, workflow.namespace, workflow.name, metadata["creationTimestamp"], status.get("startedAt") or "",
+               status.get("finishedAt") or "", workflow.phase, json.dumps(workflow.document), int(workflow.done), 0, version)  # fmt: skip
         nodes = [
             (
                 workflow.uid,
@@ -49,10 +54,21 @@ class Store:
             for key in workflow.dirty
             if key in workflow.nodes
         ]
-        transaction.execute("INSERT OR REPLACE INTO workflows VALUES (?,?,?,?,?,?,?,?)", row)
+        transaction.execute(UPSERT, row)
+        self._save_labels(transaction, workflow)
         gone = [(workflow.uid, key) for key in workflow.dirty if key not in workflow.nodes]
         transaction.executemany("DELETE FROM nodes WHERE uid=? AND id=?", gone)
         transaction.executemany("INSERT OR REPLACE INTO nodes VALUES (?,?,?,?)", nodes)
+
+    def _save_labels(self, transaction: sqlite3.Connection, workflow: Workflow) -> None:
+        labels = dict(workflow.metadata.get("labels") or {})
+        if self.labels.get(workflow.uid) != labels:
+            transaction.execute("DELETE FROM labels WHERE uid=?", (workflow.uid,))
+            pairs = [(workflow.uid, key, str(value)) for key, value in labels.items()]
+            transaction.executemany("INSERT INTO labels VALUES (?,?,?)", pairs)
+        self.labels[workflow.uid] = labels
+        if workflow.done:
+            del self.labels[workflow.uid]
 
     def _whole(self, uid: str, document: str) -> Workflow:
         workflow = Workflow(json.loads(document))
@@ -65,9 +81,9 @@ class Store:
         return workflow
 
     def load(self, namespace: str, name: str) -> Workflow | None:
-        """A workflow by name, with its nodes, or None."""
+        """A workflow by name, with its nodes, or None; those in the archive alone are not found so."""
         found = self.connection.execute(
-            "SELECT uid, document FROM workflows WHERE namespace=? AND name=?", (namespace, name)
+            "SELECT uid, document FROM workflows WHERE namespace=? AND name=? AND archived=0", (namespace, name)
         ).fetchone()
         return self._whole(*found) if found else None
 
@@ -81,21 +97,55 @@ class Store:
         rows = self.connection.execute("SELECT uid, document FROM workflows WHERE done=0").fetchall()
         return [self._whole(uid, document) for uid, document in rows]
 
-    def listed(self, namespace: str | None, limit: int, offset: int) -> Iterable[Json]:
-        """Documents without nodes, newest first; all namespaces for None."""
-        where, values = ("WHERE namespace=?", [namespace]) if namespace else ("", [])
-        query = f"SELECT document FROM workflows {where} ORDER BY created DESC, name LIMIT ? OFFSET ?"  # noqa: S608  fixed texts
-        for (document,) in self.connection.execute(query, [*values, limit, offset]):
-            yield json.loads(document)
+    def find(self, query: listing.Query) -> tuple[list[tuple[str, listing.Key]], bool]:
+        """Uid and key of each workflow that is asked for, newest first, and whether more follow."""
+        return listing.find(self.connection, query)
+
+    def count(self, query: listing.Query) -> int:
+        """How many a query would find in all."""
+        return listing.count(self.connection, query)
+
+    def remaining(self, query: listing.Query, shown: int) -> int:
+        """How many come after a page that shows `shown`."""
+        return max(0, listing.count(self.connection, query, after=True) - shown)
+
+    def newest(self, namespace: str) -> str | None:
+        """Name of the workflow that was made last."""
+        found, _ = self.find(listing.Query([namespace], limit=1))
+        return found[0][1][2] if found else None
+
+    def document(self, uid: str) -> Json | None:
+        """A workflow without its nodes, or None."""
+        found = self.connection.execute("SELECT document FROM workflows WHERE uid=?", (uid,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def label_keys(self, namespaces: list[str] | None) -> list[str]:
+        """Keys of the labels of workflows that have ended."""
+        where, values = listing.of_namespaces(namespaces)
+        query = f"SELECT DISTINCT key FROM labels l JOIN workflows w USING (uid) WHERE w.done AND {where} ORDER BY key"  # noqa: S608  marks
+        return [key for (key,) in self.connection.execute(query, values)]
+
+    def label_values(self, key: str, namespaces: list[str] | None) -> list[str]:
+        """Values that workflows which have ended have of a label."""
+        where, values = listing.of_namespaces(namespaces)
+        query = f"SELECT DISTINCT value FROM labels l JOIN workflows w USING (uid) WHERE w.done AND l.key = ? AND {where} ORDER BY value"  # noqa: S608  marks
+        return [value for (value,) in self.connection.execute(query, [key, *values])]
+
+    def archive(self, workflow: Workflow) -> None:
+        """Keeps a workflow that has ended in the archive alone: lists and names no longer find it."""
+        with self.connection as transaction:
+            transaction.execute("UPDATE workflows SET archived=1 WHERE uid=?", (workflow.uid,))
 
     def delete(self, workflow: Workflow) -> None:
         """Forgets a workflow."""
         with self.connection as transaction:
-            transaction.execute("DELETE FROM nodes WHERE uid=?", (workflow.uid,))
-            transaction.execute("DELETE FROM workflows WHERE uid=?", (workflow.uid,))
+            for table in ("nodes", "labels", "workflows"):
+                transaction.execute(f"DELETE FROM {table} WHERE uid=?", (workflow.uid,))  # noqa: S608  fixed names
+        self.labels.pop(workflow.uid, None)
 
     def put_template(self, kind: str, namespace: str, document: Json) -> None:
-        """Keeps a WorkflowTemplate, ClusterWorkflowTemplate (namespace empty) or CronWorkflow."""
+        """Keeps a WorkflowTemplate, ClusterWorkflowTemplate (namespace empty) or CronWorkflow; gives it its version."""
+        document["metadata"]["resourceVersion"] = str(self.next_version())
         with self.connection as transaction:
             row = (kind, namespace, document["metadata"]["name"], json.dumps(document))
             transaction.execute("INSERT OR REPLACE INTO templates VALUES (?,?,?,?)", row)
@@ -106,10 +156,11 @@ class Store:
         found = self.connection.execute(query, (kind, namespace, name)).fetchone()
         return json.loads(found[0]) if found else None
 
-    def templates(self, kind: str, namespace: str) -> list[Json]:
-        """All of a kind in a namespace, by name."""
-        query = "SELECT document FROM templates WHERE kind=? AND namespace=? ORDER BY name"
-        return [json.loads(document) for (document,) in self.connection.execute(query, (kind, namespace))]
+    def templates(self, kind: str, namespaces: Iterable[str] | None) -> list[Json]:
+        """All of a kind in these namespaces (None: in all), by namespace and name."""
+        where, values = listing.of_namespaces(None if namespaces is None else list(namespaces), "")
+        query = f"SELECT document FROM templates WHERE kind=? AND {where} ORDER BY namespace, name"  # noqa: S608  marks
+        return [json.loads(document) for (document,) in self.connection.execute(query, [kind, *values])]
 
     def delete_template(self, kind: str, namespace: str, name: str) -> bool:
         """Forgets one; whether it was there."""

@@ -1,271 +1,139 @@
 """Taking in a workflow: what is refused and why, and what is filled in."""
 
+import re
 import secrets
 import uuid
 from collections.abc import Iterable
 from copy import deepcopy
 
 from atrium.clock import now
-from atrium.errors import AtriumError
-from workflows.engine.images import find_image
 from workflows.engine.runner import OWNER
 from workflows.engine.state import Json, Workflow, stamp, suffix
 from workflows.engine.store import Store
+from workflows.engine.supported import check_supported, templates_of, uses_of
+from workflows.engine.validate import Lookup, WorkflowInvalid, check_workflow
+from workflows.engine.validate.fields import check_fields
+from workflows.engine.validate.workflow import merged_arguments
 
-KINDS = ("container", "script", "steps", "dag", "suspend")
-NOT_YET = {
-    "resource": "resource templates need a Kubernetes cluster",
-    "http": "http templates are not run by this server",
-    "plugin": "executor plugins are not run by this server",
-    "containerSet": "containerSet templates are not run by this server",
-    "data": "data templates are not run by this server",
-}
-IGNORED_WOULD_MISLEAD = ("hooks", "synchronization", "memoize", "daemon", "sidecars", "initContainers")
-FORMS = {"Workflow": "workflows", "WorkflowTemplate": "workflow templates"}
-
-
-class WorkflowInvalid(ValueError):
-    """A workflow that Argo, or this server, refuses; the text says why."""
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+LONGEST_NAME = 253
+NAME_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'example.com', regex used for validation is '" + NAME.pattern + "')"
+)
 
 
-def _templates(spec: Json) -> Iterable[Json]:
-    return spec.get("templates") or []
+def lookup_in(store: Store, namespace: str) -> Lookup:
+    """Finds workflow templates as a workflow of that namespace does."""
+
+    def lookup(name: str, cluster: bool) -> Json | None:
+        kind = "ClusterWorkflowTemplate" if cluster else "WorkflowTemplate"
+        return store.template(kind, "" if cluster else namespace, name)
+
+    return lookup
 
 
-def _check_template(template: Json, names: set[str]) -> None:
-    name = template.get("name", "")
-    for key, reason in NOT_YET.items():
-        if key in template:
-            raise WorkflowInvalid(f"templates.{name}: {reason}; use container, script, steps, dag or suspend")
-    for key in IGNORED_WOULD_MISLEAD:
-        if template.get(key):
-            raise WorkflowInvalid(
-                f"templates.{name}.{key} is not supported by this server; remove it, or use a cluster"
-            )
-    kinds = [kind for kind in KINDS if kind in template]
-    if len(kinds) != 1:
-        raise WorkflowInvalid(f"templates.{name} template type unspecified; must define one of: {', '.join(KINDS)}")
-    body = template.get("container") or template.get("script")
-    if body and "{{" not in str(body.get("image", "")):
-        try:
-            find_image(str(body.get("image") or ""))
-        except AtriumError as error:
-            raise WorkflowInvalid(f"templates.{name}: {error}") from error
-    if body:
-        _check_surroundings(f"templates.{name}", body)
-    for step in _uses(template):
-        if step.get("hooks") or step.get("onExit"):
-            raise WorkflowInvalid(f"templates.{name}.{step.get('name')}: hooks are not supported by this server")
-        if step.get("inline"):
-            _check_template({"name": step["name"], **step["inline"]}, names)
-        elif not step.get("templateRef") and step.get("template") not in names:
-            raise WorkflowInvalid(
-                f"templates.{name}.tasks.{step.get('name')} template name '{step.get('template')}' undefined"
-            )
-
-
-def _check_surroundings(place: str, body: Json) -> None:
-    """Refuses what a container asks of its cluster that would be passed over here, so that no step runs without it."""
-    if body.get("envFrom"):
-        raise WorkflowInvalid(f"{place}.envFrom is not supported by this server; name each variable under env")
-    for one in body.get("env") or []:
-        if "valueFrom" in one and "secretKeyRef" not in one["valueFrom"]:
-            raise WorkflowInvalid(
-                f"{place}.env.{one.get('name')}.valueFrom: this server knows secretKeyRef alone; "
-                "keep the value as a secret of the project, or write it as value"
-            )
-
-
-def _check_volumes(spec: Json) -> None:
-    for one in spec.get("volumes") or []:
-        if "emptyDir" not in one:
-            raise WorkflowInvalid(
-                f"spec.volumes.{one.get('name')}: this server has emptyDir volumes alone; "
-                "share files by artifacts or in the project's data folder ($ATRIUM_DATA)"
-            )
-    if spec.get("volumeClaimTemplates"):
+def name_it(kind: str, metadata: Json) -> None:
+    """Gives an object its name, made from `generateName` where it has none. Raises `WorkflowInvalid`, as Kubernetes words it."""
+    name = metadata.get("name") or ""
+    if not name and metadata.get("generateName"):
+        name = metadata["name"] = metadata["generateName"] + suffix(secrets.token_hex(8))
+    if not name:
         raise WorkflowInvalid(
-            "spec.volumeClaimTemplates is not supported by this server; "
-            "share files by artifacts or in the project's data folder ($ATRIUM_DATA)"
+            f'{kind}.argoproj.io "" is invalid: metadata.name: Required value: name or generateName is required'
         )
+    if len(name) > LONGEST_NAME or not NAME.fullmatch(name):
+        rule = NAME_RULE if len(name) <= LONGEST_NAME else f"must be no more than {LONGEST_NAME} characters"
+        raise WorkflowInvalid(f'{kind}.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}": {rule}')
 
 
-def _uses(template: Json) -> Iterable[Json]:
-    for group in template.get("steps") or []:
-        yield from group if isinstance(group, list) else [group]
-    yield from (template.get("dag") or {}).get("tasks") or []
-
-
-def _check_dag(template: Json) -> None:
-    tasks = {task["name"]: task for task in (template.get("dag") or {}).get("tasks") or []}
-    for task in tasks.values():
-        for need in task.get("dependencies") or []:
-            if need not in tasks:
-                raise WorkflowInvalid(
-                    f"templates.{template['name']}.tasks.{task['name']} dependency '{need}' not defined"
-                )
-    state: dict[str, int] = {}
-
-    def visit(name: str, path: list[str]) -> None:
-        if state.get(name) == 1:
-            raise WorkflowInvalid(
-                f"templates.{template['name']}.tasks dependency cycle detected: {'->'.join([*path, name])}"
-            )
-        if state.get(name) is None:
-            state[name] = 1
-            for need in tasks[name].get("dependencies") or []:
-                visit(need, [*path, name])
-            state[name] = 2
-
-    for name in tasks:
-        visit(name, [])
-
-
-def check_spec(spec: Json, whole: bool = True) -> None:
-    """Refuses a spec that cannot run here. `whole` for a workflow, whose entrypoint and arguments must be there.
-
-    Raises:
-        WorkflowInvalid: names the place and what is allowed.
-    """
-    if not isinstance(spec.get("templates"), list) or not spec["templates"]:
-        raise WorkflowInvalid("spec.templates is required")
-    for group in (one for template in _templates(spec) for one in template.get("steps") or []):
-        if not isinstance(group, list):
-            raise WorkflowInvalid("steps must be a list of lists of steps")
-    names = {str(template.get("name")) for template in _templates(spec)}
-    for template in _templates(spec):
-        _check_template(template, names)
-        _check_dag(template)
-    _check_volumes(spec)
-    if spec.get("hooks") or spec.get("synchronization"):
-        raise WorkflowInvalid("spec.hooks and spec.synchronization are not supported by this server")
-    if whole:
-        _check_whole(spec, names)
-
-
-def _check_whole(spec: Json, names: set[str]) -> None:
-    if not spec.get("entrypoint"):
-        raise WorkflowInvalid("spec.entrypoint is required")
-    for key in ("entrypoint", "onExit"):
-        if spec.get(key) and spec[key] not in names:
-            raise WorkflowInvalid(f"spec.{key} template name '{spec[key]}' undefined")
-    for one in (spec.get("arguments") or {}).get("parameters") or []:
-        if one.get("value") is None and not one.get("valueFrom"):
-            raise WorkflowInvalid(
-                f"spec.arguments.{one['name']}.value or spec.arguments.{one['name']}.valueFrom is required"
-            )
-        if "configMapKeyRef" in (one.get("valueFrom") or {}):
-            raise WorkflowInvalid(
-                f"spec.arguments.{one['name']}.valueFrom.configMapKeyRef needs a cluster; write its value"
-            )
-        allowed = one.get("enum")
-        if allowed and str(one["value"]) not in [str(value) for value in allowed]:
-            raise WorkflowInvalid(f"spec.arguments.{one['name']}.value must be one of {', '.join(map(str, allowed))}")
-
-
-def _gather(store: Store, namespace: str, templates: Iterable[Json], found: Json, scope: str | None) -> None:
+def _gather(lookup: Lookup, templates: Iterable[Json], found: Json) -> None:
     """Collects every template of another object that is named, by `scope/name/template`, with all that those name."""
     for template in templates:
-        for step in _uses(template):
-            inner = [{"name": "", **step["inline"]}] if step.get("inline") else []
-            _gather(store, namespace, inner, found, scope)
+        for step in uses_of(template):
+            if step.get("inline"):
+                _gather(lookup, [{"name": "", **step["inline"]}], found)
             reference = step.get("templateRef")
-            if not reference:
+            if not reference or "{{" in str(reference):
                 continue
-            cluster = bool(reference.get("clusterScope"))
-            place = f"{'cluster' if cluster else 'namespaced'}/{reference['name']}"
-            document = _referenced(store, namespace, reference["name"], cluster)
-            owned = {one["name"]: one for one in _templates(document["spec"])}
-            if reference["template"] not in owned:
-                raise WorkflowInvalid(
-                    f"template {reference['template']} not found in workflow template {reference['name']}"
-                )
-            fresh = [one for name, one in owned.items() if f"{place}/{name}" not in found]
+            place = f"{'cluster' if reference.get('clusterScope') else 'namespaced'}/{reference['name']}"
+            document = lookup(reference["name"], bool(reference.get("clusterScope"))) or {}
+            fresh = [one for one in templates_of(document.get("spec") or {}) if f"{place}/{one['name']}" not in found]
             found |= {f"{place}/{one['name']}": one for one in fresh}
-            _gather(store, namespace, fresh, found, place)
+            _gather(lookup, fresh, found)
 
 
-def _referenced(store: Store, namespace: str, name: str, cluster: bool) -> Json:
-    kind = "ClusterWorkflowTemplate" if cluster else "WorkflowTemplate"
-    document = store.template(kind, "" if cluster else namespace, name)
-    if document is None:
-        plural = "clusterworkflowtemplates" if cluster else "workflowtemplates"
-        raise WorkflowInvalid(f'{plural}.argoproj.io "{name}" not found')
-    return document
-
-
-def _merged_arguments(base: Json, over: Json) -> Json:
-    merged: Json = {}
-    for kind in ("parameters", "artifacts"):
-        table = {one["name"]: one for one in base.get(kind) or []}
-        for one in over.get(kind) or []:
-            table[one["name"]] = {**table.get(one["name"], {}), **one}
-        if table:
-            merged[kind] = list(table.values())
-    return merged
-
-
-def with_parameters(document: Json, parameters: Iterable[str]) -> Json:
-    """The workflow with `name=value` texts put over its arguments. Raises `WorkflowInvalid`."""
+def with_parameters(arguments: Json | None, parameters: Iterable[str]) -> Json:
+    """Arguments with `name=value` texts put first, over those of the same name. Raises `WorkflowInvalid`."""
     given = []
     for text in parameters:
         name, equals, value = text.partition("=")
         if not equals:
             raise WorkflowInvalid(f"expected parameter of the form: NAME=VALUE. Received: {text}")
         given.append({"name": name, "value": value})
-    arguments = _merged_arguments(document["spec"].get("arguments") or {}, {"parameters": given})
-    return {**document, "spec": {**document["spec"], "arguments": arguments}}
+    return merged_arguments(arguments, {"parameters": given}) if given else arguments or {}
+
+
+def put_parameters(workflow: Workflow, parameters: Iterable[str]) -> None:
+    """Puts `name=value` texts over a workflow's own arguments. Raises `WorkflowInvalid`."""
+    if wanted := list(parameters):
+        for spec in (workflow.document["spec"], workflow.spec):
+            spec["arguments"] = with_parameters(spec.get("arguments"), wanted)
+
+
+def check(store: Store, namespace: str, document: Json, lint: bool = False) -> None:
+    """Refuses a workflow that Argo, or this server, refuses. With `lint`, arguments may be without a value.
+
+    Raises:
+        WorkflowInvalid: the text says where and why.
+    """
+    check_fields("Workflow", document, "workflow.")
+    lookup = lookup_in(store, namespace)
+    check_workflow(lookup, document, lint=lint)
+    spec = document.get("spec") or {}
+    check_supported(_whole_spec(lookup, spec))
+    found: Json = {}
+    _gather(lookup, templates_of(_whole_spec(lookup, spec)), found)
+    check_supported({"templates": list(found.values())})
+
+
+def _whole_spec(lookup: Lookup, spec: Json) -> Json:
+    """The spec with that of the template it refers to, as it runs."""
+    reference = spec.get("workflowTemplateRef")
+    if not reference:
+        return spec
+    base = deepcopy((lookup(reference["name"], bool(reference.get("clusterScope"))) or {}).get("spec") or {})
+    own = {key: value for key, value in spec.items() if key != "workflowTemplateRef" and value not in (None, [], {})}
+    return {**base, **own, "arguments": merged_arguments(base.get("arguments"), spec.get("arguments"))}
 
 
 def take_in(store: Store, namespace: str, document: Json, owner: str) -> Workflow:
-    """A workflow ready to run, from what a client sent.
+    """A workflow ready to run, from what a client sent; `status.nodes` of a memoized one are kept.
 
     Raises:
         WorkflowInvalid: it cannot run; the text says where and why.
     """
+    check(store, namespace, document)
     made = deepcopy(document)
-    metadata = made.setdefault("metadata", {})
-    uid = str(uuid.uuid4())
-    if not metadata.get("name"):
-        if not metadata.get("generateName"):
-            raise WorkflowInvalid("name or generateName is required")
-        metadata["name"] = metadata["generateName"] + suffix(uid + secrets.token_hex(4))
-    metadata |= {
-        "namespace": namespace,
-        "uid": uid,
-        "creationTimestamp": stamp(now()),
-        "resourceVersion": "1",
-        "generation": 1,
+    metadata = made.get("metadata") or {}
+    if metadata.get("namespace") not in (None, "", namespace):
+        raise WorkflowInvalid("the namespace of the provided object does not match the namespace sent on the request")
+    name_it("Workflow", metadata)
+    metadata |= {"namespace": namespace, "uid": str(uuid.uuid4()), "creationTimestamp": stamp(now()), "generation": 1}
+    own = {"phase": "Running", "completed": "false"}
+    metadata["labels"] = {**(metadata.get("labels") or {}), OWNER: owner} | {
+        f"workflows.argoproj.io/{key}": value for key, value in own.items()
     }
-    labels = metadata.get("labels") or {}
-    metadata["labels"] = labels | {
-        OWNER: owner,
-        "workflows.argoproj.io/phase": "Running",
-        "workflows.argoproj.io/completed": "false",
-    }
-    made = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": metadata,
-        "spec": made.get("spec") or {},
-    }
-    status: Json = {"phase": "", "progress": "0/0"}
-    made["status"] = status
-    spec = made["spec"]
-    if reference := spec.get("workflowTemplateRef"):
-        base = _referenced(store, namespace, reference["name"], bool(reference.get("clusterScope")))["spec"]
-        arguments = _merged_arguments(base.get("arguments") or {}, spec.get("arguments") or {})
-        spec = {
-            **base,
-            **{key: value for key, value in spec.items() if key != "workflowTemplateRef"},
-            "arguments": arguments,
-        }
-        status["storedWorkflowTemplateSpec"] = spec
-    check_spec(spec)
+    lookup, spec, status = lookup_in(store, namespace), made.get("spec") or {}, {"phase": "", "progress": "0/0"}
+    workflow = Workflow(
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec, "status": status}
+    )
+    if spec.get("workflowTemplateRef"):
+        workflow.status["storedWorkflowTemplateSpec"] = _whole_spec(lookup, spec)
     found: Json = {}
-    _gather(store, namespace, _templates(spec), found, None)
-    for template in found.values():
-        _check_template(template, {key.rsplit("/", 1)[1] for key in found})
+    _gather(lookup, templates_of(workflow.spec), found)
     if found:
-        status["storedTemplates"] = found
-    return Workflow(made)
+        workflow.status["storedTemplates"] = found
+    workflow.nodes = (made.get("status") or {}).get("nodes") or {}
+    workflow.dirty |= set(workflow.nodes)
+    return workflow

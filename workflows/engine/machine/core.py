@@ -58,6 +58,9 @@ class Machine:
         if not self.wf.status.get("startedAt"):
             self.wf.status.update(phase=RUNNING, startedAt=stamp(self.now))
         spec = self.wf.spec
+        if spec.get("suspend") and not spec.get("shutdown"):
+            self.ending.count()
+            return self.effects
         root = self.call(
             Call(
                 {"template": spec["entrypoint"]},

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.rest.about import About
+from workflows.engine.rest.acting import Acting
 from workflows.engine.rest.archive import Archive
 from workflows.engine.rest.artifacts import Artifacts
 from workflows.engine.rest.desk import Desk
@@ -32,6 +33,10 @@ def create_app(home: Home) -> Starlette:
         yield
         await runner.launcher.close()
 
-    nouns = (Workflows(desk), Streams(desk), Artifacts(desk), Templates(desk), About(), Archive(), FiguresRoutes(desk))
+    workflows = Workflows(desk)
+    nouns = (
+        workflows, Streams(desk), Acting(desk, workflows), Artifacts(desk), Templates(desk, "WorkflowTemplate"),
+        Templates(desk, "ClusterWorkflowTemplate"), About(), Archive(), FiguresRoutes(desk),
+    )  # fmt: skip
     routes = [route for noun in nouns for route in noun.routes()]
     return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)

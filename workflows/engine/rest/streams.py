@@ -4,65 +4,137 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from atrium.errors import AtriumError
 from atrium.identity import Verb
+from workflows.engine.listing import Query
 from workflows.engine.logs import stream_logs
+from workflows.engine.masks import Mask
 from workflows.engine.pods import Place
 from workflows.engine.rest.desk import Desk
-from workflows.engine.selectors import matches
+from workflows.engine.rest.errors import explain_stream
+from workflows.engine.rest.queries import list_query, masked, number
+from workflows.engine.selectors import SelectorInvalid, fits_fields, fits_labels
 from workflows.engine.state import Json, Workflow
+from workflows.engine.watching import ADDED, DELETED, MODIFIED, Watcher
 
-MOST_SHOWN = 500
+KEEP_ALIVE_SECONDS = 15
+FIRST = 500
+TOLD = (AtriumError, HTTPException, SelectorInvalid)
 
 
 class Streams:
-    """`/api/v1/workflow-events` and logs."""
+    """`/api/v1/workflow-events`, `/api/v1/stream/events` and logs."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
     async def events(self, request: Request) -> Response:
-        """GET /workflow-events/{namespace}: what changes, as server-sent events; first what is there."""
-        namespace = request.path_params["namespace"]
-        self.desk.who(request, Verb.READ, namespace)
-        labels, fields = (
-            request.query_params.get(f"listOptions.{kind}", "") for kind in ("labelSelector", "fieldSelector")
-        )
-        return StreamingResponse(self._events(namespace, labels, fields), media_type="text/event-stream")
+        """GET /workflow-events/{namespace}: what changes, as server-sent events.
 
-    async def _events(self, namespace: str, labels: str, fields: str) -> AsyncIterator[str]:
-        queue: asyncio.Queue[Workflow] = asyncio.Queue()
-        self.desk.runner.watchers.add(queue)
+        First comes what is there; with `listOptions.resourceVersion` only what changed since.
+        """
         try:
-            for document in self.desk.store.listed(namespace, MOST_SHOWN, 0):
-                if matches(document, labels, fields):
-                    found = self.desk.runner.live.get(document["metadata"]["uid"]) or self.desk.store.by_uid(
-                        document["metadata"]["uid"]
-                    )
-                    if found:
-                        yield _event({"type": "ADDED", "object": found.rendered()})
+            namespace = request.path_params.get("namespace") or ""
+            namespaces = self.desk.readable(request, namespace)
+            query, _ = list_query(request.query_params, namespaces)
+            query = self._named(query, namespace)
+            since = number(request.query_params, "listOptions.resourceVersion")
+        except TOLD as error:
+            return explain_stream(error)
+        mask = Mask(request.query_params.get("fields") or "", "result.object.")
+        stream = self._events(query, since, mask)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    def _named(self, query: Query, namespace: str) -> Query:
+        """The query with `@latest` replaced by the name that it means."""
+        fields = [
+            term
+            if term.values != ("@latest",)
+            else type(term)(term.key, term.operator, (self.desk.find(namespace, "@latest").name,))
+            for term in query.fields
+        ]
+        return Query(**{**query.__dict__, "fields": fields})
+
+    async def _events(self, query: Query, since: int, mask: Mask) -> AsyncIterator[str]:
+        names = query.namespaces
+        watcher = Watcher(names[0] if names and len(names) == 1 else None)
+        self.desk.runner.watchers.add(watcher)
+        shown: set[str] = set()
+        try:
+            yield ":\n\n"
+            async for uid in self._first(Query(**{**query.__dict__, "newer_than": since, "limit": FIRST})):
+                workflow = self.desk.by_uid(uid)
+                if workflow is not None:
+                    shown.add(uid)
+                    yield self._event(ADDED, workflow, mask)
             while True:
-                workflow = await queue.get()
-                if workflow.namespace == namespace and matches(workflow.document, labels, fields):
-                    yield _event({"type": "MODIFIED", "object": workflow.rendered()})
+                try:
+                    uid, gone = await asyncio.wait_for(watcher.next(), KEEP_ALIVE_SECONDS)
+                except TimeoutError:
+                    yield ":\n\n"
+                    continue
+                workflow = Workflow(gone) if gone is not None else self.desk.by_uid(uid)
+                if workflow is None or (names is not None and workflow.namespace not in names):
+                    continue
+                fits = gone is None and _fits(query, workflow)
+                if fits or uid in shown:
+                    kind = DELETED if not fits else MODIFIED if uid in shown or since else ADDED
+                    (shown.add if fits else shown.discard)(uid)
+                    yield self._event(kind, workflow, mask)
         finally:
-            self.desk.runner.watchers.discard(queue)
+            self.desk.runner.watchers.discard(watcher)
+
+    async def _first(self, query: Query) -> AsyncIterator[str]:
+        """Uids of what is there, a page at a time, so that others are served in between."""
+        while True:
+            found, more = self.desk.store.find(query)
+            for uid, _ in found:
+                yield uid
+                await asyncio.sleep(0)
+            if not more:
+                return
+            query = Query(**{**query.__dict__, "after": found[-1][1]})
+
+    @staticmethod
+    def _event(kind: str, workflow: Workflow, mask: Mask) -> str:
+        text = masked(workflow, mask, mask.keeps("status.nodes")) if mask.fields else workflow.text()
+        return f'data: {{"result": {{"type": "{kind}", "object": {text}}}}}\n\n'
+
+    async def kubernetes_events(self, request: Request) -> Response:
+        """GET /stream/events/{namespace}: Kubernetes' events, of which there are none here; the stream stays open."""
+        try:
+            self.desk.who(request, Verb.READ, request.path_params["namespace"])
+        except TOLD as error:
+            return explain_stream(error)
+
+        async def quiet() -> AsyncIterator[str]:
+            while True:
+                yield ":\n\n"
+                await asyncio.sleep(KEEP_ALIVE_SECONDS)
+
+        return StreamingResponse(quiet(), media_type="text/event-stream")
 
     async def logs(self, request: Request) -> Response:
         """GET /workflows/{namespace}/{name}/log and /{pod}/log: lines of its pods, followed where asked."""
-        namespace = request.path_params["namespace"]
-        self.desk.who(request, Verb.READ, namespace)
-        workflow = self.desk.find(namespace, request.path_params["name"])
-        query = request.query_params
-        pod = request.path_params.get("pod") or query.get("podName") or ""
+        try:
+            namespace = request.path_params["namespace"]
+            self.desk.who(request, Verb.READ, namespace)
+            workflow = self.desk.find(namespace, request.path_params["name"])
+            query = request.query_params
+            pod = request.path_params.get("pod") or query.get("podName") or ""
+            tail = number(query, "logOptions.tailLines")
+        except TOLD as error:
+            return explain_stream(error)
         lines = stream_logs(
-            self.desk.runner, Place(self.desk.home, workflow), pod, query.get("logOptions.follow") == "true", query.get("grep", ""),
-            int(query.get("logOptions.tailLines") or 0),
+            self.desk.runner, Place(self.desk.home, workflow), pod, query.get("logOptions.follow") == "true",
+            query.get("grep", ""), tail,
         )  # fmt: skip
-        return StreamingResponse((_event(line) async for line in lines), media_type="text/event-stream")
+        return StreamingResponse((_line(line) async for line in lines), media_type="text/event-stream")
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
@@ -71,8 +143,15 @@ class Streams:
             Route(f"{one}/log", self.logs),
             Route(f"{one}/{{pod}}/log", self.logs),
             Route("/api/v1/workflow-events/{namespace}", self.events),
+            Route("/api/v1/workflow-events/", self.events),
+            Route("/api/v1/stream/events/{namespace}", self.kubernetes_events),
         ]
 
 
-def _event(payload: Json) -> str:
+def _fits(query: Query, workflow: Workflow) -> bool:
+    labels = workflow.metadata.get("labels") or {}
+    return fits_labels(query.labels, labels) and fits_fields(query.fields, workflow.document)
+
+
+def _line(payload: Json) -> str:
     return f"data: {json.dumps({'result': payload})}\n\n"

@@ -1,93 +1,184 @@
-"""Workflow templates, cluster templates and cron workflows: kept by name."""
+"""Workflow templates and cluster templates: kept by name, checked before they are kept."""
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from atrium.clock import now
 from atrium.identity import IDENTITY_HEADER, Verb, read_identity
-from workflows.engine.rest.desk import Desk
-from workflows.engine.rest.errors import refused
+from workflows.engine.rest.body import read_body, worked
+from workflows.engine.rest.desk import Desk, answer
+from workflows.engine.rest.errors import UNKNOWN, refused
 from workflows.engine.rest.workflows import PLURALS
-from workflows.engine.submit import WorkflowInvalid, check_spec
+from workflows.engine.runner import OWNER
+from workflows.engine.selectors import Term, fits_fields, fits_labels, parse_fields, parse_labels
+from workflows.engine.state import Json, new_uid, stamp
+from workflows.engine.submit import lookup_in, name_it
+from workflows.engine.supported import check_supported
+from workflows.engine.validate import WorkflowInvalid, check_template
+from workflows.engine.validate.fields import check_fields
 
-KINDS = {"workflow-templates": "WorkflowTemplate", "cluster-workflow-templates": "ClusterWorkflowTemplate",
-         "cron-workflows": "CronWorkflow"}  # fmt: skip
-BODIES = {"WorkflowTemplate": "template", "ClusterWorkflowTemplate": "template", "CronWorkflow": "cronWorkflow"}
+PATHS = {"WorkflowTemplate": "workflow-templates", "ClusterWorkflowTemplate": "cluster-workflow-templates"}
+CHANGED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def kept(desk: Desk, kind: str, namespace: str, name: str) -> Json:
+    """An object of a kind by its name; raises 404."""
+    found = desk.store.template(kind, namespace, name)
+    if found is None:
+        raise HTTPException(404, f'{PLURALS[kind]}.argoproj.io "{name}" not found')
+    return found
+
+
+def list_kept(desk: Desk, request: Request, kind: str, namespaces: list[str] | None) -> Response:
+    """Those of a kind that a list request asks for. Raises `SelectorInvalid`."""
+    query = request.query_params
+    labels: list[Term] = parse_labels(query.get("listOptions.labelSelector") or "")
+    fields = parse_fields(query.get("listOptions.fieldSelector") or "")
+    part, how = query.get("namePattern") or "", query.get("nameFilter") or ""
+    items = [
+        one
+        for one in desk.store.templates(kind, namespaces)
+        if fits_labels(labels, one["metadata"].get("labels") or {})
+        and (
+            fits_fields(fields, one)
+            if how not in ("Contains", "Prefix")
+            else _named(fields, how, one["metadata"]["name"])
+        )
+        and part in one["metadata"]["name"]
+    ]
+    return answer({"metadata": {"resourceVersion": str(desk.store.version)}, "items": items or None})
+
+
+def _named(fields: list[Term], how: str, name: str) -> bool:
+    wanted = next((term.values[0] for term in fields if term.key == "metadata.name"), "")
+    return wanted in name if how == "Contains" else name.startswith(wanted)
+
+
+def new_object(kind: str, namespace: str, document: Json, owner: str) -> Json:
+    """The object with what the server fills in. Raises `WorkflowInvalid`."""
+    metadata = {**(document.get("metadata") or {})}
+    name_it(kind, metadata)
+    if namespace and metadata.get("namespace") not in (None, "", namespace):
+        raise WorkflowInvalid("the namespace of the provided object does not match the namespace sent on the request")
+    metadata["labels"] = {**(metadata.get("labels") or {}), OWNER: owner}
+    metadata |= {"uid": new_uid(), "creationTimestamp": stamp(now()), "generation": 1}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {**document, "apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": metadata}
+
+
+def changed_object(existing: Json, document: Json, kind: str) -> Json:
+    """The object with its new spec, labels and annotations; raises 409 where somebody else changed it meanwhile."""
+    metadata, sent = existing["metadata"], document.get("metadata") or {}
+    version = sent.get("resourceVersion")
+    if version and version != metadata["resourceVersion"]:
+        raise HTTPException(
+            409, f'Operation cannot be fulfilled on {PLURALS[kind]}.argoproj.io "{metadata["name"]}": {CHANGED}'
+        )
+    owner = (metadata.get("labels") or {}).get(OWNER, "")
+    fresh = {key: sent[key] for key in ("annotations",) if sent.get(key) is not None}
+    fresh["labels"] = {**(sent.get("labels") or {}), OWNER: owner}
+    generation = metadata.get("generation", 1) + (document.get("spec") != existing.get("spec"))
+    return {**existing, "spec": document.get("spec") or {}, "metadata": {**metadata, **fresh, "generation": generation}}
 
 
 class Templates:
-    """`/api/v1/workflow-templates`, `/api/v1/cluster-workflow-templates`, `/api/v1/cron-workflows`."""
+    """`/api/v1/workflow-templates/{namespace}` and `/api/v1/cluster-workflow-templates`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, kind: str) -> None:
+        self.desk, self.kind = desk, kind
 
-    def _kind(self, request: Request) -> tuple[str, str]:
-        kind = KINDS[request.url.path.split("/")[3]]
-        return kind, request.path_params.get("namespace", "")
-
-    async def list_templates(self, request: Request) -> Response:
-        """GET of a kind of template."""
-        kind, namespace = self._kind(request)
+    def _may(self, request: Request, verb: Verb) -> str:
+        """The namespace, if who asks may; who changes the cluster's administers the platform, everybody reads them."""
+        namespace = request.path_params.get("namespace", "")
         if namespace:
-            self.desk.who(request, Verb.READ, namespace)
-        else:
+            self.desk.who(request, verb, namespace)
+        elif verb is Verb.READ:
             read_identity(request.headers.get(IDENTITY_HEADER))
-        return JSONResponse(
-            {"metadata": {"resourceVersion": "1"}, "items": self.desk.store.templates(kind, namespace) or None}
-        )
-
-    async def put_template(self, request: Request) -> Response:
-        """POST makes, PUT changes a template."""
-        kind, namespace = self._kind(request)
-        who = self.desk.who(request, Verb.WRITE if namespace else Verb.ADMINISTER, namespace or None)
-        if kind == "CronWorkflow":
-            raise WorkflowInvalid(
-                "cron workflows are not run by this server yet; start runs from a schedule of your own"
-            )
-        document = (await request.json()).get(BODIES[kind]) or {}
-        metadata = document.setdefault("metadata", {})
-        if not metadata.get("name"):
-            raise WorkflowInvalid("name is required")
-        check_spec(document["spec"].get("workflowSpec") or document["spec"], whole=False)
-        existing = self.desk.store.template(kind, namespace, metadata["name"])
-        if existing and request.method == "POST":
-            return refused(409, f'{PLURALS[kind]}.argoproj.io "{metadata["name"]}" already exists')
-        metadata.update(uid=metadata.get("uid") or f"{kind}-{metadata['name']}", resourceVersion="1")
-        if namespace:
-            metadata["namespace"] = namespace
-        document |= {"apiVersion": "argoproj.io/v1alpha1", "kind": kind}
-        self.desk.store.put_template(kind, namespace, document)
-        await run_in_threadpool(self.desk.note, who, f"{kind}.save", namespace, metadata["name"])
-        return JSONResponse(document)
-
-    async def one_template(self, request: Request) -> Response:
-        """GET or DELETE of one template."""
-        kind, namespace = self._kind(request)
-        name = request.path_params["name"]
-        if request.method == "GET":
-            if namespace:
-                self.desk.who(request, Verb.READ, namespace)
-            found = self.desk.store.template(kind, namespace, name)
         else:
-            who = self.desk.who(request, Verb.WRITE if namespace else Verb.ADMINISTER, namespace or None)
-            found = {} if self.desk.store.delete_template(kind, namespace, name) else None
-            if found is not None:
-                await run_in_threadpool(self.desk.note, who, f"{kind}.delete", namespace, name)
-        if found is None:
-            raise HTTPException(404, f'{PLURALS[kind]}.argoproj.io "{name}" not found')
-        return JSONResponse(found)
+            self.desk.who(request, Verb.ADMINISTER, None)
+        return str(namespace)
+
+    async def _document(self, request: Request, namespace: str) -> Json:
+        document = (await read_body(request)).get("template")
+        if not isinstance(document, dict):
+            word = "cluster workflow template" if self.kind.startswith("Cluster") else "workflow template"
+            raise WorkflowInvalid(f"{word} was not found in the request body")
+        await worked(request, lambda: self._check(namespace, document))
+        return document
+
+    def _check(self, namespace: str, document: Json) -> None:
+        check_fields(self.kind, document, "template.")
+        check_template(lookup_in(self.desk.store, namespace), self.kind, document)
+        check_supported(document.get("spec") or {})
+
+    async def listed(self, request: Request) -> Response:
+        """GET of all, by selectors."""
+        if self.kind.startswith("Cluster"):
+            self._may(request, Verb.READ)
+            return list_kept(self.desk, request, self.kind, [""])
+        namespaces = self.desk.readable(request, request.path_params.get("namespace") or "")
+        return list_kept(self.desk, request, self.kind, namespaces)
+
+    async def create(self, request: Request) -> Response:
+        """POST: keeps a new one."""
+        namespace = self._may(request, Verb.WRITE)
+        who = read_identity(request.headers.get(IDENTITY_HEADER))
+        document = new_object(self.kind, namespace, await self._document(request, namespace), who.name)
+        name = document["metadata"]["name"]
+        if self.desk.store.template(self.kind, namespace, name):
+            return refused(409, f'{PLURALS[self.kind]}.argoproj.io "{name}" already exists')
+        self.desk.store.put_template(self.kind, namespace, document)
+        await self.desk.note(who, f"{self.kind}.create", namespace, name)
+        return answer(document)
+
+    async def update(self, request: Request) -> Response:
+        """PUT: changes one."""
+        namespace, name = self._may(request, Verb.WRITE), request.path_params["name"]
+        who = read_identity(request.headers.get(IDENTITY_HEADER))
+        existing = kept(self.desk, self.kind, namespace, name)
+        document = changed_object(existing, await self._document(request, namespace), self.kind)
+        self.desk.store.put_template(self.kind, namespace, document)
+        await self.desk.note(who, f"{self.kind}.update", namespace, name)
+        return answer(document)
+
+    async def lint(self, request: Request) -> Response:
+        """POST …/lint: checks one."""
+        namespace = self._may(request, Verb.READ)
+        try:
+            return answer(await self._document(request, namespace))
+        except WorkflowInvalid as error:
+            return refused(400, str(error)) if not error.missing else refused(500, str(error), UNKNOWN)
+
+    async def get(self, request: Request) -> Response:
+        """GET of one."""
+        namespace = self._may(request, Verb.READ)
+        return answer(kept(self.desk, self.kind, namespace, request.path_params["name"]))
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE of one."""
+        namespace, name = self._may(request, Verb.WRITE), request.path_params["name"]
+        who = read_identity(request.headers.get(IDENTITY_HEADER))
+        kept(self.desk, self.kind, namespace, name)
+        self.desk.store.delete_template(self.kind, namespace, name)
+        await self.desk.note(who, f"{self.kind}.delete", namespace, name)
+        return answer({})
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
-        found = []
-        for noun in KINDS:
-            where = f"/api/v1/{noun}" if noun.startswith("cluster") else f"/api/v1/{noun}/{{namespace}}"
-            found += [
-                Route(where, self.list_templates),
-                Route(where, self.put_template, methods=["POST"]),
-                Route(f"{where}/{{name}}", self.put_template, methods=["PUT"]),
-                Route(f"{where}/{{name}}", self.one_template, methods=["GET", "DELETE"]),
-            ]
-        return found
+        noun = f"/api/v1/{PATHS[self.kind]}"
+        where = noun if self.kind.startswith("Cluster") else f"{noun}/{{namespace}}"
+        everywhere = (
+            [] if self.kind.startswith("Cluster") else [Route(f"{noun}/", self.listed), Route(noun, self.listed)]
+        )
+        return [
+            *everywhere,
+            Route(f"{where}/lint", self.lint, methods=["POST"]),
+            Route(where, self.listed),
+            Route(where, self.create, methods=["POST"]),
+            Route(f"{where}/{{name}}", self.get),
+            Route(f"{where}/{{name}}", self.update, methods=["PUT"]),
+            Route(f"{where}/{{name}}", self.delete, methods=["DELETE"]),
+        ]

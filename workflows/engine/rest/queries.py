@@ -1,0 +1,90 @@
+"""List options in a request's query, as Argo's clients send them."""
+
+import json
+from datetime import UTC, datetime
+
+from starlette.datastructures import QueryParams
+
+from workflows.engine.listing import Query, read_token
+from workflows.engine.masks import Mask
+from workflows.engine.selectors import SelectorInvalid, Term, parse_fields, parse_labels
+from workflows.engine.state import Json, Workflow, stamp
+from workflows.engine.store import Store
+
+MOST_LISTED = 500
+REMAINING = "ext.showRemainingItemCount"
+
+
+def number(query: QueryParams, name: str) -> int:
+    """A whole number of the query, 0 where it is not there. Raises `SelectorInvalid`."""
+    text = query.get(name) or "0"
+    if not text.isdigit():
+        raise SelectorInvalid(f"{name} {text!r} is no number; it is a whole number, 0 or more")
+    return int(text)
+
+
+def moment(query: QueryParams, name: str) -> str:
+    """A time of the query as Kubernetes writes it, empty where it is not there. Raises `SelectorInvalid`."""
+    text = query.get(name) or ""
+    if not text:
+        return ""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SelectorInvalid(f"{name} {text!r} is no time; write it as 2026-01-31T12:00:00Z") from error
+    return stamp(found.astimezone(UTC))
+
+
+def list_query(query: QueryParams, namespaces: list[str] | None, archive: bool = False) -> tuple[Query, bool]:
+    """What a list request asks for, and whether it wants to know how many remain. Raises `SelectorInvalid`."""
+    limit = min(number(query, "listOptions.limit") or MOST_LISTED, MOST_LISTED)
+    terms = parse_fields(query.get("listOptions.fieldSelector") or "")
+    remaining = any(term.key == REMAINING and term.values == ("true",) for term in terms)
+    prefix = query.get("namePrefix") or ""
+    found = Query(
+        namespaces, parse_labels(query.get("listOptions.labelSelector") or ""),
+        [term for term in terms if term.key != REMAINING], *_named(query, prefix),
+        moment(query, "createdAfter"), moment(query, "finishedBefore"), archive, archive, 0,
+        read_token(query["listOptions.continue"]) if query.get("listOptions.continue") else None, limit,
+    )  # fmt: skip
+    return _compared(found, query.get("nameFilter") or ""), remaining
+
+
+def _named(query: QueryParams, prefix: str) -> tuple[str, str]:
+    """The name that is asked for and how it is compared; Argo sends it as the value of a field selector on the name."""
+    kind = query.get("nameFilter") or ""
+    if kind not in ("", "Contains", "Prefix", "Exact"):
+        raise SelectorInvalid(f"nameFilter {kind!r} is not known; it is Contains, Prefix or Exact")
+    return (prefix, "Prefix") if prefix else ("", kind or "Exact")
+
+
+def _compared(found: Query, kind: str) -> Query:
+    """The query with its field selector on the name compared by `nameFilter`."""
+    if kind not in ("Contains", "Prefix"):
+        return found
+    named = [term for term in found.fields if term.key == "metadata.name" and term.operator == "in"]
+    rest: list[Term] = [term for term in found.fields if term not in named]
+    return (
+        Query(**{**found.__dict__, "fields": rest, "name": named[0].values[0], "name_filter": kind}) if named else found
+    )
+
+
+def shown(store: Store, live: Workflow | None, uid: str, mask: Mask) -> str | None:
+    """A workflow's JSON with the parts that a mask keeps; None where it is gone."""
+    nodes = mask.keeps("items.status.nodes")
+    workflow = live or (store.by_uid(uid) if nodes else _bare(store.document(uid)))
+    if workflow is None:
+        return None
+    return workflow.text() if not mask.fields else masked(workflow, mask, nodes, "items")
+
+
+def masked(workflow: Workflow, mask: Mask, nodes: bool, prefix: str = "") -> str:
+    """A workflow's JSON with what a mask keeps of it; `prefix` is where it lies in the answer."""
+    document = workflow.rendered(nodes=nodes)
+    if not prefix:
+        return json.dumps(mask.applied(document))
+    return json.dumps(mask.applied({prefix: document}).get(prefix, {}))
+
+
+def _bare(document: Json | None) -> Workflow | None:
+    return Workflow(document) if document else None

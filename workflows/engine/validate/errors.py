@@ -1,0 +1,12 @@
+"""What a refused workflow is told."""
+
+
+class WorkflowInvalid(ValueError):
+    """A workflow that Argo, or this server, refuses; the text says why, in Argo's words where it has some.
+
+    `missing` marks a workflow template that was named and is not there, which clients get as "not found".
+    """
+
+    def __init__(self, message: str, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing

@@ -1,0 +1,93 @@
+"""Fields and their types, as Argo's server reads JSON: what has the wrong type or no place is refused in its words.
+
+`fields.json` holds the types of Argo's and Kubernetes' public OpenAPI, as Hera's models have them.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from workflows.engine.validate.errors import WorkflowInvalid
+
+WORDS = {bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
+OURS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+@cache
+def _table() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("fields.json").read_text())
+    return found
+
+
+def check_fields(kind: str, document: object, prefix: str) -> None:
+    """Every field of an object of that kind is known and has its type.
+
+    `prefix` is where the object lies in the request, with a dot (`workflow.`): Argo's messages name it.
+
+    Raises:
+        WorkflowInvalid: "json: cannot unmarshal …" or "strict decoding error: unknown field …".
+    """
+    if not isinstance(document, dict):
+        raise WorkflowInvalid(f"{kind} expected: send an object with metadata and spec, see docs/pipelines.md")
+    unknown: list[str] = []
+    for key in ("metadata", "spec"):
+        if document.get(key) is not None:
+            wanted = _table()[kind][key]
+            _check(wanted, document[key], kind, f"{prefix}{key}", key, unknown)
+    unknown += [key for key in document if key not in OURS]
+    if unknown:
+        listed = ", ".join(f'unknown field "{name}"' for name in unknown)
+        raise WorkflowInvalid(f"strict decoding error: {listed}")
+
+
+def _check(wanted: str, value: object, owner: str, path: str, place: str, unknown: list[str]) -> None:
+    """`path` names a field as Go's decoder does (no numbers), `place` as the strict one does (`spec.templates[0]`)."""
+    if value is None or wanted == "any":
+        return
+    if wanted.startswith("[]"):
+        if not isinstance(value, list):
+            raise _mismatch(value, owner, path, wanted)
+        for number, item in enumerate(value):
+            if wanted == "[][]WorkflowStep" and isinstance(item, dict):  # a group that stands alone
+                _check("WorkflowStep", item, owner, path, f"{place}[{number}]", unknown)
+            else:
+                _check(wanted[2:], item, owner, path, f"{place}[{number}]", unknown)
+    elif wanted.startswith("{}"):
+        if not isinstance(value, dict):
+            raise _mismatch(value, owner, path, wanted)
+        for key, item in value.items():
+            _check(wanted[2:], item, owner, path, f"{place}.{key}", unknown)
+    elif wanted in _table():
+        if not isinstance(value, dict):
+            raise _mismatch(value, owner, path, wanted)
+        fields = _table()[wanted]
+        for key, item in value.items():
+            if key in fields:
+                _check(fields[key], item, wanted, f"{path}.{key}", f"{place}.{key}", unknown)
+            else:
+                unknown.append(f"{place}.{key}")
+    elif not _fits(wanted, value):
+        raise _mismatch(value, owner, path, wanted)
+
+
+def _fits(wanted: str, value: object) -> bool:
+    if wanted == "bool":
+        return isinstance(value, bool)
+    if wanted == "string":
+        return isinstance(value, str)
+    whole = wanted in ("int32", "int64")
+    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+
+
+def _mismatch(value: object, owner: str, path: str, wanted: str) -> WorkflowInvalid:
+    word = WORDS[type(value)] + (f" {value}" if isinstance(value, float) else "")
+    return WorkflowInvalid(f"json: cannot unmarshal {word} into Go struct field {owner}.{path} of type {_go(wanted)}")
+
+
+def _go(wanted: str) -> str:
+    if wanted.startswith("[]"):
+        return f"[]{_go(wanted[2:])}"
+    if wanted.startswith("{}"):
+        return f"map[string]{_go(wanted[2:])}"
+    simple = {"number": "float64", "any": "interface {}"}
+    return simple.get(wanted, wanted if wanted in ("string", "bool", "int32", "int64") else f"v1alpha1.{wanted}")

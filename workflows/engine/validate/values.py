@@ -1,0 +1,185 @@
+"""Arguments, inputs and outputs: what each may hold."""
+
+import posixpath
+
+from workflows.engine.state import Json
+from workflows.engine.validate.errors import WorkflowInvalid
+from workflows.engine.validate.names import argument_faults, check_names, is_variable
+
+LOCATIONS = ("artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin", "raw", "s3")
+SOURCES = ("path", "jqFilter", "jsonPath", "parameter", "expression")
+LEAVES = ("container", "containerSet", "script", "resource", "data", "http", "plugin")
+RULE_OF_VALUE_FROM = "valueFrom only allows: default, configMapKeyRef and supplied"
+
+
+def parameters(side: Json | None) -> list[Json]:
+    """The parameters of arguments, inputs or outputs."""
+    return (side or {}).get("parameters") or []
+
+
+def artifacts(side: Json | None) -> list[Json]:
+    """The artifacts of arguments, inputs or outputs."""
+    return (side or {}).get("artifacts") or []
+
+
+def has_location(artifact: Json) -> bool:
+    """Whether it says where its file is kept."""
+    return any(artifact.get(kind) is not None for kind in LOCATIONS)
+
+
+def is_leaf(template: Json) -> bool:
+    """Whether it is no group of others."""
+    return any(template.get(kind) is not None for kind in LEAVES)
+
+
+def check_arguments(place: str, arguments: Json | None, may_be_empty: bool) -> None:
+    """Arguments of a workflow, step or task have names of their own and values; `place` ends with a dot."""
+    check_names(f"{place}parameters", parameters(arguments), arguments=True)
+    check_names(f"{place}artifacts", artifacts(arguments), arguments=True)
+    for one in parameters(arguments):
+        if _check_value(f"{place}{one['name']}", one, may_be_empty):
+            return
+    for one in artifacts(arguments):
+        if not one.get("from") and not has_location(one):
+            raise WorkflowInvalid(f"{place}{one['name']}.from, artifact location, or key is required")
+        if one.get("from") and one.get("fromExpression"):
+            raise WorkflowInvalid(f"{place}{one['name']} shouldn't have both `from` and `fromExpression` in Artifact")
+
+
+def _check_value(place: str, one: Json, may_be_empty: bool) -> bool:
+    """Whether the rest need not be looked at, as Argo leaves off at an enum that waits for its value."""
+    value, source = one.get("value"), one.get("valueFrom")
+    if value is None and source is None and not may_be_empty:
+        raise WorkflowInvalid(f"{place}.value or {place}.valueFrom is required")
+    if source is not None:
+        known = source.get("configMapKeyRef") is not None or source.get("event") or source.get("supplied") is not None
+        if not known or any(source.get(kind) for kind in ("path", "jsonPath", "parameter", "expression")):
+            raise WorkflowInvalid(f"{place}.{RULE_OF_VALUE_FROM}")
+    allowed = one.get("enum")
+    if allowed is None:
+        return False
+    if not allowed:
+        raise WorkflowInvalid(f"{place}.enum should contain at least one value")
+    if value is None:
+        if may_be_empty:
+            return True
+        raise WorkflowInvalid(f"{place}.value is required")
+    if str(value) not in [str(each) for each in allowed]:
+        raise WorkflowInvalid(f"{place}.value should be present in {place}.enum list")
+    return False
+
+
+def check_inputs(template: Json) -> None:
+    """Inputs of a template: names, and where artifacts may lie."""
+    name, inputs = template.get("name") or "", template.get("inputs")
+    check_names(f"templates.{name}.inputs.parameters", parameters(inputs), arguments=True)
+    check_names(f"templates.{name}.inputs.artifacts", artifacts(inputs), arguments=True)
+    for one in artifacts(inputs):
+        place = f"templates.{name}.inputs.artifacts.{one['name']}"
+        if is_leaf(template):
+            _check_path(place, one)
+        elif one.get("path"):
+            raise WorkflowInvalid(f"{place}.path only valid in container/script templates")
+        if one.get("from"):
+            raise WorkflowInvalid(f"{place}.from not valid in inputs")
+        if one.get("git") is not None and not one["git"].get("repo"):
+            raise WorkflowInvalid(f"{place}.git.repo is required")
+
+
+def _check_path(place: str, artifact: Json) -> None:
+    """A path is there, and what follows a `/../` in it (a parameter, say) cannot leave the folder before it."""
+    path = str(artifact.get("path") or "")
+    if not path:
+        raise WorkflowInvalid(f"error in {place}: Artifact '{artifact['name']}' did not specify a path")
+    if "/../" not in path and not path.endswith("/.."):
+        return
+    safe = path[: path.index("/..")]
+    cleaned = posixpath.normpath(path)
+    if safe and (not cleaned.startswith(f"{safe}/") or len(cleaned) <= len(safe) + 1):
+        raise WorkflowInvalid(
+            f"error in {place}: Artifact '{artifact['name']}' attempted to use a path containing '..'. "
+            "Directory traversal is not permitted"
+        )
+
+
+def check_supplied(template: Json, arguments: Json | None) -> None:
+    """Every input has a value: from the arguments (None means that all are given), a default, or a location."""
+    if arguments is None:
+        return
+    given = {one["name"]: one for one in parameters(arguments)}
+    for one in parameters(template.get("inputs")):
+        argument, value, source = given.get(one["name"]), one.get("value", one.get("default")), one.get("valueFrom")
+        if value is None:
+            value = one.get("default")
+        if argument is not None:
+            value = argument.get("value")
+            source = None if value is not None else argument.get("valueFrom")
+        if value is None and (source or {}).get("configMapKeyRef") is None:
+            raise WorkflowInvalid(
+                f"templates.{template.get('name') or ''} inputs.parameters.{one['name']} was not supplied"
+            )
+    names = {one["name"] for one in artifacts(arguments)}
+    for one in artifacts(template.get("inputs")):
+        if not one.get("optional") and not has_location(one) and one["name"] not in names:
+            raise WorkflowInvalid(
+                f"templates.{template.get('name') or ''} inputs.artifacts.{one['name']} was not supplied"
+            )
+
+
+def check_outputs(template: Json, kind: str) -> None:
+    """Outputs of a template of that kind: paths, sources and global names."""
+    name, outputs = template.get("name") or "", template.get("outputs")
+    for one in artifacts(outputs):
+        place = f"templates.{name}.outputs.artifacts.{one['name']}"
+        if is_leaf(template):
+            _check_path(place, one)
+        elif one.get("path"):
+            raise WorkflowInvalid(f"{place}.path only valid in container/script templates")
+        _check_global_name(place, one)
+    for one in parameters(outputs):
+        place = f"templates.{name}.outputs.parameters.{one['name']}"
+        _check_source(place, one)
+        if one.get("valueFrom") is not None:
+            _check_source_fits(place, one["valueFrom"], kind)
+        _check_global_name(place, one)
+
+
+def _check_global_name(place: str, one: Json) -> None:
+    wanted = one.get("globalName")
+    if wanted and not is_variable(wanted) and (faults := argument_faults(wanted)):
+        raise WorkflowInvalid(f"{place}.globalName: {faults}")
+
+
+def _check_source(place: str, one: Json) -> None:
+    source = one.get("valueFrom")
+    if source is not None and one.get("value") is not None:
+        raise WorkflowInvalid(f"{place} has both valueFrom and value specified. Choose one.")
+    if one.get("value") is not None:
+        return
+    if source is None:
+        raise WorkflowInvalid(f"{place} does not have valueFrom or value specified")
+    kinds = sum(bool(source.get(kind)) for kind in SOURCES) + (source.get("supplied") is not None)
+    if kinds == 0:
+        raise WorkflowInvalid(
+            "valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
+        )
+    if kinds > 1:
+        raise WorkflowInvalid(
+            "multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, parameter, raw"
+        )
+
+
+def _check_source_fits(place: str, source: Json, kind: str) -> None:
+    title = {"steps": "Steps", "dag": "DAG", "container": "Container", "containerSet": "ContainerSet",
+             "script": "Script", "resource": "Resource"}.get(kind, kind)  # fmt: skip
+    if kind in ("container", "containerSet", "script") and not source.get("path"):
+        raise WorkflowInvalid(f"{place}.path must be specified for {title} templates")
+    if kind == "resource" and not source.get("jqFilter") and not source.get("jsonPath"):
+        raise WorkflowInvalid(f"{place} .jqFilter or jsonPath must be specified for {title} templates")
+    if kind in ("steps", "dag"):
+        if not source.get("parameter") and not source.get("expression"):
+            raise WorkflowInvalid(f"{place}.parameter or expression must be specified for {title} templates")
+        if source.get("parameter") and source.get("expression"):
+            raise WorkflowInvalid(
+                f"{place} shouldn't have both `from` and `expression` specified in `ValueFrom` for {title} templates"
+            )
