@@ -8,7 +8,7 @@ import click
 
 from atrium.errors import AtriumError
 
-LINE = "{name:<8} {state:<9} {memory:>6}  {since:<25}  {what}"
+LINE = "{name:<10} {state:<9} {memory:>8}  {since:<25}  {what}"
 
 
 class _Group(click.Group):
@@ -46,34 +46,42 @@ def down() -> None:
     bring_down()
 
 
-def _print_statuses(as_json: bool, mending: bool) -> None:
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(as_json: bool) -> None:
+    """What runs, since when, with how much memory; exits 1 where something does not."""
     from app.status import statuses
 
     found = statuses()
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=1))
     for one in [] if as_json else found:
-        click.echo(
-            LINE.format(name=one.name, state=one.state, memory=f"{one.memory_mib} MiB", since=one.since, what=one.what)
-        )
-        if mending:
-            click.echo(f"         {one.version}; {one.checked}" + (f"\n         mend: {one.mend}" if one.mend else ""))
+        memory = f"{one.memory_mib} MiB"
+        click.echo(LINE.format(name=one.name, state=one.state, memory=memory, since=one.since or "–", what=one.what))
     if any(one.state != "up" for one in found):
         sys.exit(1)
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(as_json: bool) -> None:
-    """What runs, since when, with how much memory; exits 1 where something does not."""
-    _print_statuses(as_json, mending=False)
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(as_json: bool) -> None:
-    """The same, with how each was checked and the command that mends it."""
-    _print_statuses(as_json, mending=True)
+    """The same with version, how each was checked and what mends it; then the machine it stands on."""
+    from app.doctor import Verdict, examine
+    from app.status import statuses
+
+    components, machine = statuses(), examine()
+    if as_json:
+        both = {"components": [asdict(one) for one in components], "machine": [asdict(one) for one in machine]}
+        click.echo(json.dumps(both, indent=1))
+    for one in [] if as_json else components:
+        memory = f"{one.memory_mib} MiB"
+        click.echo(LINE.format(name=one.name, state=one.state, memory=memory, since=one.since or "–", what=one.what))
+        click.echo(f"         {one.version}; {one.checked}" + (f"\n         mend: {one.mend}" if one.mend else ""))
+    for finding in [] if as_json else machine:
+        mend = f"\n                          mend: {finding.mend}" if finding.mend else ""
+        click.echo(f"{finding.name:<18} {finding.verdict.value:<5} {finding.found}{mend}")
+    if any(one.state != "up" for one in components) or any(one.verdict is Verdict.BAD for one in machine):
+        sys.exit(1)
 
 
 @main.command()

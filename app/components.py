@@ -25,7 +25,6 @@ class Component:
     module: str
     what: str
     check: Callable[[], str]
-    seconds_to_start: int = 60
 
 
 def _asks(seam: str, path: str) -> Callable[[], str]:
@@ -67,9 +66,7 @@ COMPONENTS = (
     Component("gate", "tenancy.gate", "sign-in, tokens, the front door's questions", _asks("gate", "/healthz")),
     Component("door", "app.door", "front door (Envoy)", _ask_door),
     Component("argo", "workflows.engine", "workflow server (Argo's REST)", _asks("argo", "/api/v1/info")),
-    Component(
-        "mlflow", "model_registry.server", "experiments and models (MLflow)", _asks("mlflow", "/mlflow/health"), 120
-    ),
+    Component("mlflow", "model_registry.server", "experiments and models (MLflow)", _asks("mlflow", "/mlflow/health")),
     Component("feast", "feature_store.server", "feature server (Feast)", _asks("feast", "/health")),
     Component("triton", "serving.triton", "model server (Triton)", _asks("triton-http", "/v2/health/ready")),
     Component("api", "app.rest", "REST application", _asks("api", "/api/openapi.json")),

@@ -24,24 +24,39 @@ class ExampleFailed(Unavailable):
     """An example's run did not succeed."""
 
 
-def install(administrator: str) -> None:
-    """Makes each example's project, pipeline, run and demo where they are not there yet."""
+def install(administrator: str) -> bool:
+    """Makes each example's project, pipeline, run and demo where they are not there yet; a run that goes on already is followed.
+
+    Returns whether anything was changed.
+    """
     who = Actor(administrator, Kind.PLATFORM, administrator=True)
-    pending = []
+    pending, changed = [], False
     for project, title, name, demo_title in EXAMPLES:
         if not tenancy.project_exists(project):
             tenancy.create_project(who, project, title)
-        if any(one.live_version for one in serving.list_services(who, project)):
-            continue
-        module = importlib.import_module(f"examples.{project}.pipeline")
-        workflows.save_pipeline(who, project, name, module.workflow().to_yaml())
-        pending.append((project, name, demo_title, workflows.run_pipeline(who, project, name)))
+        live = any(one.live_version for one in serving.list_services(who, project))
+        if not live:
+            pending.append((project, name, demo_title, _run(who, project, name)))
+        elif not any(one.name == name for one in serving.list_demos(who, project)):
+            serving.publish_demo(who, project, name, name, demo_title)
+            changed = True
     for project, name, demo_title, run in pending:
         begun = time.monotonic()
         click.echo(f"  example {project}:")
         watch(who, project, run)
         serving.publish_demo(who, project, name, name, demo_title)
         save_times(f"example-{project}", time.monotonic() - begun)
+    return changed or bool(pending)
+
+
+def _run(who: Actor, project: str, name: str) -> str:
+    """The name of the example's run: the one that a set-up before this one began and that goes on, else a new one."""
+    module = importlib.import_module(f"examples.{project}.pipeline")
+    workflows.save_pipeline(who, project, name, module.workflow().to_yaml())
+    for run in workflows.list_runs(who, project, limit=1, pipeline=name).items:
+        if run.finished_at is None and workflows.get_run(who, project, run.name).phase in ("Pending", "Running"):
+            return run.name
+    return workflows.run_pipeline(who, project, name)
 
 
 def watch(who: Actor, project: str, run: str) -> None:

@@ -1,5 +1,6 @@
 """One supervisor over all processes: supervisord with a generated configuration, spoken to over its Unix socket."""
 
+import contextlib
 import http.client
 import os
 import socket
@@ -11,12 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from app.components import Component, components, python_binary
 from atrium.errors import Unavailable
 from atrium.home import Home, get_home
 from atrium.settings import CHECKOUT
 
 STOP_SECONDS = 30
+SECRET_SETTINGS = ("ATRIUM_ADMIN_PASSWORD",)  # no component needs it
+ORPHAN_SECONDS = 8
 HEAD = """\
 [supervisord]
 nodaemon=false
@@ -111,6 +116,33 @@ def running(home: Home) -> bool:
     return True
 
 
+def end_orphans(home: Home) -> int:
+    """Ends the processes that a killed supervisor left behind, which would hold ports and sockets; returns their number.
+
+    They are still of its session. A step of a pipeline has a session of its own and goes on.
+    """
+    pidfile = home.run / "supervisord.pid"
+    text = pidfile.read_text().strip() if pidfile.exists() else ""
+    if not text.isdigit() or psutil.pid_exists(int(text)):
+        return 0
+    left = [one for one in psutil.process_iter() if _session(one.pid) == int(text)]
+    for signal in (psutil.Process.terminate, psutil.Process.kill):
+        for one in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                signal(one)
+        _, alive = psutil.wait_procs(left, timeout=ORPHAN_SECONDS)
+        if not alive:
+            break
+    return len(left)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
 def start(environment: Mapping[str, str] | None = None) -> None:
     """Starts the supervisor, which starts every component. Raises `SupervisorSilent` where it does not come up."""
     home = get_home()
@@ -123,7 +155,7 @@ def start(environment: Mapping[str, str] | None = None) -> None:
         text=True,
         check=False,
         cwd=CHECKOUT,
-        env=dict(environment or os.environ),
+        env={name: value for name, value in (environment or os.environ).items() if name not in SECRET_SETTINGS},
         stdin=subprocess.DEVNULL,
     )
     due = time.monotonic() + STOP_SECONDS

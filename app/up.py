@@ -2,7 +2,6 @@
 
 import contextlib
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +11,11 @@ from sqlalchemy import select
 
 import tenancy
 from app import supervisor
+from app.checks import check_start, one_at_a_time
 from app.components import Component, components
 from app.migrate import upgrade
 from atrium.database import reading
-from atrium.errors import AtriumError, Conflict, Unavailable
+from atrium.errors import AtriumError, Unavailable
 from atrium.home import get_home
 from atrium.identity import platform_actor
 from atrium.settings import get_settings
@@ -24,15 +24,13 @@ from tenancy.models import UserRow
 ADMIN = "admin"
 POLL_SECONDS = 0.2
 PASSWORD_BYTES = 12
-LEAST_FREE_BYTES = 512 * 1024 * 1024
+LONGEST_START_SECONDS = 300
+MOST_STARTS = 3
+LAST_LINES = 8
 
 
-class PortTaken(Conflict):
-    """A port that the front door needs is somebody else's."""
-
-
-class DiskFull(Unavailable):
-    """Too little room for the home."""
+class ComponentEnds(Unavailable):
+    """A component ends again and again."""
 
 
 @contextlib.contextmanager
@@ -46,34 +44,6 @@ def stage(what: str) -> Iterator[None]:
         click.echo(" failed")
         raise
     click.echo(f" {time.monotonic() - begun:.1f} s")
-
-
-def check_ports() -> None:
-    """Raises `PortTaken` where somebody else listens on the front door's ports."""
-    settings = get_settings()
-    for name, port in (("ATRIUM_PORT", settings.port), ("ATRIUM_CONTENT_PORT", settings.content_port_or_next)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.bind, port))
-            except OSError as error:
-                raise PortTaken(
-                    f"port {port} on {settings.bind} ({error.strerror})", "it must be free",
-                    f"stop what listens there (ss -ltnp 'sport = :{port}'), or set {name} to another port",
-                ) from error  # fmt: skip
-
-
-def check_disk() -> None:
-    """Raises `DiskFull` where the home's disk has less than 512 MiB left."""
-    import shutil
-
-    free = shutil.disk_usage(get_home().root).free
-    if free < LEAST_FREE_BYTES:
-        raise DiskFull(
-            f"{free // 2**20} MiB left for {get_home().root}",
-            "at least 512 MiB",
-            "free some, or set ATRIUM_HOME elsewhere",
-        )
 
 
 def _first_password() -> Path:
@@ -98,8 +68,12 @@ def ensure_administrator() -> str | None:
 
 
 def wait_for(one: Component) -> None:
-    """Waits until a component answers. Raises what its check says after its time."""
-    due = time.monotonic() + one.seconds_to_start
+    """Waits until a component answers.
+
+    Raises:
+        ComponentEnds: it was started three times and ended each time; what its check says after 5 minutes.
+    """
+    due, starts = time.monotonic() + LONGEST_START_SECONDS, set()
     while True:
         try:
             one.check()
@@ -107,31 +81,40 @@ def wait_for(one: Component) -> None:
         except AtriumError:
             if time.monotonic() > due:
                 raise
+        starts.add(int(supervisor.processes().get(one.name, {}).get("pid") or 0))
+        if len(starts - {0}) > MOST_STARTS:
+            raise ComponentEnds(
+                f"component {one.name!r} ends as soon as it is started; its last words:\n{last_words(one.name)}",
+                "every component must run",
+                f"mend what they say and run make up again; all of it is in {get_home().logs}/{one.name}.log",
+            )
         time.sleep(POLL_SECONDS)
+
+
+def last_words(name: str) -> str:
+    """The last lines of a component's log."""
+    path = get_home().logs / f"{name}.log"
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
 
 
 def start_everything() -> bool:
     """Brings everything up and waits for it; False where everything ran already.
 
     Raises:
-        PortTaken, DiskFull; what a component's check says.
+        SupervisorSilent; what a component's check says.
     """
-    home = get_home()
-    upgrade_needed = not supervisor.running(home)
-    if upgrade_needed:
-        check_disk()
-        check_ports()
-        with stage("database"):
-            upgrade()
+    fresh = not supervisor.running(get_home())
+    if fresh:
         with stage("processes"):
             supervisor.start()
     for one in components():
-        if upgrade_needed:
+        if fresh:
             with stage(f"{one.name}: {one.what}"):
                 wait_for(one)
         else:
             wait_for(one)
-    return upgrade_needed
+    return fresh
 
 
 def save_times(name: str, seconds: float) -> None:
@@ -141,17 +124,24 @@ def save_times(name: str, seconds: float) -> None:
         file.write(f"{name} {seconds:.1f}\n")
 
 
-def up(examples: Callable[[], None] | None) -> None:
-    """Starts everything, runs the examples the first time, and tells the addresses."""
+def up(examples: Callable[[], bool] | None) -> None:
+    """Starts everything, runs the examples the first time, and tells the addresses. `examples` tells whether it changed anything.
+
+    Raises:
+        StartsAlready; what `start_everything` raises.
+    """
     begun, settings = time.monotonic(), get_settings()
     click.echo(f"Atrium, home {get_home().root}")
-    if not supervisor.running(get_home()):
-        upgrade()
-    password = ensure_administrator()
-    changed = start_everything()
-    if examples:
-        examples()
-    if not changed and password is None:
+    with one_at_a_time():
+        if not supervisor.running(get_home()):
+            if left := supervisor.end_orphans(get_home()):
+                click.echo(f"  ended {left} processes that a killed supervisor left behind")
+            check_start()
+            upgrade()
+        password = ensure_administrator()
+        started = start_everything()
+        changed = (examples() if examples else False) or started or password is not None
+    if not changed:
         click.echo("Everything runs already; nothing was changed.")
     save_times("up", time.monotonic() - begun)
     click.echo(f"\n  Address        {settings.public_url}")
@@ -177,4 +167,5 @@ def live_addresses() -> list[tuple[str, str]]:
 
 def down() -> None:
     """Stops everything."""
-    click.echo("Stopped." if supervisor.stop() else "Nothing ran.")
+    with one_at_a_time():
+        click.echo("Stopped." if supervisor.stop() else "Nothing ran.")

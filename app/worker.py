@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+import app.door.certificate
 import app.door.counted
 import app.door.rights
 import monitoring.watch
@@ -43,6 +44,7 @@ def all_jobs() -> list[Job]:
     return [
         *own,
         *app.door.rights.jobs(),
+        *app.door.certificate.jobs(),
         *app.door.counted.jobs(),
         *workflows.worker.jobs(),
         *serving.reconcile.jobs(),

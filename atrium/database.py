@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from atrium.home import get_home
 from atrium.settings import get_settings
+from atrium.storage import telling_of_full_disk
 
 BUSY_SECONDS = 10
 NAMING = {
@@ -81,8 +82,16 @@ def reading() -> Iterator[Session]:
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A session that holds the write lock from start to commit; keep it short, others wait 10 seconds for it."""
-    with Session(engine().execution_options(writes=True), expire_on_commit=False) as session, session.begin():
+    """A session that holds the write lock from start to commit; keep it short, others wait 10 seconds for it.
+
+    Raises:
+        StorageFull: the disk is full; the transaction left nothing behind.
+    """
+    with (
+        telling_of_full_disk("a change of the platform's database"),
+        Session(engine().execution_options(writes=True), expire_on_commit=False) as session,
+        session.begin(),
+    ):
         yield session
 
 

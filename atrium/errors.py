@@ -9,7 +9,7 @@
     ├── Invalid           400    the input is wrong
     ├── TooLarge          413    the input passes a bound
     ├── TooManyRequests   429    asked too often
-    └── Unavailable       503    a back end does not answer
+    └── Unavailable       503    a back end does not answer; 507 (StorageFull) where the disk is full
 
 Areas subclass these and name them for what happened to the caller (`ModelNotFound`, `QuotaExceeded`).
 """

@@ -1,21 +1,53 @@
 """All settings in one table: environment, command line, `.env.example` and docs come from it."""
 
+import os
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from atrium.errors import SettingInvalid
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+LARGEST_PORT = 65535
+WEB = (("http", "https"), "https://host:port")
+# setting -> the schemes that it may have, and an example
+ADDRESSES: dict[str, tuple[tuple[str, ...], str]] = {
+    "content_url": (("http", "https"), "https://*.demos.example.com"),
+    "database_url": (("sqlite", "postgresql"), "postgresql+psycopg://user@host/atrium"),
+    "argo_url": WEB,
+    "mlflow_url": WEB,
+    "triton_url": WEB,
+    "prometheus_url": WEB,
+    "oidc_issuer": WEB,
+    "openlineage_url": WEB,
+    "object_store_url": (("s3",), "s3://bucket/prefix"),
+    "redis_url": (("redis", "rediss"), "redis://host:6379/0"),
+}
+# variables with our prefix that steps get or tests use
+NOT_SETTINGS = frozenset(
+    {
+        "ATRIUM_URL",
+        "ATRIUM_PROJECT",
+        "ATRIUM_RUN",
+        "ATRIUM_DATA",
+        "ATRIUM_TOKEN_FILE",
+        "ATRIUM_TEST_ARGO",
+        "ATRIUM_TEST_ASSETS",
+    }
+)
 
 
 class Settings(BaseSettings):
     """Every setting is an environment variable `ATRIUM_<NAME>`; an empty address means the embedded default."""
 
-    model_config = SettingsConfigDict(env_prefix="ATRIUM_", env_file=CHECKOUT / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ATRIUM_", env_file=CHECKOUT / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(
         CHECKOUT / ".atrium", description="Folder of all state; two homes and two ports make two instances"
@@ -73,10 +105,39 @@ class Settings(BaseSettings):
     power_safe: bool = Field(False, description="Flush to disk at each transition, so that power loss loses nothing")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that logs hold")
 
+    @field_validator(*ADDRESSES)
+    @classmethod
+    def _is_an_address(cls, value: str, info: ValidationInfo) -> str:
+        schemes = ADDRESSES[str(info.field_name)][0]
+        parts = urlsplit(value)
+        if value and (parts.scheme.partition("+")[0] not in schemes or not (parts.netloc or parts.path)):
+            raise ValueError(f"its scheme is one of {', '.join(schemes)}")
+        return value
+
+    @field_validator("bind")
+    @classmethod
+    def _is_an_ip_address(cls, value: str) -> str:
+        return str(ip_address(value))
+
+    @field_validator("public_host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        if not value or not all(letter.isalnum() or letter in "-." for letter in value):
+            raise ValueError("a host name without scheme and port")
+        return value
+
     @model_validator(mode="after")
     def _tls_is_whole(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("ATRIUM_TLS_CERT and ATRIUM_TLS_KEY must be set together")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "Settings":
+        if self.content_port == self.port or self.content_port_or_next > LARGEST_PORT:
+            raise ValueError(
+                f"ATRIUM_PORT is {self.port} and ATRIUM_CONTENT_PORT {self.content_port_or_next}: two ports from 1 to {LARGEST_PORT}"
+            )
         return self
 
     @property
@@ -96,9 +157,12 @@ class Settings(BaseSettings):
 
     @property
     def local_url(self) -> str:
-        """Address of the front door from this machine (steps, demos, checks), without a slash at the end."""
+        """Address of the front door from this machine (steps, demos, checks), without a slash at the end.
+
+        Plain HTTP with TLS too: the door takes it from this machine alone, so that no step needs the certificate's name.
+        """
         host = "127.0.0.1" if self.bind in ("0.0.0.0", "::", "127.0.0.1") else self.bind  # noqa: S104  compared, not bound
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"http://{host}:{self.port}"
 
     def content_address(self, item: str, project: str) -> str:
         """Address of an item on the content port: a host name of its own, with a slash at the end."""
@@ -108,17 +172,44 @@ class Settings(BaseSettings):
         return f"{self.scheme}://{item}--{project}.localhost:{self.content_port_or_next}/"
 
 
+def allowed_values(name: str) -> str:
+    """What the setting `name` (a field of `Settings`) may be, in words."""
+    field = Settings.model_fields[name]
+    bounds = {type(one).__name__: one for one in field.metadata}
+    low, high, above = (getattr(bounds.get(kind), kind.lower(), None) for kind in ("Ge", "Le", "Gt"))
+    span = f" of at least {low}" if low is not None else f" over {above}" if above is not None else ""
+    span += f"{' and' if span else ' of'} at most {high}" if high is not None else ""
+    if field.annotation is bool:
+        return "true or false (also 1 or 0, yes or no)"
+    if field.annotation in (int, float):
+        return ("a whole number" if field.annotation is int else "a number") + span
+    if get_origin(field.annotation) is Literal:
+        return "one of " + ", ".join(get_args(field.annotation))
+    if name in ADDRESSES:
+        return f"empty, or an address like {ADDRESSES[name][1]}"
+    return {
+        "bind": "an IP address, like 127.0.0.1 or 0.0.0.0",
+        "public_host": "a host name without scheme and port",
+    }.get(name, "a path")
+
+
 def _explain(error: ValidationError) -> SettingInvalid:
     first = error.errors()[0]
-    name = "ATRIUM_" + str(first["loc"][0]).upper() if first["loc"] else "the settings"
-    field = Settings.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-    allowed = first["msg"] + (f" ({field.description})" if field and field.description else "")
-    shown = (
-        "***" if "PASSWORD" in name or "TOKEN" in name else repr(first.get("input") if first["loc"] else "both or none")
-    )
+    if not first["loc"]:
+        return SettingInvalid("the settings", first["msg"].removeprefix("Value error, "), "see docs/settings.md")
+    field = str(first["loc"][0])
+    name = f"ATRIUM_{field.upper()}"
+    shown = "***" if "PASSWORD" in name or "TOKEN" in name else repr(first.get("input"))
+    told = f"{allowed_values(field)} ({Settings.model_fields[field].description})"
     return SettingInvalid(
-        f"setting {name} is {shown}", allowed, f"change or unset {name}; docs/settings.md lists every setting"
+        f"setting {name} is {shown}", told, f"change or unset {name}; docs/settings.md lists every setting"
     )
+
+
+def unknown_settings() -> list[str]:
+    """Variables that look like settings and are none, for a typing error leaves a default in force without a word."""
+    known = {f"ATRIUM_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("ATRIUM_") and name not in known | NOT_SETTINGS)
 
 
 @lru_cache

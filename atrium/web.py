@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 
 from atrium.errors import AtriumError, Invalid, NotFound, error_body
 from atrium.identity import IDENTITY_HEADER, Actor, read_identity
+from atrium.storage import is_full, storage_full
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,9 @@ def _on_http(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_body(told), status)
 
 
-def _on_unexpected(_request: Request, error: Exception) -> JSONResponse:
+def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    if is_full(error):
+        return _on_known(request, storage_full(f"{request.method} {request.url.path}"))
     told, reference = unexpected(error)
     return JSONResponse(error_body(told, reference), told.status)
 

@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from app.door.certificate import at_start
 from app.door.config import configuration
 from app.door.counted import write_routes
 from app.door.rights import write_rights
@@ -38,6 +39,7 @@ def prepare() -> Path:
     (folder / "kserve.pb").write_bytes(descriptors())
     write_rights()
     write_routes()
+    at_start()
     path = folder / "envoy.json"
     path.write_text(json.dumps(configuration(), indent=1))
     return path

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from app.door.envoy import TYPE, Config, cluster, http_filter, listener, off, pipe, tcp
-from app.door.replies import LARGEST_TENSOR_BYTES, REQUESTS_PER_SECOND, replies
+from app.door import certificate
+from app.door.envoy import TYPE, Config, chain, cluster, http_filter, listener, off, pipe, tcp
+from app.door.replies import LARGEST_FORM_BYTES, LARGEST_TENSOR_BYTES, REQUESTS_PER_SECOND, replies
 from app.door.rights import GRPC, JWT, NAME_FIELDS, SERVICE, watched, watched_file
 from atrium.errors import SettingInvalid
 from atrium.home import get_home
@@ -17,6 +18,9 @@ from tenancy import jwks
 STREAM_IDLE = "3600s"
 MODEL_HEADER = "x-atrium-model"
 LATENCY_BUCKETS_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000)
+BODY_IDLE = "30s"  # between two pieces of a form or a tensor
+NOBODYS_HEADERS = ("x-atrium-", "x-envoy-")  # identities and orders to Envoy come from no client
+TO_HTTPS = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
 AUTHZ, LIMIT, BUFFER, COMPRESS, NAMING = (
     f"envoy.filters.http.{name}" for name in ("ext_authz", "local_ratelimit", "buffer", "compressor", "header_mutation")
 )
@@ -95,9 +99,14 @@ def _inference_filters() -> list[Config]:
             filter_enabled=always,
             filter_enforced=always,
         ),
-        http_filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=LARGEST_TENSOR_BYTES),
+        _small_bodies(),
         http_filter(NAMING, "header_mutation.v3.HeaderMutation", mutations={"request_mutations": [{"append": named}]}),
     ]
+
+
+def _small_bodies() -> Config:
+    """Holds a request until its body is whole, and refuses a larger one; a route may set another bound."""
+    return http_filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=LARGEST_TENSOR_BYTES)
 
 
 def _compressors() -> list[Config]:
@@ -126,7 +135,8 @@ def _compressors() -> list[Config]:
 
 
 def _manager(name: str, routes: Config, filters: list[Config]) -> Config:
-    ours = {"mutations": [{"remove_on_match": {"key_matcher": {"prefix": "x-atrium-", "ignore_case": True}}}]}
+    dropped = [{"remove_on_match": {"key_matcher": {"prefix": one, "ignore_case": True}}} for one in NOBODYS_HEADERS]
+    ours = {"mutations": dropped}
     early = {"@type": f"{TYPE}.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", **ours}
     return {
         "stat_prefix": name,
@@ -143,7 +153,10 @@ def _manager(name: str, routes: Config, filters: list[Config]) -> Config:
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "local_reply_config": replies(),
         **routes,
-        "http_filters": [*filters, http_filter("envoy.filters.http.router", "router.v3.Router")],
+        "http_filters": [
+            *filters,
+            http_filter("envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True),
+        ],
     }
 
 
@@ -172,6 +185,15 @@ def _open(prefix: str, upstream: str, drop: tuple[str, ...] = ()) -> Config:
     return _to(prefix, upstream, drop=drop, typed_per_filter_config=off(AUTHZ, *INFERENCE_ONLY))
 
 
+def _forms(prefix: str) -> Config:
+    """The gate's own pages: open to everybody, so what is sent there is small and comes quickly."""
+    kind = {"@type": f"{TYPE}.extensions.filters.http.buffer.v3.BufferPerRoute"}
+    small = {BUFFER: kind | {"buffer": {"max_request_bytes": LARGEST_FORM_BYTES}}}
+    others = (one for one in INFERENCE_ONLY if one != BUFFER)
+    made = _to(prefix, "gate", drop=(), typed_per_filter_config=off(AUTHZ, *others) | small)
+    return made | {"route": {"cluster": "gate", "timeout": BODY_IDLE, "idle_timeout": BODY_IDLE}}
+
+
 def _refuse(prefix: str, status: int = 404) -> Config:
     return {
         "match": {"prefix": prefix},
@@ -183,7 +205,7 @@ def _refuse(prefix: str, status: int = 404) -> Config:
 def _inference(prefix: str, upstream: str, *also_off: str) -> Config:
     return {
         "match": {"prefix": prefix},
-        "route": {"cluster": upstream, "timeout": "300s"},
+        "route": {"cluster": upstream, "timeout": "300s", "idle_timeout": "300s"},
         "request_headers_to_remove": ["authorization", "cookie", MODEL_HEADER],
         "typed_per_filter_config": off(AUTHZ, *COMPRESSORS, *also_off),
     }
@@ -199,7 +221,7 @@ def _routes() -> list[Config]:
         home,
         _refuse("/auth/check"),
         _refuse("/auth/content-check"),
-        _open("/auth/", "gate"),
+        _forms("/auth/"),
         _open("/healthz", "gate"),
         _inference("/v2", "triton-http", NAMING),
         _inference(f"/{SERVICE}/", "triton-grpc"),
@@ -227,16 +249,28 @@ def _counted(model: str) -> list[Config]:
     return [{"name": model, "headers": [path]}, {"name": model, "headers": [method, named]}]
 
 
-def route_configuration(models: Sequence[str]) -> Config:
-    """The routes of the main port, which count the requests to each of `models`; Envoy reads them again when they change."""
+def route_configuration(models: Sequence[str], name: str = "door") -> Config:
+    """The routes of the main port (`door`), or of plain HTTP from this machine beside TLS (`here`).
+
+    They count the requests to each of `models`; Envoy reads them again when they change.
+    """
     counted = [one for model in models for one in _counted(model)]
-    host = {"name": "all", "domains": ["*"], "routes": _routes(), "virtual_clusters": counted}
-    kind = {"@type": f"{TYPE}.config.route.v3.RouteConfiguration", "name": "door"}
+    routes = _routes() if name == "door" else _local_routes()
+    host = {"name": "all", "domains": ["*"], "routes": routes, "virtual_clusters": counted}
+    kind = {"@type": f"{TYPE}.config.route.v3.RouteConfiguration", "name": name}
     return {**kind, "virtual_hosts": [host], "response_headers_to_remove": [IDENTITY_HEADER]}
 
 
+def _judged(name: str) -> Config:
+    """The main port's manager with the routes of that name."""
+    routes: Config = {
+        "rds": {"route_config_name": name, "config_source": watched_file("routes" if name == "door" else name)}
+    }
+    return _manager(name, routes, [*_compressors(), *_inference_filters(), _ask_gate("/auth/check")])
+
+
 def _content_routes() -> list[Config]:
-    return [_open("/__atrium/", "gate"), _to("/", "demos")]
+    return [_forms("/__atrium/"), _to("/", "demos")]
 
 
 def _upstream(name: str) -> Config:
@@ -253,25 +287,47 @@ def _upstream(name: str) -> Config:
     return cluster(name, tcp(parts.hostname, parts.port or (443 if secure else 80)), tls_host=parts.hostname * secure)
 
 
-def _tls() -> Config | None:
-    settings = get_settings()
-    if settings.tls_cert is None:
-        return None
-    pair = {
-        "certificate_chain": {"filename": str(settings.tls_cert)},
-        "private_key": {"filename": str(settings.tls_key)},
+def _to_https(name: str) -> Config:
+    """Leads plain HTTP to the same address over TLS."""
+    away: Config = {"match": {"prefix": "/"}, "redirect": TO_HTTPS}
+    own: Config = {"route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [away]}]}}
+    return _manager(name, own, [])
+
+
+def _local_routes() -> list[Config]:
+    """Plain HTTP for steps, demos and checks of this machine, by token alone: browsers and others are led to TLS."""
+    away: Config = {
+        "match": {"prefix": "/"},
+        "redirect": TO_HTTPS,
+        "typed_per_filter_config": off(AUTHZ, *INFERENCE_ONLY),
     }
-    return {"tls_certificates": [pair], "alpn_protocols": ["h2", "http/1.1"]}
+    return [_open("/healthz", "gate"), *(_with_token(route) for route in _routes()[1:]), away]
+
+
+def _with_token(route: Config) -> Config:
+    token = {"name": "authorization", "string_match": {"prefix": "Bearer "}}
+    return route | {"match": {**dict(route["match"]), "headers": [token]}}  # type: ignore[call-overload]  # a match is a dict
+
+
+def _chains(name: str, manager: Config) -> list[Config]:
+    """Who connects how: one kind without TLS; with it, TLS from anywhere, and plain HTTP from this machine or elsewhere."""
+    if get_settings().tls_cert is None:
+        return [chain(manager)]
+    found = [
+        chain(manager, certificate.context(), transport_protocol="tls"),
+        chain(_to_https(f"{name}-to-tls"), transport_protocol="raw_buffer"),
+    ]
+    if name == "door":
+        found.append(chain(_judged("here"), transport_protocol="raw_buffer", source_type="SAME_IP_OR_LOOPBACK"))
+    return found
 
 
 def configuration() -> Config:
     """The front door's bootstrap configuration for Envoy, from the settings and the home."""
     settings, home = get_settings(), get_home()
-    main = _manager("door", {"rds": {"route_config_name": "door", "config_source": watched_file("routes")}},
-                    [*_compressors(), *_inference_filters(), _ask_gate("/auth/check")])  # fmt: skip
     own = [{"name": "all", "domains": ["*"], "routes": _content_routes()}]
     content = _manager("content", {"route_config": {"virtual_hosts": own, "response_headers_to_remove": [IDENTITY_HEADER]}},
-                       [*_compressors(), _ask_gate("/auth/content-check")])  # fmt: skip
+                       [*_compressors(), _small_bodies(), _ask_gate("/auth/content-check")])  # fmt: skip
     clusters = [_upstream(name) for name in PLAIN]
     clusters.append(cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True))
     return {
@@ -282,8 +338,8 @@ def configuration() -> Config:
         },
         "static_resources": {
             "listeners": [
-                listener("door", tcp(settings.bind, settings.port), main, _tls()),
-                listener("content", tcp(settings.bind, settings.content_port_or_next), content, _tls()),
+                listener("door", tcp(settings.bind, settings.port), *_chains("door", _judged("door"))),
+                listener("content", tcp(settings.bind, settings.content_port_or_next), *_chains("content", content)),
             ],
             "clusters": clusters,
         },

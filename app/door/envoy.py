@@ -9,6 +9,7 @@ TYPE = "type.googleapis.com/envoy"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 DEBIANS_CAS = "/etc/ssl/certs/ca-certificates.crt"
 MANAGER = "envoy.filters.network.http_connection_manager"
+HANDSHAKE_TIMEOUT = "10s"
 
 
 def http_filter(name: str, kind: str, **settings: object) -> Config:
@@ -61,14 +62,34 @@ def off(*filters: str) -> Config:
     return {name: disabled for name in filters}
 
 
-def listener(name: str, address: Config, manager: Mapping[str, object], tls: Config | None) -> Config:
-    """A port on which `manager` (an HttpConnectionManager) listens, with TLS where `tls` names a certificate."""
+def chain(manager: Mapping[str, object], tls: Config | None = None, **match: str) -> Config:
+    """Connections of one kind, given to `manager` (an HttpConnectionManager); `tls` is the context of those that speak it."""
     kind = {"@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"}
-    chain: Config = {"filters": [{"name": MANAGER, "typed_config": kind | dict(manager)}]}
+    made: Config = {"filters": [{"name": MANAGER, "typed_config": kind | dict(manager)}]}
+    if match:
+        made["filter_chain_match"] = match
     if tls:
         context = {
             "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
             "common_tls_context": tls,
         }
-        chain["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
-    return {"name": name, "address": address, "filter_chains": [chain], "per_connection_buffer_limit_bytes": 1048576}
+        made |= {
+            "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+            "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
+        }
+    return made
+
+
+def listener(name: str, address: Config, *chains: Config) -> Config:
+    """A port whose connections go to the first of `chains` that is theirs; looks for TLS where a chain asks whether it is."""
+    made: Config = {
+        "name": name,
+        "address": address,
+        "filter_chains": list(chains),
+        "per_connection_buffer_limit_bytes": 1048576,
+    }
+    if any("filter_chain_match" in one for one in chains):
+        inspector = {"@type": f"{TYPE}.extensions.filters.listener.tls_inspector.v3.TlsInspector"}
+        made["listener_filters"] = [{"name": "envoy.filters.listener.tls_inspector", "typed_config": inspector}]
+        made["listener_filters_timeout"] = HANDSHAKE_TIMEOUT
+    return made

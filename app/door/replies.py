@@ -5,6 +5,7 @@ from html import escape
 from app.door.envoy import Config
 
 LARGEST_TENSOR_BYTES = 64 * 1024 * 1024
+LARGEST_FORM_BYTES = 64 * 1024
 REQUESTS_PER_SECOND = 20_000
 KNOWN = {
     400: ("Invalid", "a path that cannot be read", "paths hold no escaped slashes", "write it plainly"),
@@ -18,12 +19,21 @@ KNOWN = {
     ),
     404: ("NotFound", "%REQ(:METHOD)% of an address that is nobody's",
           "addresses begin with /app/, /api/, /argo/, /mlflow/, /feast/, /v2/ or /auth/", "open / for the portal"),
+    408: ("TimedOut", "a request whose next piece did not come", "headers come within 10 s, a form's pieces within 30 s",
+          "send it again"),
     413: ("TooLarge", "a request body that is too large", f"at most {LARGEST_TENSOR_BYTES} bytes", "send fewer rows"),
     429: ("TooManyRequests", "one more request", f"at most {REQUESTS_PER_SECOND} a second", "try again in a second"),
+    431: ("TooLarge", "request headers that are too large", "at most 60 KiB and 100 headers", "send fewer, or shorter ones"),
     503: ("Unavailable", "component %UPSTREAM_CLUSTER% (or the gate before it) does not answer", "every component must run",
           "run .venv/bin/atrium doctor"),
 }  # fmt: skip
 GATES_OWN = frozenset({401, 403, 429})  # the gate words these itself, but for inference, which it does not judge
+FORM_TOO_LARGE = (
+    "TooLarge",
+    "a form that is too large",
+    f"at most {LARGEST_FORM_BYTES} bytes",
+    "send name and password alone",
+)
 PAGES = {
     "zh": {503: ("请稍候", "此部分正在启动或重启。本页会自动重试。"), 404: ("未找到", "此地址没有内容。")},
     "": {
@@ -74,17 +84,24 @@ def _page(language: str, status: int) -> Config:
     }
 
 
-def _json(status: int) -> Config:
-    name, asked, allowed, step = KNOWN[status]
+def _shape(name: str, asked: str, allowed: str, step: str) -> Config:
     message = f"{asked}: {allowed}. Next: {step}."
     body = {"error": name, "message": message, "asked": asked, "allowed": allowed, "next_step": step}
+    return {"json_format": body}
+
+
+def _json(status: int) -> Config:
     only = _status(status)
     if status in GATES_OWN:
         only = _all(only, _header(":path", prefix="/v2"))
-    return {"filter": only, "body_format_override": {"json_format": body}}
+    return {"filter": only, "body_format_override": _shape(*KNOWN[status])}
 
 
 def replies() -> Config:
     """Envoy's `local_reply_config`: pages for browsers, the one error shape for everything else."""
     pages = [_page(language, status) for language in PAGES for status in PAGES[language]]
-    return {"mappers": [*pages, *(_json(status) for status in KNOWN)]}
+    forms = {
+        "filter": _all(_status(413), _header(":path", prefix="/auth/")),
+        "body_format_override": _shape(*FORM_TOO_LARGE),
+    }
+    return {"mappers": [*pages, forms, *(_json(status) for status in KNOWN)]}

@@ -1,92 +1,31 @@
 """`make up`, first half: from a clean checkout to installed environments. Standard library only, any Python from 3.8 on.
 
-Each stage is skipped when the lock that it installs has not changed, and a set-up that was cut off goes on where it was.
+Each stage is skipped when the lock that it installs has not changed. A set-up that was cut off, even by kill -9, goes on: an
+environment that was being changed then is made anew from the cache. What is cached needs no network.
 """
 
+import fcntl
 import hashlib
 import os
-import platform
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, List, NoReturn, Optional, Sequence
+from typing import Iterator, List, Sequence
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from app.setup.machine import CHECKOUT, GIB, PYTHON, check_machine, fail, system_python
+
 TOOLS, PLATFORM, TRITON = CHECKOUT / ".tools", CHECKOUT / ".venv", CHECKOUT / ".venv-triton"
 UV = TOOLS / "bin" / "uv"
-UV_REQUIREMENT = "uv==0.13.9"
-PYTHON = "3.11"
+UV_LOCK = CHECKOUT / "app" / "setup" / "uv.lock"
 BUILDERS = ("hatchling", "setuptools", "packaging", "pathspec", "pluggy", "trove-classifiers", "tomlkit")
-LEAST_FREE_GIB = 5
-GIB = 1024**3
-LIBRARIES = {"libgomp1": "libgomp.so.1", "libpython3.11": "libpython3.11.so.1.0"}
-
-
-def fail(asked: str, allowed: str, step: str) -> NoReturn:
-    """Ends with the three parts that every message has."""
-    sys.exit(f"\n{asked}\n  allowed: {allowed}\n  next:    {step}")
-
-
-def library_found(name: str) -> bool:
-    """Whether the dynamic loader would find a library."""
-    folders = [
-        "/usr/lib/x86_64-linux-gnu",
-        "/lib/x86_64-linux-gnu",
-        "/usr/lib64",
-        "/lib64",
-        "/usr/lib",
-        "/usr/local/lib",
-    ]
-    beside = Path(sys.executable).resolve().parent.parent / "lib"
-    return any((Path(folder) / name).exists() for folder in [*folders, str(beside)])
-
-
-def check_machine() -> None:
-    """Refuses what cannot work, before anything is downloaded."""
-    if platform.system() != "Linux" or platform.machine() != "x86_64":
-        fail(f"this machine is {platform.system()} {platform.machine()}", "Linux on x86_64", "use such a machine")
-    free = shutil.disk_usage(str(CHECKOUT)).free / GIB
-    if not PLATFORM.exists() and free < LEAST_FREE_GIB:
-        fail(f"{free:.1f} GiB free in {CHECKOUT}", f"{LEAST_FREE_GIB} GiB", "free some room, or check out elsewhere")
-    check_port()
-    install_packages([name for name, library in LIBRARIES.items() if not library_found(library)])
-
-
-def check_port() -> None:
-    """Refuses a taken front-door port where this checkout's own instance does not hold it."""
-    home = Path(os.environ.get("ATRIUM_HOME") or str(CHECKOUT / ".atrium"))
-    if (home / "supervisord.conf").exists():
-        return  # an instance of this home may run; `atrium up` looks closer
-    port = os.environ.get("ATRIUM_PORT", "8080")
-    if not port.isdigit() or not 1 <= int(port) <= 65534:
-        fail(f"setting ATRIUM_PORT is {port!r}", "a number from 1 to 65534", "change or unset ATRIUM_PORT")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((os.environ.get("ATRIUM_BIND", "127.0.0.1"), int(port)))
-        except OSError as error:
-            fail(f"port {port} ({error.strerror})", "it must be free", "stop what listens there, or set ATRIUM_PORT")
-
-
-def install_packages(missing: List[str]) -> None:
-    """Installs Debian packages as root; else names them in one line to copy."""
-    if not missing:
-        return
-    line = "apt-get install -y --no-install-recommends " + " ".join(missing)
-    if not shutil.which("apt-get"):
-        fail(
-            "libraries of {}".format(", ".join(missing)),
-            "they must be installed",
-            "install them with this system's package manager",
-        )
-    if os.geteuid() != 0:
-        fail("packages {}".format(", ".join(missing)), "they must be installed, which takes root", "sudo " + line)
-    with Stage("system packages: " + " ".join(missing)):
-        run(["apt-get", "update", "-qq"])
-        run([*line.split(), "-qq"], env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+CHANGING = "atrium.changing"
 
 
 class Stage:
@@ -103,16 +42,26 @@ class Stage:
         print(" failed" if kind else " %.1f s" % (time.monotonic() - self.begun), flush=True)
 
 
-def run(command: List[str], env: Optional[Dict[str, str]] = None) -> None:
+def tried(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """A finished command with what it said. It holds the set-up's lock too: a killed set-up's last command ends before the next."""
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True}
+    return subprocess.run(command, cwd=str(CHECKOUT), close_fds=False, **said)  # type: ignore[call-overload,no-any-return]
+
+
+def run(command: Sequence[str]) -> None:
     """Runs a command quietly; its last words end the set-up where it fails."""
-    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=str(CHECKOUT))
+    made = tried(command)
     if made.returncode:
-        said = made.stdout.decode(errors="replace").strip().splitlines()[-12:]
-        fail(
-            " ".join(map(str, command[:6])) + ":\n" + "\n".join(said),
-            "it must succeed; package registries must be reached",
-            "mend it and run make up again: what is installed already is kept",
-        )
+        end(command, made.stdout)
+
+
+def end(command: Sequence[str], said: str) -> None:
+    """Ends the set-up with a command's last words."""
+    last = "\n".join(said.strip().splitlines()[-12:])
+    full = "No space left on device" in said or "os error 28" in said
+    allowed = "there must be room on the disk" if full else "it must succeed"
+    step = "free some room and run make up again" if full else "mend it and run make up again"
+    fail(" ".join(command[:6]) + ":\n" + last, allowed, step + ": what was downloaded is kept")
 
 
 def digest(*files: Path) -> str:
@@ -120,61 +69,136 @@ def digest(*files: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def stamped(folder: Path, text: str) -> bool:
-    """Whether the environment was installed from exactly this."""
-    stamp = folder / "atrium.stamp"
-    return stamp.exists() and stamp.read_text() == text
+def stamped(folder: Path, name: str, text: str) -> bool:
+    """Whether the stage `name` of an environment was finished for exactly this, and nothing was cut off since."""
+    stamp = folder / f"{name}.stamp"
+    return stamp.exists() and stamp.read_text() == text and not (folder / CHANGING).exists()
+
+
+@contextmanager
+def changing(folder: Path, name: str, text: str) -> Iterator[None]:
+    """Marks an environment as unfinished while it is changed, then stamps the stage."""
+    marker = folder / CHANGING
+    marker.touch()
+    yield
+    (folder / f"{name}.stamp").write_text(text)
+    marker.unlink()
+
+
+def cut_off(folder: Path) -> bool:
+    """Whether an environment is not there, or a change of it was cut off."""
+    return not (folder / "atrium.stamp").exists() or (folder / CHANGING).exists()
+
+
+def cache() -> Path:
+    """Folder where the wheel of uv itself is kept, so that a machine that had it needs no network."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "atrium"
 
 
 def tools() -> None:
     """Puts uv into an environment of its own, from the machine's Python."""
-    if not stamped(TOOLS, UV_REQUIREMENT):
-        with Stage("uv"):
-            if not (TOOLS / "bin" / "python").exists():
-                run([sys.executable, "-m", "venv", str(TOOLS)])
-            run(
-                [
-                    str(TOOLS / "bin" / "python"),
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    UV_REQUIREMENT,
-                ]
-            )
-            (TOOLS / "atrium.stamp").write_text(UV_REQUIREMENT)
+    text = digest(UV_LOCK)
+    if stamped(TOOLS, "atrium", text):
+        return
+    with Stage("uv"):
+        if cut_off(TOOLS):
+            shutil.rmtree(str(TOOLS), ignore_errors=True)
+            run([sys.executable, "-m", "venv", str(TOOLS)])
+        with changing(TOOLS, "atrium", text):
+            install_uv()
 
 
-def system_python() -> str:
-    """Python 3.11 of this machine, or just its version, which makes uv fetch one."""
-    for candidate in (f"/usr/bin/python{PYTHON}", shutil.which(f"python{PYTHON}"), sys.executable):
-        if candidate and Path(candidate).exists():
-            said = subprocess.run(
-                [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], stdout=subprocess.PIPE
-            )
-            if said.stdout.decode().strip() == PYTHON:
-                return candidate
-    print(f"  this machine has no Python {PYTHON}: uv fetches one")
-    return PYTHON
+def install_uv() -> None:
+    """Installs uv from its kept wheel, else from the registry; its hash is checked either way."""
+    pip = [str(TOOLS / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    locked = ["--require-hashes", "--no-deps", "-r", str(UV_LOCK)]
+    kept = ["install", "--no-index", "--find-links", str(cache()), *locked]
+    if list(cache().glob("uv-*.whl")) and not tried([*pip, *kept]).returncode:
+        return
+    cache().mkdir(parents=True, exist_ok=True)
+    made = tried([*pip, "download", "--retries", "1", "--dest", str(cache()), *locked])
+    if made.returncode:
+        version = UV_LOCK.read_text().split()[0]
+        last = "\n".join(made.stdout.strip().splitlines()[-3:])
+        fail(
+            f"{version} is missing, which installs everything else:\n{last}",
+            f"the package registry must be reached, or {cache()} hold its wheel",
+            "connect, or set PIP_INDEX_URL to a registry that is reached, and run make up again",
+        )
+    run([*pip, *kept])
+
+
+def fresh_environment(folder: Path) -> None:
+    """An empty virtual environment; ends with words where no Python 3.11 can be had."""
+    python = system_python() or PYTHON
+    if python == PYTHON:
+        print(f" (this machine has no Python {PYTHON}: uv fetches one)", end="", flush=True)
+    made = tried([str(UV), "venv", "--quiet", "--clear", "--python", python, str(folder)])
+    if made.returncode and python == PYTHON:
+        last = "\n".join(made.stdout.strip().splitlines()[-3:])
+        fail(
+            f"Python {PYTHON} is missing:\n{last}",
+            f"the platform runs on Python {PYTHON}, from this system or fetched by uv",
+            f"install python{PYTHON}, or let uv reach its downloads, and run make up again",
+        )
+    if made.returncode:
+        end([str(UV), "venv", str(folder)], made.stdout)
+
+
+def install(folder: Path, lock: Path, *options: str) -> None:
+    """Installs exactly what a lock says, hashes checked: from the cache alone where it holds everything, else with the network."""
+    python = str(folder / "bin" / "python")
+    common = ["--quiet", "--require-hashes", "--no-deps", "--python", python, *options, "-r", str(lock)]
+    if not tried([str(UV), "pip", "install", "--offline", *common]).returncode:
+        return
+    made = tried([str(UV), "pip", "install", *common])
+    if not made.returncode:
+        return
+    if re.search(r"Failed to fetch|error sending request|dns error|timed out|Failed to download", made.stdout):
+        missing = not_cached(lock, python)
+        last = "\n".join(made.stdout.strip().splitlines()[:3])
+        fail(
+            f"{len(missing)} packages of {lock.name} are missing: {', '.join(missing)}\n{last}",
+            "the package registry must be reached, or uv's cache hold them",
+            "connect, or set UV_DEFAULT_INDEX to a registry that is reached, and run make up again: what was downloaded is kept",
+        )
+    end([str(UV), "pip", "install", "-r", str(lock)], made.stdout)
+
+
+def not_cached(lock: Path, python: str) -> List[str]:
+    """The pins of a lock that uv's cache lacks."""
+    pins = re.findall(r"^([\w.\[\]-]+==[^\s;\\]+)", lock.read_text(), re.MULTILINE)
+    ask = [
+        str(UV),
+        "pip",
+        "install",
+        "--offline",
+        "--dry-run",
+        "--reinstall",
+        "--no-deps",
+        "--quiet",
+        "--python",
+        python,
+    ]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return [pin for pin in pool.map(lambda pin: pin if tried([*ask, pin]).returncode else "", pins) if pin]
 
 
 def environment(what: str, folder: Path, lock: Path, builders: Sequence[str] = ()) -> None:
     """One locked environment, every file checked by its hash."""
     text = digest(lock)
-    if stamped(folder, text):
+    if stamped(folder, "atrium", text):
         return
     with Stage(what):
-        if not (folder / "bin" / "python").exists():
-            run([str(UV), "venv", "--quiet", "--clear", "--python", system_python(), str(folder)])
-        install = [str(UV), "pip", "install", "--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
-        if builders:
-            part = folder / "builders.lock"
-            part.write_text(only(lock.read_text(), builders))
-            run([*install, "--no-deps", "-r", str(part)])
-            install.append("--no-build-isolation")
-        run([*install, "-r", str(lock)])
-        (folder / "atrium.stamp").write_text(text)
+        if cut_off(folder):
+            fresh_environment(folder)
+        with changing(folder, "atrium", text):
+            if builders:
+                part = folder / "builders.lock"
+                part.write_text(only(lock.read_text(), builders))
+                install(folder, part)
+            install(folder, lock, *(["--no-build-isolation"] if builders else []))
 
 
 def only(lock: str, names: Sequence[str]) -> str:
@@ -189,30 +213,25 @@ def only(lock: str, names: Sequence[str]) -> str:
     return "\n".join(blocks) + "\n"
 
 
+def development() -> None:
+    """What checks and tests use, into the platform's environment."""
+    lock = CHECKOUT / "requirements-dev.lock"
+    if stamped(PLATFORM, "dev", digest(lock)):
+        return
+    with Stage("what checks and tests use"), changing(PLATFORM, "dev", digest(lock)):
+        install(PLATFORM, lock)
+
+
 def checkout() -> None:
     """This checkout itself, its command and its words."""
     text = digest(CHECKOUT / "pyproject.toml", *sorted((CHECKOUT / "portal" / "words").glob("*.po")))
-    stamp = PLATFORM / "checkout.stamp"
-    if stamp.exists() and stamp.read_text() == text:
+    if stamped(PLATFORM, "checkout", text):
         return
-    with Stage("this checkout"):
-        python = str(PLATFORM / "bin" / "python")
-        run(
-            [
-                str(UV),
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--no-build-isolation",
-                "--python",
-                python,
-                "-e",
-                str(CHECKOUT),
-            ]
-        )
+    python = str(PLATFORM / "bin" / "python")
+    options = ["--quiet", "--offline", "--no-deps", "--no-build-isolation", "--python", python]
+    with Stage("this checkout"), changing(PLATFORM, "checkout", text):
+        run([str(UV), "pip", "install", *options, "-e", str(CHECKOUT)])
         run([python, "-c", "from portal.words import compile_words; compile_words()"])
-        stamp.write_text(text)
 
 
 def size_gib(folder: Path) -> float:
@@ -220,34 +239,31 @@ def size_gib(folder: Path) -> float:
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_symlink()) / GIB
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Lets one set-up of this checkout run at a time; a second one waits."""
+    with open(str(CHECKOUT / ".setup.lock"), "w") as file:
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("  another set-up of this checkout runs; waiting for it", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def main() -> None:
     """Everything that is missing."""
     begun = time.monotonic()
-    check_machine()
-    fresh = not (PLATFORM / "atrium.stamp").exists()
-    tools()
-    environment("the platform's packages", PLATFORM, CHECKOUT / "requirements.lock", BUILDERS)
-    environment("Triton's packages", TRITON, CHECKOUT / "serving" / "triton" / "requirements.lock")
-    if "--dev" in sys.argv:
-        lock = CHECKOUT / "requirements-dev.lock"
-        stamp = PLATFORM / "dev.stamp"
-        if not stamp.exists() or stamp.read_text() != digest(lock):
-            with Stage("what checks and tests use"):
-                run(
-                    [
-                        str(UV),
-                        "pip",
-                        "install",
-                        "--quiet",
-                        "--require-hashes",
-                        "--python",
-                        str(PLATFORM / "bin" / "python"),
-                        "-r",
-                        str(lock),
-                    ]
-                )
-            stamp.write_text(digest(lock))
-    checkout()
+    with alone():
+        check_machine(installed=not cut_off(PLATFORM))
+        fresh = cut_off(PLATFORM)
+        tools()
+        environment("the platform's packages", PLATFORM, CHECKOUT / "requirements.lock", BUILDERS)
+        environment("Triton's packages", TRITON, CHECKOUT / "serving" / "triton" / "requirements.lock")
+        if "--dev" in sys.argv:
+            development()
+        checkout()
     if fresh:
         print(f"  installed {size_gib(PLATFORM) + size_gib(TRITON):.2f} GiB in {time.monotonic() - begun:.0f} s")
 

@@ -14,6 +14,7 @@ from atrium.database import writing
 from atrium.errors import AtriumError, Forbidden
 from atrium.events import emit
 from atrium.identity import IDENTITY_HEADER, Actor, Kind, Verb, read_identity, require
+from atrium.storage import nearly_full, storage_full
 from model_registry.server.routes_table import PREFIX, Demand, demand
 from model_registry.server.workspaces import choose, ensure
 from tenancy import audit
@@ -36,7 +37,12 @@ QUIET_ENDS = (
     "log-model",
 )
 MODEL_NOUNS = frozenset({"registered-models", "model-versions"})
-CODES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_EXIST"}
+CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    507: "RESOURCE_LIMIT_EXCEEDED",
+}
 ATTACHMENT = {
     "content-disposition": "attachment",
     "x-content-type-options": "nosniff",
@@ -145,7 +151,7 @@ class Guard:
             headers[WORKSPACE] = admitted.project
         changes = admitted.demand.verb is Verb.WRITE
         heard = bytearray()
-        status = 500
+        status, told = 500, False
 
         async def listen() -> Message:
             message = await receive()
@@ -154,9 +160,15 @@ class Guard:
             return message
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, told
+            if told:
+                return  # what MLflow says of a full disk was said in words already
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if changes and status >= 500 and nearly_full():
+                    told = True
+                    await refusal(storage_full(f"{scope['method']} {path}"))(scope, receive, send)
+                    return
                 if admitted.who.kind is Kind.SESSION and "artifact" in admitted.demand.noun:
                     MutableHeaders(raw=message["headers"]).update(ATTACHMENT)
             if changes and message["type"] == "http.response.body" and not message.get("more_body") and status < 400:

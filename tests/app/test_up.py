@@ -11,8 +11,8 @@ from alembic.migration import MigrationContext
 from small_platform import forget_settings, free_port
 from support import ATRIUM, CHECKOUT
 
+from app.checks import PortTaken, check_ports
 from app.migrate import Base
-from app.up import PortTaken, check_ports
 from atrium.database import engine
 
 

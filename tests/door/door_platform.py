@@ -2,13 +2,14 @@
 
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from small_platform import CHECKOUT, PASSWORD, Small, forget_settings, free_port, make_people
+from small_platform import CHECKOUT, PASSWORD, Small, forget_settings, free_port, make_people, until
 from upstreams import upstreams
 
 import tenancy
@@ -25,9 +26,19 @@ class Door:
     bob_token: str
 
     @property
+    def tls(self) -> str | None:
+        """Path of the certificate that it serves by, if any."""
+        return self.small.environment.get("ATRIUM_TLS_CERT")
+
+    @property
     def url(self) -> str:
         """Its address, by the name that browsers use."""
-        return f"http://localhost:{self.small.port}"
+        return f"http{'s' if self.tls else ''}://localhost:{self.small.port}"
+
+    @property
+    def verify(self) -> ssl.SSLContext | bool:
+        """What clients trust it by."""
+        return ssl.create_default_context(cafile=self.tls) if self.tls else True
 
     @property
     def origin(self) -> str:
@@ -36,7 +47,7 @@ class Door:
 
     def item(self, name: str) -> str:
         """Address of an item on the content port."""
-        return f"http://{name}.localhost:{self.small.port + 1}"
+        return f"http{'s' if self.tls else ''}://{name}.localhost:{self.small.port + 1}"
 
     def navigate(
         self, url: str, cookies: dict[str, str] | None = None, method: str = "GET", **headers: str
@@ -46,18 +57,20 @@ class Door:
         asked = {"Accept": "text/html", "Host": target.netloc.decode()} | headers
         if cookies:
             asked["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        return httpx.request(method, target.copy_with(host="127.0.0.1"), headers=asked, timeout=20)
+        named = {"sni_hostname": target.host} if self.tls else {}
+        with httpx.Client(verify=self.verify, timeout=20) as client:
+            return client.request(method, target.copy_with(host="127.0.0.1"), headers=asked, extensions=named)
 
     def ask(self, path: str, method: str = "GET", token: str | None = None, **more: object) -> httpx.Response:
         """Asks with bob's token, or with another, or (empty) with none."""
         text = self.bob_token if token is None else token
         headers = ({"Authorization": f"Bearer {text}"} if text else {}) | dict(more.pop("headers", {}))  # type: ignore[call-overload]
-        return httpx.request(method, self.url + path, headers=headers, timeout=20, **more)  # type: ignore[arg-type]
+        return httpx.request(method, self.url + path, headers=headers, timeout=20, verify=self.verify, **more)  # type: ignore[arg-type]
 
     @contextmanager
     def browser(self, name: str = "bob") -> Iterator[httpx.Client]:
         """A browser that signed in."""
-        with httpx.Client(base_url=self.url, headers={"Accept": "text/html"}, timeout=20) as client:
+        with httpx.Client(base_url=self.url, headers={"Accept": "text/html"}, timeout=20, verify=self.verify) as client:
             data = {"name": name, "password": PASSWORD, "next": "/app/"}
             answer = client.post("/auth/login", data=data, headers={"Origin": self.origin})
             assert answer.status_code == 303, answer.text
@@ -77,11 +90,19 @@ def _people(small: Small) -> tuple[Actor, str]:
     return ada, tenancy.create_token(bob, "tests", ["flights"])[1]
 
 
+def _listens(door: Door) -> bool:
+    for port in (door.small.port, door.small.port + 1):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return False
+    return True
+
+
 @contextmanager
-def running_door(folder: Path) -> Iterator[Door]:
-    """A door with its gate and echoing upstreams, in a home of its own."""
+def running_door(folder: Path, **settings: str) -> Iterator[Door]:
+    """A door with its gate and echoing upstreams, in a home of its own; `settings` are more of the environment."""
     port = free_port()
-    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_PORT": str(port)}
+    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_PORT": str(port), **settings}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     forget_settings()
@@ -90,7 +111,9 @@ def running_door(folder: Path) -> Iterator[Door]:
     with upstreams(get_home().run):
         small.start("tenancy.gate")
         small.start("app.door")
-        yield Door(small, ada, token)
+        made = Door(small, ada, token)
+        until(lambda: _listens(made), "the door's ports")
+        yield made
         small.stop()
     for name, value in before.items():
         os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)

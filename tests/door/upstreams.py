@@ -17,6 +17,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 NAMES = ("api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 STREAM_PIECES = 5
+DOWNLOAD_MIB = 200
 
 
 async def _stream(send: Send) -> None:
@@ -25,6 +26,23 @@ async def _stream(send: Send) -> None:
         await send({"type": "http.response.body", "body": f"data: {number}\n\n".encode(), "more_body": True})
         await asyncio.sleep(0.05)
     await send({"type": "http.response.body"})
+
+
+async def _download(send: Send) -> None:
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/octet-stream")]}
+    )
+    for _ in range(DOWNLOAD_MIB):
+        await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def _page(send: Send) -> None:
+    headers = [(b"content-type", b"text/html; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send(
+        {"type": "http.response.body", "body": b"<!doctype html><title>item</title><h1>What a user brought</h1>"}
+    )
 
 
 async def _websocket(receive: Receive, send: Send) -> None:
@@ -40,6 +58,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         return await _websocket(receive, send)
     if scope["path"].endswith("/stream"):
         return await _stream(send)
+    if scope["path"].endswith("/download"):
+        return await _download(send)
+    if scope["path"].endswith(".html"):
+        return await _page(send)
     size, more = 0, True
     while more:
         message = await receive()
