@@ -12,8 +12,12 @@ def main() -> None:
     """Serves the pages; Streamlit reads its settings from the folder of the script."""
     os.chdir(FOLDER)
     import streamlit as st
+    from starlette.middleware import Middleware
 
-    serve(st.App(str(FOLDER / "main.py")), "portal", proxy_headers=False, ws="websockets-sansio")
+    from portal.first_load import FirstLoad
+
+    app = st.App(str(FOLDER / "main.py"), middleware=[Middleware(FirstLoad)])
+    serve(app, "portal", proxy_headers=False, ws="websockets-sansio")
 
 
 if __name__ == "__main__":
