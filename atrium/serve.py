@@ -5,8 +5,6 @@ import os
 import socket
 from typing import Any
 
-import uvicorn
-
 from atrium.home import get_home
 from atrium.settings import get_settings
 
@@ -41,6 +39,8 @@ def log_to_stderr() -> None:
 
 def serve(app: Any, name: str, **options: Any) -> None:
     """Runs the ASGI `app` on the Unix socket `name` until it is told to stop; open requests get 5 seconds."""
+    import uvicorn  # the worker logs as servers do, and serves nothing
+
     log_to_stderr()
     settings: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "lifespan": "auto"}
     config = uvicorn.Config(app, timeout_graceful_shutdown=GRACE_SECONDS, **(settings | options))
