@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v /usr/bin/python3.11 || command -v python3)
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench lock install dev
+.PHONY: help up down test check bench bench-peers lock install dev
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +31,9 @@ test: dev  ## Every test, those of the whole platform and in the browser too
 
 bench: dev  ## Measure the figures and print them as a table and as JSON
 	.venv/bin/python -m bench
+
+bench-peers: dev  ## Give the same workflows to Prefect, Dagster, Metaflow, Luigi and Airflow, and measure both
+	.venv/bin/python -m bench.peers
 
 lock: dev  ## Resolve the locks anew from the requirements
 	.tools/bin/uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-header requirements.txt -o requirements.lock

@@ -1,1 +1,1 @@
-"""The figures that the README states, measured."""
+"""The figures that the documents state, measured on this machine: `make bench` and `make bench-peers`."""

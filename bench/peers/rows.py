@@ -1,0 +1,103 @@
+"""Each peer's rows: it does those that it finishes in three minutes, and the table says which it did not."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.instance import Instance
+from bench.peers.environments import installed, python, version
+from bench.steps import FAN, LIMIT_SECONDS, MANY, WORKS, Work
+
+GIVEN = Path(__file__).parent / "given"
+FIRST = Work("first", "first step's latency", 1, 1)
+START_SECONDS = 120.0  # for servers that start before the clock does
+PEERS = {
+    "luigi": "luigid; a fork a step",
+    "metaflow": "a process a step",
+    "prefect": "server; steps in the flow's process",
+    "dagster": "a fresh process a step",
+    "airflow": "LocalExecutor; a process a step",
+}
+NO_ISOLATION = "no isolation"
+
+
+class NotFinished(Exception):
+    """A peer did not finish a row, or could not do it; its text says why."""
+
+
+def _run(peer: str, work: Work) -> dict[str, float]:
+    """What a peer's row took. Raises `NotFinished`."""
+    folder = tempfile.mkdtemp(prefix=f"{peer}-")
+    command = [str(python(peer)), str(GIVEN / f"{peer}.py"), work.key, str(work.steps), str(work.slots)]
+    environment = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ} | {"HOME": folder}
+    with (Path(folder) / "said").open("w") as said:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True
+        )
+    try:
+        printed, _ = process.communicate(timeout=LIMIT_SECONDS + START_SECONDS)
+        if process.returncode:
+            words = (Path(folder) / "said").read_text().strip().splitlines()[-1:]
+            raise NotFinished(f"failed: {' '.join(words)[:120]}")
+        found: dict[str, float] = json.loads(printed.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise NotFinished(f"did not finish in {LIMIT_SECONDS:.0f} s") from None
+    finally:
+        _end_all(folder)
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+    if found["seconds"] > LIMIT_SECONDS:
+        raise NotFinished(f"did not finish in {LIMIT_SECONDS:.0f} s: it took {found['seconds']:.0f} s")
+    return found
+
+
+def _end_all(folder: str) -> None:
+    """Ends every process whose home is the row's folder: peers leave some in sessions of their own."""
+    mark = f"HOME={folder}".encode()
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+
+
+def peer_rows(peer: str) -> list[Figure]:
+    """A peer's rows. A row whose smaller sister says that it cannot end in time is not tried, and says so."""
+    how, found = f"{PEERS[peer]}; {NO_ISOLATION}", []
+    spent: dict[str, float] = {}
+    for work in (FIRST, *WORKS):
+        name, unit = f"{work.name}: {version(peer)}", "ms" if work is FIRST else "s"
+        if work is MANY and (hopeless := _hopeless(spent)):
+            found.append(Figure(name, None, unit, note=hopeless))
+            continue
+        try:
+            seen = _run(peer, work)
+        except NotFinished as reason:
+            found.append(Figure(name, None, unit, note=f"{reason}; {how}"))
+            continue
+        spent[work.key] = seen["seconds"]
+        found.append(Figure(name, seen["latency"] * 1000 if work is FIRST else seen["seconds"], unit, note=how))
+    return found
+
+
+def _hopeless(spent: dict[str, float]) -> str:
+    if FAN.key not in spent:
+        return f"not tried: it did not finish {FAN.steps} steps"
+    expected = spent[FAN.key] * MANY.steps / FAN.steps
+    if expected <= LIMIT_SECONDS:
+        return ""
+    return f"not tried: {FAN.steps} took {spent[FAN.key]:.0f} s, so these would take about {expected:.0f} s"
+
+
+def installed_peers(_instance: Instance) -> list[Figure]:
+    """The rows of the peers that `make bench-peers` has installed."""
+    there = [peer for peer in PEERS if installed(peer)]
+    missing = [peer for peer in PEERS if peer not in there]
+    absent = [Figure(f"peer {peer}", None, "", note="not installed: make bench-peers") for peer in missing]
+    return [figure for peer in there for figure in peer_rows(peer)] + absent

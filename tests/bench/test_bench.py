@@ -1,0 +1,54 @@
+"""The bench's own parts: what it reads of `make up`, how it judges, what it gives peers."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import CHECKOUT
+
+from bench.figures import Figure, write_json
+from bench.peers.environments import LOCKS
+from bench.peers.rows import GIVEN, PEERS
+from bench.setup import INSTALLED, STAGE, copy_checkout
+from bench.steps import KINDS, WORKS, bare_seconds, isolation
+
+
+def test_a_missed_or_unmeasured_figure_is_not_kept() -> None:
+    assert Figure("a", 2.0, "s", 2.0).kept
+    assert not Figure("a", 2.1, "s", 2.0).kept
+    assert not Figure("a", None, "s", 2.0).kept
+    assert Figure("a peer's", 99.0, "s").kept
+
+
+def test_the_json_says_the_ratio(tmp_path: Path) -> None:
+    write_json([Figure("a", 1.0, "s", 2.0)], tmp_path / "x.json", machine="m")
+    assert '"ratio": 0.5' in (tmp_path / "x.json").read_text()
+
+
+def test_the_stages_that_make_up_prints_are_understood() -> None:
+    printed = "  uv … 1.5 s\n  the platform's packages … 24.8 s\n  installed 2.01 GiB in 54 s\n"
+    assert STAGE.findall(printed) == [("uv", "1.5"), ("the platform's packages", "24.8")]
+    assert INSTALLED.search(printed)
+    source = (CHECKOUT / "app" / "setup" / "bootstrap.py").read_text()
+    assert re.search(r"installed \{.*\} GiB in \{.*\} s", source)
+
+
+def test_a_fresh_checkout_holds_no_environment(tmp_path: Path) -> None:
+    copy_checkout(CHECKOUT, tmp_path)
+    assert (tmp_path / "Makefile").exists()
+    assert not [name for name in (".venv", ".venv-triton", ".tools", ".git") if (tmp_path / name).exists()]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_each_peer_is_pinned_and_has_its_work(peer: str) -> None:
+    pinned = (LOCKS / f"{peer}.in").read_text().splitlines()[0]
+    lock = (LOCKS / f"{peer}.lock").read_text()
+    assert f"{pinned} \\\n    --hash=sha256:" in lock
+    subprocess.run(["python3", "-m", "py_compile", GIVEN / f"{peer}.py"], check=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bare_loop_runs_every_kind_of_step_in_isolation(kind: str) -> None:
+    assert isolation() == "bubblewrap"
+    assert 0 < bare_seconds(WORKS[0], kind) < 120
