@@ -79,10 +79,11 @@ class Runner:
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
 
-    def add(self, workflow: Workflow) -> None:
-        """Takes a new workflow: it is on disk before this returns."""
+    def add(self, workflow: Workflow, saved: bool = False) -> None:
+        """Takes a new workflow: it is on disk before this returns, or `saved` before."""
         owner = (workflow.metadata.get("labels") or {}).get(OWNER, "")
-        self.store.save(workflow)
+        if not saved:
+            self.store.save(workflow)
         self.live[workflow.uid] = workflow
         self._issue_token(workflow, owner)
         self.kick(workflow)

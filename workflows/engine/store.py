@@ -9,6 +9,7 @@ from pathlib import Path
 from workflows.engine import listing, schema
 from workflows.engine.state import Json, Workflow
 
+MOST_SLOTS = 1000
 UPSERT = (
     "INSERT INTO workflows VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET started=excluded.started, "
     "finished=excluded.finished, phase=excluded.phase, document=excluded.document, done=excluded.done, "
@@ -143,12 +144,45 @@ class Store:
                 transaction.execute(f"DELETE FROM {table} WHERE uid=?", (workflow.uid,))  # noqa: S608  fixed names
         self.labels.pop(workflow.uid, None)
 
+    def start_slot(self, document: Json, moment: str, workflow: Workflow) -> None:
+        """Writes a cron workflow's slot, its workflow and the cron workflow itself, all or nothing."""
+        with self.connection as transaction:
+            self._save(transaction, workflow)
+            self._put_template(transaction, "CronWorkflow", workflow.namespace, document)
+            slot = (document["metadata"]["uid"], moment, workflow.name, "Started", "")
+            transaction.execute("INSERT OR REPLACE INTO slots VALUES (?,?,?,?,?)", slot)
+        workflow.saved()
+
+    def put_slot(self, cron: str, moment: str, workflow: str, state: str, reason: str) -> None:
+        """Notes what became of a slot, where nothing was noted yet; the oldest of very many are dropped."""
+        with self.connection as transaction:
+            transaction.execute(
+                "INSERT OR IGNORE INTO slots VALUES (?,?,?,?,?)", (cron, moment, workflow, state, reason)
+            )
+            oldest = "SELECT moment FROM slots WHERE cron=? ORDER BY moment DESC LIMIT 1 OFFSET ?"
+            query = f"DELETE FROM slots WHERE cron=? AND moment < ({oldest})"  # noqa: S608  fixed texts
+            transaction.execute(query, (cron, cron, MOST_SLOTS))
+
+    def slot(self, cron: str, moment: str) -> str | None:
+        """State of a slot, or None."""
+        found = self.connection.execute("SELECT state FROM slots WHERE cron=? AND moment=?", (cron, moment)).fetchone()
+        return found[0] if found else None
+
+    def slots(self, cron: str) -> list[Json]:
+        """A cron workflow's slots, newest first: time, workflow, state (Started, Skipped, Missed, Failed), reason."""
+        query = "SELECT moment, workflow, state, reason FROM slots WHERE cron=? ORDER BY moment DESC LIMIT ?"
+        rows = self.connection.execute(query, (cron, MOST_SLOTS))
+        return [dict(zip(("scheduledTime", "workflow", "state", "reason"), row, strict=True)) for row in rows]
+
     def put_template(self, kind: str, namespace: str, document: Json) -> None:
         """Keeps a WorkflowTemplate, ClusterWorkflowTemplate (namespace empty) or CronWorkflow; gives it its version."""
-        document["metadata"]["resourceVersion"] = str(self.next_version())
         with self.connection as transaction:
-            row = (kind, namespace, document["metadata"]["name"], json.dumps(document))
-            transaction.execute("INSERT OR REPLACE INTO templates VALUES (?,?,?,?)", row)
+            self._put_template(transaction, kind, namespace, document)
+
+    def _put_template(self, transaction: sqlite3.Connection, kind: str, namespace: str, document: Json) -> None:
+        document["metadata"]["resourceVersion"] = str(self.next_version())
+        row = (kind, namespace, document["metadata"]["name"], json.dumps(document))
+        transaction.execute("INSERT OR REPLACE INTO templates VALUES (?,?,?,?)", row)
 
     def template(self, kind: str, namespace: str, name: str) -> Json | None:
         """One of them, or None."""

@@ -18,6 +18,8 @@ def global_names(workflow: Workflow) -> dict[str, Value]:
         "workflow.status": workflow.phase,
     }  # fmt: skip
     names |= {f"workflow.parameters.{one['name']}": one["value"] for one in parameters if "value" in one}
+    if scheduled := (metadata.get("annotations") or {}).get("workflows.argoproj.io/scheduled-time"):
+        names["workflow.scheduledTime"] = scheduled
     for kind in ("labels", "annotations"):
         names |= {f"workflow.{kind}.{key}": value for key, value in (metadata.get(kind) or {}).items()}
     for one in (workflow.status.get("outputs") or {}).get("parameters") or []:

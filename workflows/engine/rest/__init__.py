@@ -1,5 +1,6 @@
 """Argo Server's REST, as its clients speak it: a module a noun."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,10 +8,12 @@ from starlette.applications import Starlette
 
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.cron import CronScheduler
 from workflows.engine.rest.about import About
 from workflows.engine.rest.acting import Acting
 from workflows.engine.rest.archive import Archive
 from workflows.engine.rest.artifacts import Artifacts
+from workflows.engine.rest.cron import Cron
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import HANDLERS
 from workflows.engine.rest.figures import FiguresRoutes
@@ -25,18 +28,20 @@ def create_app(home: Home) -> Starlette:
     """The workflow server for a home; takes up its live workflows when it starts."""
     store = Store(home.engine / "engine.db", get_settings().power_safe)
     runner = Runner(home, store)
-    desk = Desk(home, store, runner)
+    desk, scheduler = Desk(home, store, runner), CronScheduler(store, runner)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await runner.resume_all()
+        scheduling = asyncio.create_task(scheduler.run())
         yield
+        scheduling.cancel()
         await runner.launcher.close()
 
     workflows = Workflows(desk)
     nouns = (
         workflows, Streams(desk), Acting(desk, workflows), Artifacts(desk), Templates(desk, "WorkflowTemplate"),
-        Templates(desk, "ClusterWorkflowTemplate"), About(), Archive(), FiguresRoutes(desk),
+        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), About(), Archive(), FiguresRoutes(desk),
     )  # fmt: skip
     routes = [route for noun in nouns for route in noun.routes()]
     return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
