@@ -50,11 +50,10 @@ class Acting:
         workflow = self.desk.find(namespace, name)
         if action == "resubmit":
             return await self.resubmit(request, who, workflow, body)
-        await self.change(who, workflow, action, body)
-        return answer_workflow(workflow)
+        return await self.change(who, workflow, action, body)
 
-    async def change(self, who: Actor, workflow: Workflow, action: str, body: Json) -> None:
-        """Does it, writes it down, and has the workflow go on. Raises `NotPossible`, `WorkflowInvalid`."""
+    async def change(self, who: Actor, workflow: Workflow, action: str, body: Json) -> Response:
+        """Does it, writes it down, and has the workflow go on; the answer is as it was left. Raises `NotPossible`, `WorkflowInvalid`."""
         selector = str(body.get("nodeFieldSelector") or "")
         doing: dict[str, Callable[[], None]] = {
             "suspend": lambda: suspend(workflow),
@@ -68,7 +67,9 @@ class Acting:
         if action in LABELLED:
             workflow.metadata.setdefault("labels", {}).update({ACTOR: who.name, ACTION: LABELLED[action]})
         self.desk.runner.take_up(workflow, who.name if action == "retry" else "")
+        answered = answer_workflow(workflow)
         await self.desk.note(who, f"workflow.{action}", workflow.namespace, workflow.name)
+        return answered
 
     @staticmethod
     def _stop(workflow: Workflow, selector: str, message: str) -> None:
