@@ -17,6 +17,7 @@ from workflows.engine.rest.cron import Cron
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import HANDLERS
 from workflows.engine.rest.figures import FiguresRoutes
+from workflows.engine.rest.nothere import NotHere
 from workflows.engine.rest.streams import Streams
 from workflows.engine.rest.templates import Templates
 from workflows.engine.rest.workflows import Workflows
@@ -39,9 +40,10 @@ def create_app(home: Home) -> Starlette:
         await runner.launcher.close()
 
     workflows = Workflows(desk)
+    acting = Acting(desk, workflows)
     nouns = (
-        workflows, Streams(desk), Acting(desk, workflows), Artifacts(desk), Templates(desk, "WorkflowTemplate"),
-        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), About(), Archive(), FiguresRoutes(desk),
+        workflows, Streams(desk), acting, Artifacts(desk), Templates(desk, "WorkflowTemplate"),
+        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), About(), Archive(desk, acting), NotHere(desk), FiguresRoutes(desk),
     )  # fmt: skip
     routes = [route for noun in nouns for route in noun.routes()]
     return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)

@@ -1,20 +1,121 @@
-"""Archived workflows."""
+"""Archived workflows: every one that has ended, also those that history limits and deletions took from the lists."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from atrium.identity import IDENTITY_HEADER, read_identity
+from atrium.identity import Actor, Verb
+from workflows.engine.listing import Query, continue_token
+from workflows.engine.masks import Mask
+from workflows.engine.rest.acting import Acting
+from workflows.engine.rest.body import read_body
+from workflows.engine.rest.desk import Desk, answer, answer_list, answer_workflow
+from workflows.engine.rest.errors import refused
+from workflows.engine.rest.queries import list_query, shown
+from workflows.engine.selectors import SelectorInvalid, parse_labels
+from workflows.engine.state import Json, Workflow
+
+ONLY_NARROW = Mask("-items.status.nodes,items.status.storedTemplates")
 
 
 class Archive:
     """`/api/v1/archived-workflows`."""
 
-    async def archived(self, request: Request) -> Response:
-        """GET /archived-workflows: nothing, since lists keep finished workflows."""
-        read_identity(request.headers.get(IDENTITY_HEADER))
-        return JSONResponse({"metadata": {}, "items": None})
+    def __init__(self, desk: Desk, acting: Acting) -> None:
+        self.desk, self.acting = desk, acting
+
+    def _find(self, request: Request, verb: Verb) -> tuple[Actor, Workflow]:
+        """Who asks, and the workflow that has ended; raises 404 also where who asks may not know of it."""
+        workflow = self.desk.store.by_uid(request.path_params["uid"])
+        if workflow is None or not workflow.done:
+            raise HTTPException(404, "not found")
+        return self.desk.who(request, verb, workflow.namespace), workflow
+
+    def _namespaces(self, request: Request) -> list[str] | None:
+        query = request.query_params
+        named = [
+            term
+            for term in query.get("listOptions.fieldSelector", "").split(",")
+            if term.startswith("metadata.namespace=")
+        ]
+        selected = named[0].partition("=")[2] if named else ""
+        namespace = query.get("namespace") or selected
+        if selected and selected != namespace:
+            raise SelectorInvalid(
+                f"'namespace' query param (\"{namespace}\") and fieldselector 'metadata.namespace' (\"{selected}\") "
+                "are both specified and contradict each other"
+            )
+        return self.desk.readable(request, namespace)
+
+    async def listed(self, request: Request) -> Response:
+        """GET: newest first, by selectors, without nodes, at most 500 a page; with `name` alone that one."""
+        if name := request.query_params.get("name"):
+            return self._named(request, name)
+        query, counted = list_query(request.query_params, self._namespaces(request), archive=True)
+        found, more = self.desk.store.find(query)
+        items = [text for uid, _ in found if (text := shown(self.desk.store, None, uid, ONLY_NARROW))]
+        metadata: Json = {"continue": continue_token(found[-1][1])} if more else {}
+        if counted:
+            metadata["remainingItemCount"] = self.desk.store.remaining(query, len(found))
+        return answer_list(metadata, items)
+
+    def _named(self, request: Request, name: str) -> Response:
+        namespace = request.query_params.get("namespace") or ""
+        self.desk.who(request, Verb.READ, namespace)
+        found, _ = self.desk.store.find(Query([namespace], name=name, done=True, archived=True, limit=1))
+        workflow = self.desk.store.by_uid(found[0][0]) if found else None
+        if workflow is None:
+            raise HTTPException(404, "not found")
+        return answer_workflow(workflow)
+
+    async def get(self, request: Request) -> Response:
+        """GET of one by its uid."""
+        return answer_workflow(self._find(request, Verb.READ)[1])
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE of one by its uid, with its files."""
+        who, workflow = self._find(request, Verb.WRITE)
+        self.desk.runner.forget(workflow)
+        await self.desk.note(who, "archive.delete", workflow.namespace, workflow.name)
+        return answer({})
+
+    async def retry(self, request: Request) -> Response:
+        """PUT …/retry: brings it back and runs again what failed."""
+        who, workflow = self._find(request, Verb.WRITE)
+        body = await read_body(request)
+        if self.desk.store.load(workflow.namespace, workflow.name):
+            return refused(409, "Workflow already exists on cluster, use argo retry {name} instead")
+        return await self.acting.change(who, workflow, "retry", body)
+
+    async def resubmit(self, request: Request) -> Response:
+        """PUT …/resubmit: runs the same once more under a new name."""
+        who, workflow = self._find(request, Verb.WRITE)
+        return await self.acting.resubmit(request, who, workflow, await read_body(request))
+
+    async def label_keys(self, request: Request) -> Response:
+        """GET: keys of the labels that archived workflows have."""
+        return answer({"items": self.desk.store.label_keys(self._namespaces(request))})
+
+    async def label_values(self, request: Request) -> Response:
+        """GET: values of one label; the label selector names its key alone."""
+        terms = parse_labels(request.query_params.get("listOptions.labelSelector") or "")
+        if len(terms) != 1:
+            raise SelectorInvalid(f"only allow 1 labelRequirement, found {len(terms)}")
+        if terms[0].operator != "exists":
+            raise SelectorInvalid(f"operation {terms[0].operator} is not supported")
+        return answer({"items": self.desk.store.label_values(terms[0].key, self._namespaces(request))})
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
-        return [Route("/api/v1/archived-workflows", self.archived)]
+        noun = "/api/v1/archived-workflows"
+        return [
+            Route(noun, self.listed),
+            Route(f"{noun}/", self.listed),
+            Route(f"{noun}-label-keys", self.label_keys),
+            Route(f"{noun}-label-values", self.label_values),
+            Route(f"{noun}/{{uid}}", self.get),
+            Route(f"{noun}/{{uid}}", self.delete, methods=["DELETE"]),
+            Route(f"{noun}/{{uid}}/retry", self.retry, methods=["PUT"]),
+            Route(f"{noun}/{{uid}}/resubmit", self.resubmit, methods=["PUT"]),
+        ]

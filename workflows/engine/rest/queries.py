@@ -55,7 +55,7 @@ def _named(query: QueryParams, prefix: str) -> tuple[str, str]:
     kind = query.get("nameFilter") or ""
     if kind not in ("", "Contains", "Prefix", "Exact"):
         raise SelectorInvalid(f"nameFilter {kind!r} is not known; it is Contains, Prefix or Exact")
-    return (prefix, "Prefix") if prefix else ("", kind or "Exact")
+    return (prefix, kind or "Prefix") if prefix else ("", kind or "Exact")
 
 
 def _compared(found: Query, kind: str) -> Query:
