@@ -16,7 +16,7 @@ from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import ContainerLost, Launcher
-from workflows.engine.machine import Effects, advance, finish_pod
+from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod
 from workflows.engine.pods import Place, collect, make_container, wants_secrets
 from workflows.engine.roots import Roots, prepare_etc, refresh_etc
 from workflows.engine.sandbox import order
@@ -42,7 +42,7 @@ class Runner:
     """Every live workflow of this server."""
 
     def __init__(self, home: Home, store: Store) -> None:
-        self.home, self.store = home, store
+        self.home, self.store, self.world = home, store, World.of(store)
         self.live: dict[str, Workflow] = {}
         self.watchers: set[Watcher] = set()
         slots = get_settings().step_slots or SLOTS_PER_CORE * (os.cpu_count() or 1)
@@ -66,7 +66,9 @@ class Runner:
         prepare_etc(self.etc)
         await self.launcher.open()
         keys = set()
-        for workflow in self.store.unfinished():
+        unfinished = self.store.unfinished()
+        self.world.locks.take_up(unfinished)
+        for workflow in unfinished:
             self.live[workflow.uid] = workflow
             place = Place(self.home, workflow)
             if not place.token_file.exists():
@@ -75,6 +77,8 @@ class Runner:
                 keys.add(str(place.folder(workflow.work[node["id"]]["pod"]) / "main"))
                 self._spawn(workflow, node["id"])
             self.kick(workflow)
+        for key in set(self.launcher.running) - keys:  # of nodes that had ended without them
+            self.launcher.end(key, GRACE_SECONDS)
         self.launcher.forget([key for key in self.launcher.ended if key not in keys])
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
@@ -127,10 +131,9 @@ class Runner:
         for _, project, root in done:
             self.threads.submit(self.roots.give_back, project, root)
 
-    @staticmethod
-    def _advanced(workflow: Workflow) -> Effects:
+    def _advanced(self, workflow: Workflow) -> Effects:
         try:
-            effects = advance(workflow, now())
+            effects = advance(workflow, now(), self.world)
         except Exception as error:  # whatever breaks the machine ends that workflow, never others
             log.exception("workflow %s/%s cannot go on", workflow.namespace, workflow.name)
             workflow.status.update(phase="Error", message=f"cannot go on: {error}", finishedAt=stamp(now()))
@@ -143,6 +146,11 @@ class Runner:
     def _act(self, workflow: Workflow, effects: Effects) -> None:
         for identifier in effects.start:
             self._spawn(workflow, identifier)
+        for identifier in effects.end:
+            self._end_process(workflow, identifier)
+        for other in list(self.live.values()) if effects.wake else []:
+            if f"{other.namespace}/{other.name}" in effects.wake:
+                self.kick(other)
         if workflow.spec.get("shutdown"):
             self._end_pods(workflow)
         self._wake_at(workflow, effects.wake_at)
@@ -159,17 +167,13 @@ class Runner:
     def _end_pods(self, workflow: Workflow) -> None:
         strategy = workflow.spec["shutdown"]
         for node in list(workflow.pods(PENDING, RUNNING)):
-            exiting = node["name"].startswith(f"{workflow.name}.onExit")
-            if strategy == "Stop" and exiting:
-                continue
-            work = workflow.work.get(node["id"]) or {}
-            if work:
-                self.launcher.end(str(Place(self.home, workflow).folder(work["pod"]) / "main"), GRACE_SECONDS)
-        for node in list(workflow.nodes.values()):
-            if node["type"] == "Suspend" and node["phase"] == RUNNING:
-                node.update(phase="Failed", message=f"Stopped with strategy '{strategy}'", finishedAt=node["startedAt"])
-                workflow.touch(node)
-                self.kick(workflow)
+            if strategy != "Stop" or not (workflow.work.get(node["id"]) or {}).get("exiting"):
+                self._end_process(workflow, node["id"])
+
+    def _end_process(self, workflow: Workflow, identifier: str) -> None:
+        """Ends the process of a node's pod, where it has one."""
+        if work := workflow.work.get(identifier):
+            self.launcher.end(str(Place(self.home, workflow).folder(work["pod"]) / "main"), GRACE_SECONDS)
 
     def _finish(self, workflow: Workflow) -> None:
         self.live.pop(workflow.uid, None)
@@ -198,10 +202,8 @@ class Runner:
             if workflow.spec.get("shutdown") == "Terminate" and await self.launcher.found(key) is None:
                 self._done(workflow, identifier, "Failed", "Stopped with strategy 'Terminate'", {})
                 return
-            node = workflow.nodes[identifier]
-            node["phase"] = RUNNING
-            workflow.touch(node)
-            self.note(workflow)
+            may_move = begin_pod(workflow, identifier, now(), "127.0.0.1" if work.get("daemon") else None)
+            (self.kick if may_move else self.note)(workflow)
             try:
                 phase, message, outputs = await self._carry_out(place, work, key)
             except (AtriumError, ValueError, OSError) as error:
@@ -256,7 +258,7 @@ class Runner:
                 "cpu": round(end["cpu_seconds"]),
                 "memory": round(seconds * end["peak_memory_bytes"] / 2**20 / 100),
             }
-        finish_pod(workflow, identifier, phase, message, outputs, now())
+        finish_pod(workflow, identifier, phase, message, outputs, now(), self.world)
         self.kick(workflow)
 
     # --- telling ------------------------------------------------------------------------------------------------------
@@ -287,6 +289,7 @@ class Runner:
 
     def take_up(self, workflow: Workflow, owner: str = "") -> None:
         """Has a workflow go on after somebody changed it; it is on disk before this returns. `owner` gets a new run token."""
+        workflow.memory = None
         self.live[workflow.uid] = workflow
         self.store.save(workflow)
         if owner:

@@ -13,6 +13,7 @@ Json = dict[str, Any]
 SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
 PENDING, RUNNING, SKIPPED, OMITTED = "Pending", "Running", "Skipped", "Omitted"
 FULFILLED = frozenset({SUCCEEDED, FAILED, ERROR, SKIPPED, OMITTED})
+COMPLETED = frozenset({SUCCEEDED, FAILED, ERROR})
 BAD = frozenset({FAILED, ERROR})
 FNV_OFFSET, FNV_PRIME = 2166136261, 16777619
 LONGEST_POD_PREFIX = 253 - 11
@@ -39,6 +40,11 @@ def pod_name(workflow: str, template: str, name: str) -> str:
     return f"{prefix[:LONGEST_POD_PREFIX]}-{fnv32a(name)}"
 
 
+def has_ended(node: Json) -> bool:
+    """Whether nothing waits for the node any more: it came to its end, or it is a daemon that runs."""
+    return node["phase"] in FULFILLED or (bool(node.get("daemoned")) and node["phase"] != PENDING)
+
+
 def stamp(moment: datetime) -> str:
     """A moment as Kubernetes writes it, to the second, UTC."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -49,7 +55,8 @@ class Workflow:
     """`document` holds apiVersion, kind, metadata, spec and status without nodes; `nodes` Argo's nodes by id.
 
     `work` holds, by node id, what the runner needs of a pod (its filled template); `dirty` the ids changed since the last save,
-    `texts` nodes as JSON, so that a large workflow is not written out whole each time somebody looks at it.
+    `texts` nodes as JSON, so that a large workflow is not written out whole each time somebody looks at it. `memory` is the state
+    machine's own, worked out from the rest: who changes nodes without the machine sets it to None.
     """
 
     document: Json
@@ -57,6 +64,7 @@ class Workflow:
     work: dict[str, Json] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
+    memory: object | None = field(default=None, repr=False, compare=False)
 
     @property
     def metadata(self) -> Json:
@@ -163,13 +171,13 @@ def suffix(seed: str, length: int = 5) -> str:
 
 
 def quantity_seconds(text: str | int | float) -> float:
-    """Seconds in a duration like `90`, `10s`, `2m`, `1h30m`, `1d`. Raises ValueError."""
+    """Seconds in a duration like `90`, `10s`, `2m`, `1h30m`, `1d`. Raises ValueError in Argo's words."""
     if isinstance(text, (int, float)):
         return float(text)
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    units = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is no duration; use 30, 10s, 2m, 1h30m or 1d")
+        raise ValueError(f'unable to parse {text} as a duration: time: invalid duration "{text}"')
     return sum(float(number) * units[unit] for number, unit in parts)

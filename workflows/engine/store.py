@@ -196,6 +196,14 @@ class Store:
         query = f"SELECT document FROM templates WHERE kind=? AND {where} ORDER BY namespace, name"  # noqa: S608  marks
         return [json.loads(document) for (document,) in self.connection.execute(query, [kind, *values])]
 
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        """A project's config map, or None."""
+        return self.template("ConfigMap", namespace, name)
+
+    def put_config_map(self, namespace: str, document: Json) -> None:
+        """Keeps a project's config map."""
+        self.put_template("ConfigMap", namespace, document)
+
     def delete_template(self, kind: str, namespace: str, name: str) -> bool:
         """Forgets one; whether it was there."""
         with self.connection as transaction:

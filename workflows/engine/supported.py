@@ -14,7 +14,7 @@ NOT_YET = {
     "containerSet": "containerSet templates are not run by this server",
     "data": "data templates are not run by this server",
 }
-IGNORED_WOULD_MISLEAD = ("hooks", "synchronization", "memoize", "daemon", "sidecars", "initContainers")
+IGNORED_WOULD_MISLEAD = ("daemon", "sidecars", "initContainers")
 
 
 def templates_of(spec: Json) -> Iterable[Json]:
@@ -41,8 +41,6 @@ def _check_template(template: Json) -> None:
     if body:
         _check_surroundings(f"templates.{name}", body)
     for step in uses_of(template):
-        if step.get("hooks") or step.get("onExit"):
-            raise WorkflowInvalid(f"templates.{name}.{step.get('name')}: hooks are not supported by this server")
         if step.get("inline"):
             _check_template({"name": step["name"], **step["inline"]})
 
@@ -85,10 +83,3 @@ def check_supported(spec: Json) -> None:
     for template in templates_of(spec):
         _check_template(template)
     _check_volumes(spec)
-    if spec.get("hooks") or spec.get("synchronization"):
-        raise WorkflowInvalid("spec.hooks and spec.synchronization are not supported by this server")
-    for one in (spec.get("arguments") or {}).get("parameters") or []:
-        if "configMapKeyRef" in (one.get("valueFrom") or {}):
-            raise WorkflowInvalid(
-                f"spec.arguments.{one['name']}.valueFrom.configMapKeyRef needs a cluster; write its value"
-            )

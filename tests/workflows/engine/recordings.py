@@ -8,6 +8,7 @@ import yaml
 TEMPLATE_PATHS = {
     "WorkflowTemplate": "/api/v1/workflow-templates/flights",
     "ClusterWorkflowTemplate": "/api/v1/cluster-workflow-templates",
+    "ConfigMap": "/api/v1/config-maps/flights",
 }
 
 
@@ -16,14 +17,25 @@ def documents(path: Path) -> list[dict]:
     return [one for one in yaml.safe_load_all(path.read_text()) if isinstance(one, dict)]
 
 
+def as_recorded(value: object) -> object:
+    """`value` with the pull policy that the recorder gave everything with an image; Argo then shows it, as of a loop's items."""
+    if isinstance(value, dict):
+        policy = {"imagePullPolicy": "IfNotPresent"} if isinstance(value.get("image"), str) else {}
+        return {**{key: as_recorded(one) for key, one in value.items()}, **policy}
+    return [as_recorded(one) for one in value] if isinstance(value, list) else value
+
+
 def put_support(server, folder: Path) -> list[str]:
-    """Puts the templates that examples refer to in place; what was refused."""
+    """Puts the templates and config maps that examples refer to in place; what was refused."""
+    limits = {"metadata": {"name": "my-config"}, "data": {"workflow": "3", "template": "3"}}
+    server.http.post(TEMPLATE_PATHS["ConfigMap"], json={"configMap": limits})
     refused = []
     for path in sorted(folder.rglob("*.yaml")):
         for document in documents(path):
             if where := TEMPLATE_PATHS.get(document.get("kind", "")):
                 document["metadata"].pop("namespace", None)
-                answer = server.http.post(where, json={"template": document})
+                body = "configMap" if document["kind"] == "ConfigMap" else "template"
+                answer = server.http.post(where, json={body: document})
                 if answer.status_code not in (200, 409):
                     refused.append(f"{path.name}: {answer.text}")
     return refused
@@ -32,7 +44,7 @@ def put_support(server, folder: Path) -> list[str]:
 def plain(value: object, name: str) -> object:
     """`value` with the run's own name replaced by WF, and hashes of names by ID."""
     if isinstance(value, str):
-        return re.sub(r"(WF(?:-[a-z-]+)?)-\d{6,}", r"\1-ID", value.replace(name, "WF"))
+        return re.sub(r"(WF(?:-[A-Za-z-]+)?)-\d{6,}", r"\1-ID", value.replace(name, "WF"))
     if isinstance(value, list):
         return [plain(one, name) for one in value]
     return {plain(key, name): plain(one, name) for key, one in value.items()} if isinstance(value, dict) else value

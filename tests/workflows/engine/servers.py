@@ -74,7 +74,9 @@ class EngineServer:
         )
         self.token, self.viewer_token = made.stdout.split()[-2:]
         self.http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}/argo", headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+            base_url=f"http://127.0.0.1:{self.port}/argo",
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=120,
         )
         self.start()
 
@@ -85,7 +87,7 @@ class EngineServer:
             self.process = subprocess.Popen(
                 [sys.executable, script, str(self.port)], env=self.environment, stdout=log, stderr=log
             )
-        wait_until(self.answers, f"the server answers; see {self.home}/server.log")
+        wait_until(self.answers, f"the server answers; see {self.home}/server.log", 180)
 
     def answers(self) -> bool:
         """Whether it answers now."""

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from recordings import differences, documents, facts, put_support
+from recordings import as_recorded, differences, documents, facts, put_support
 from servers import CHECKOUT
 
 FOLDER = Path(os.environ.get("ATRIUM_TEST_ASSETS") or CHECKOUT.parent / "shared") / "conformance"
@@ -13,29 +13,14 @@ RECORDED = json.loads((FOLDER / "recorded.json").read_text()) if FOLDER.exists()
 TOSSES = set(json.loads((FOLDER / "random.json").read_text())) if FOLDER.exists() else set()
 TOSSES |= {"retry-backoff.yaml", "retry-on-error.yaml", "retry-script.yaml"}  # exit codes by chance too
 LONG_SECONDS = 60  # examples that sleep longer than this run in CI alone
-HOOKS = "hooks and onExit of single steps are refused until they are run"
-LOCKS = "mutexes and semaphores are refused until they are kept"
 NOT_YET = {
     "artifact-passing-subpath.yaml": "subPath of an artifact is not applied",
     "container-set-template/graph-workflow.yaml": "containerSet is refused",
     "container-set-template/outputs-result-workflow.yaml": "containerSet is refused",
     "dag-task-level-timeout.yaml": "on Kubernetes the pod's own start counts into its timeout of 20 s; here it is done in 15 s",
     "data-transformations.yaml": "data templates are refused",
-    "exit-handler-dag-level.yaml": HOOKS,
-    "exit-handler-with-artifacts.yaml": HOOKS,
-    "exit-handler-with-param.yaml": HOOKS,
-    "expression-reusing-verbose-snippets.yaml": "map() with a closure and sprig's arithmetic are not read",
-    "global-parameters-from-configmap-referenced-as-local-variable.yaml": "there are no config maps without a cluster",
-    "global-parameters-from-configmap.yaml": "there are no config maps without a cluster",
     "init-container.yaml": "init containers are refused",
     "k8s-patch-merge-pod.yaml": "resource templates need a cluster",
-    "loops-maps.yaml": "the recording's items carry imagePullPolicy, which the recorder added",
-    "memoize-simple.yaml": "memoization is refused: it keeps its results in config maps",
-    "synchronization-mutex-wf-level-legacy.yaml": LOCKS,
-    "synchronization-tmpl-level-legacy.yaml": LOCKS,
-    "synchronization-tmpl-level.yaml": LOCKS,
-    "synchronization-wf-level-legacy.yaml": LOCKS,
-    "template-on-exit.yaml": HOOKS,
     "volumes-emptydir.yaml": "an emptyDir is a folder of the step here, no mount",
 }
 
@@ -63,7 +48,9 @@ def submitted(engine_server, conformance):
             one for one in documents(conformance / "examples" / name) if one["kind"] == "Workflow"
         ):
             document["metadata"].pop("namespace", None)
-            answers[name, number] = engine_server.http.post("/api/v1/workflows/flights", json={"workflow": document})
+            answers[name, number] = engine_server.http.post(
+                "/api/v1/workflows/flights", json={"workflow": as_recorded(document)}
+            )
     return answers
 
 

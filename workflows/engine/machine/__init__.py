@@ -1,6 +1,7 @@
-"""The state machine: from what is, and what happened, to what comes next. No I/O, no clock of its own."""
+"""The state machine: from what is, and what happened, to what comes next. No clock of its own."""
 
 from workflows.engine.machine.calls import Effects
-from workflows.engine.machine.core import advance, finish_pod
+from workflows.engine.machine.core import advance, begin_pod, finish_pod, mark_container
+from workflows.engine.machine.world import ConfigMaps, World
 
-__all__ = ["Effects", "advance", "finish_pod"]
+__all__ = ["ConfigMaps", "Effects", "World", "advance", "begin_pod", "finish_pod", "mark_container"]

@@ -1,62 +1,82 @@
 """What a template gets and gives: parameters and artifacts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from workflows.engine.expressions import Value, compact, evaluate, text_of
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of
+from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
 
+LOCATIONS = ("s3", "raw", "http", "git", "gcs", "azure", "oss", "hdfs", "artifactory", "plugin")
+MapValue = Callable[[str, str], str]
+
 
 class ArgumentsInvalid(ValueError):
-    """A parameter or artifact is missing or not allowed."""
+    """A parameter or artifact is missing or not allowed; the text is Argo's."""
 
 
 def _given(arguments: Json, kind: str, name: str) -> Json | None:
     return next((one for one in arguments.get(kind) or [] if one["name"] == name), None)
 
 
-def filled_inputs(template: Json, arguments: Json, names: Mapping[str, Value]) -> Json:
-    """A template's inputs with their values: from the arguments, else the default.
+def filled_inputs(template: Json, arguments: Json, names: Mapping[str, Value], map_value: MapValue) -> Json:
+    """A template's inputs with their values: from the arguments, else the default, else a config map's key.
 
     Raises:
-        ArgumentsInvalid: a value is missing, or is none of an enum's.
+        ArgumentsInvalid: a value is missing.
     """
     wanted = template.get("inputs") or {}
-    parameters = [_parameter(one, arguments, names) for one in wanted.get("parameters") or []]
+    parameters = [_parameter(one, arguments, names, map_value) for one in wanted.get("parameters") or []]
     artifacts = [made for one in wanted.get("artifacts") or [] if (made := _artifact(one, arguments, names))]
     return ({"parameters": parameters} if parameters else {}) | ({"artifacts": artifacts} if artifacts else {})
 
 
-def _parameter(wanted: Json, arguments: Json, names: Mapping[str, Value]) -> Json:
-    name = wanted["name"]
-    given = _given(arguments, "parameters", name) or {}
-    value = given.get("value", wanted.get("value", wanted.get("default")))
-    source = given.get("valueFrom") or wanted.get("valueFrom") or {}
-    if value is None and "expression" in source:
-        value = evaluate(str(source["expression"]), names)
-    if value is None and "default" in source:
-        value = source["default"]
-    if value is None:
-        raise ArgumentsInvalid(f"inputs.parameters.{name} was not supplied")
-    text = text_of(fill(value, names))
-    allowed = wanted.get("enum") or []
-    if allowed and text not in [text_of(one) for one in allowed]:
-        raise ArgumentsInvalid(
-            f"inputs.parameters.{name} is '{text}': it must be one of {', '.join(map(text_of, allowed))}"
-        )
-    return {**{key: one for key, one in wanted.items() if key in ("name", "enum", "description")}, "value": text}
+def _parameter(wanted: Json, arguments: Json, names: Mapping[str, Value], map_value: MapValue) -> Json:
+    made = dict(wanted)
+    if made.get("value") is None and made.get("default") is not None:
+        made["value"] = made["default"]
+    if given := _given(arguments, "parameters", wanted["name"]):
+        for key in ("value", "valueFrom"):
+            made.pop(key, None)
+        made |= {key: given[key] for key in ("value", "valueFrom") if given.get(key) is not None}
+        if "value" in made:
+            made.pop("valueFrom", None)
+    source = made.get("valueFrom") or {}
+    if reference := source.get("configMapKeyRef"):
+        made["value"] = _map_parameter(wanted["name"], fill(reference, names), source, map_value)
+    elif made.get("value") is None and "expression" in source:
+        made = {"name": made["name"], "value": evaluate(str(source["expression"]), names)}
+    if made.get("value") is None:
+        raise ArgumentsInvalid(f"inputs.parameters.{wanted['name']} was not supplied")
+    made["value"] = text_of(fill(made["value"], names))
+    return made
+
+
+def _map_parameter(name: str, reference: Json, source: Json, map_value: MapValue) -> str:
+    try:
+        return map_value(reference["name"], reference["key"])
+    except ConfigMapInvalid as error:
+        if error.missing and source.get("default") is not None:
+            return text_of(source["default"])
+        raise ArgumentsInvalid(f"unable to retrieve inputs.parameters.{name} from ConfigMap: {error}") from error
+
+
+def _is_located(artifact: Json) -> bool:
+    return any(artifact.get(key) for key in LOCATIONS)
 
 
 def _artifact(wanted: Json, arguments: Json, names: Mapping[str, Value]) -> Json | None:
-    given = _given(arguments, "artifacts", wanted["name"])
-    merged = {**wanted, **{key: value for key, value in (given or {}).items() if key != "name"}}
-    located = any(key in merged for key in ("s3", "raw", "http", "git", "gcs", "azure", "oss", "hdfs"))
-    if not located:
-        if wanted.get("optional"):
-            return None
-        raise ArgumentsInvalid(f"inputs.artifacts.{wanted['name']} was not supplied")
-    return fill(merged, names)
+    given, name = _given(arguments, "artifacts", wanted["name"]), wanted["name"]
+    if not wanted.get("optional") and not _is_located(wanted):
+        if given is None:
+            raise ArgumentsInvalid(f"inputs.artifacts.{name} was not supplied")
+        if not _is_located(given):
+            raise ArgumentsInvalid(f"inputs.artifacts.{name} missing location information")
+    place: Json = {key: wanted[key] for key in ("path", "mode", "recurseMode", "optional", "archive") if key in wanted}
+    made = fill({**given, "name": name, **place} if given else wanted, names)
+    return made if _is_located(made) else None
 
 
 def input_names(inputs: Json) -> dict[str, Value]:
@@ -66,28 +86,60 @@ def input_names(inputs: Json) -> dict[str, Value]:
         names[f"inputs.parameters.{one['name']}"] = one["value"]
     for one in inputs.get("artifacts") or []:
         names[f"inputs.artifacts.{one['name']}"] = one
-        names[f"inputs.artifacts.{one['name']}.path"] = one.get("path", "")
-    names["inputs.parameters"] = compact(inputs.get("parameters") or [])
+        if one.get("path"):
+            names[f"inputs.artifacts.{one['name']}.path"] = one["path"]
+    names["inputs.parameters"] = listed(inputs.get("parameters") or [])
     return names
 
 
-def result_names(prefix: str, name: str, result: list[Json] | Json | None) -> dict[str, Value]:
-    """The names by which later steps reach what `name` gave: `steps.a.outputs.result` and the like; lists for a loop."""
-    start = f"{prefix}.{name}"
-    if result is None:
-        return {}
-    if isinstance(result, list):
-        return _loop_names(start, result)
-    outputs = result.get("outputs") or {}
+def listed(parameters: list[Json]) -> str:
+    """Parameters as JSON, as Go writes them: keys in the order of Argo's type, absent ones left out."""
+    order = ("name", "default", "value", "valueFrom", "globalName", "enum", "description")
+    kept = [
+        f"{{{','.join(f'{json.dumps(key)}:{compact(one[key])}' for key in order if key in one)}}}" for one in parameters
+    ]
+    return f"[{','.join(kept)}]"
+
+
+def path_names(template: Json) -> dict[str, Value]:
+    """The names of the paths at which a template must leave its outputs."""
+    outputs = template.get("outputs") or {}
     names: dict[str, Value] = {
-        f"{start}.id": result["id"], f"{start}.status": result["phase"], f"{start}.startedAt": result.get("startedAt", ""),
-        f"{start}.finishedAt": result.get("finishedAt") or "",
-    }  # fmt: skip
-    for key, field in (("exitCode", "exitCode"), ("outputs.result", "result")):
-        if field in outputs:
-            names[f"{start}.{key}"] = outputs[field]
+        f"outputs.artifacts.{one['name']}.path": one["path"]
+        for one in outputs.get("artifacts") or []
+        if one.get("path")
+    }
     for one in outputs.get("parameters") or []:
-        names[f"{start}.outputs.parameters.{one['name']}"] = one.get("value", "")
+        if path := (one.get("valueFrom") or {}).get("path"):
+            names[f"outputs.parameters.{one['name']}.path"] = path
+    return names
+
+
+def result_names(start: str, node: Json) -> dict[str, Value]:
+    """The names by which later steps reach what the node gave, below `start` (`steps.a`)."""
+    names: dict[str, Value] = {f"{start}.id": node["id"], f"{start}.status": node["phase"]}
+    fields = (
+        ("startedAt", "startedAt"),
+        ("finishedAt", "finishedAt"),
+        ("podIP", "ip"),
+        ("hostNodeName", "hostNodeName"),
+    )
+    for key, name in fields:
+        if node.get(key):
+            names[f"{start}.{name}"] = node[key]
+    return names | output_names(start, node.get("outputs") or {})
+
+
+def output_names(start: str, outputs: Json) -> dict[str, Value]:
+    """The names of outputs alone, below `start`."""
+    names: dict[str, Value] = {}
+    if start != "workflow":
+        for key, name in (("exitCode", "exitCode"), ("result", "outputs.result")):
+            if key in outputs:
+                names[f"{start}.{name}"] = outputs[key]
+    for one in outputs.get("parameters") or []:
+        if one.get("value") is not None:
+            names[f"{start}.outputs.parameters.{one['name']}"] = text_of(one["value"])
     for one in outputs.get("artifacts") or []:
         names[f"{start}.outputs.artifacts.{one['name']}"] = one
     return names
@@ -97,49 +149,123 @@ def _parsed(text: str) -> Value:
     try:
         value: Value = json.loads(text)
     except ValueError:
-        return text
+        return None
     return value
 
 
-def _listed(texts: list[str]) -> list[Value]:
-    """The texts, or what they hold where each is a JSON object or list, as Argo does."""
+def _aggregated(texts: list[str]) -> str:
+    """The texts as a JSON list, or what they hold where each is a JSON object or list, as Argo does."""
     parsed = [_parsed(text) for text in texts]
-    return parsed if all(isinstance(one, (dict, list)) for one in parsed) else list(texts)
+    return compact(parsed if all(isinstance(one, (dict, list)) for one in parsed) else list(texts))
 
 
-def _loop_names(start: str, nodes: list[Json]) -> dict[str, Value]:
-    done = [node for node in nodes if node.get("outputs") and node["phase"] == "Succeeded"]
-    results = [_parsed(node["outputs"]["result"]) for node in done if "result" in node["outputs"]]
-    tables = [{one["name"]: one.get("value", "") for one in node["outputs"].get("parameters") or []} for node in done]
-    names: dict[str, Value] = {f"{start}.outputs.parameters": compact(tables)}
-    if results:
-        names[f"{start}.outputs.result"] = compact(results)
-    for key in {key for table in tables for key in table}:
-        names[f"{start}.outputs.parameters.{key}"] = compact(_listed([table[key] for table in tables if key in table]))
-    phases = {node["phase"] for node in nodes}
-    names[f"{start}.status"] = "Failed" if phases & {"Failed", "Error"} else "Succeeded"
+def loop_names(start: str, nodes: list[Json]) -> dict[str, Value]:
+    """The names of what a loop's nodes, in order, gave: lists as JSON. Raises `ArgumentsInvalid`."""
+    if not nodes:
+        return {}
+    done = [node["outputs"] for node in nodes if node.get("outputs") and node["phase"] == "Succeeded"]
+    texts: list[str] = []
+    for outputs in done:
+        if "result" in outputs:
+            texts.append(_raw(str(outputs["result"])))
+    tables = [
+        {one["name"]: text_of(one.get("value", "")) for one in outputs["parameters"]}
+        for outputs in done
+        if outputs.get("parameters")
+    ]
+    names: dict[str, Value] = {
+        f"{start}.outputs.parameters": compact(tables),
+        f"{start}.outputs.result": f"[{','.join(texts)}]",
+    }
+    for key in {key: None for table in tables for key in table}:
+        names[f"{start}.outputs.parameters.{key}"] = _aggregated([table[key] for table in tables if key in table])
     return names
+
+
+def _raw(text: str) -> str:
+    """One result within a JSON list: itself where it is JSON, else a text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return compact(text)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def output_values(outputs: Json, names: Mapping[str, Value]) -> Json:
     """Outputs of a steps or dag template, taken from what its inner ones gave. Raises `ArgumentsInvalid`."""
-    parameters = []
-    for one in outputs.get("parameters") or []:
-        source = one.get("valueFrom") or {}
-        if "expression" in source:
-            value: Value = evaluate(str(source["expression"]), names)
-        else:
-            value = names.get(str(source.get("parameter", "")).strip("{} "), source.get("default", one.get("value")))
-        if value is None:
-            raise ArgumentsInvalid(f"unable to resolve outputs.parameters.{one['name']}")
-        kept = {key: one[key] for key in ("name", "globalName", "description") if key in one}
-        parameters.append({**kept, "value": text_of(value)})
-    artifacts = []
-    for one in outputs.get("artifacts") or []:
-        expression = one.get("fromExpression")
-        found = evaluate(expression, names) if expression else names.get(str(one.get("from", "")).strip("{} "))
-        if isinstance(found, dict):
-            artifacts.append({**found, "name": one["name"]})
-        elif not one.get("optional"):
-            raise ArgumentsInvalid(f"unable to resolve outputs.artifacts.{one['name']}")
+    parameters = [_output(one, names) for one in outputs.get("parameters") or []]
+    artifacts = [found for one in outputs.get("artifacts") or [] if (found := _output_artifact(one, names))]
     return ({"parameters": parameters} if parameters else {}) | ({"artifacts": artifacts} if artifacts else {})
+
+
+def _output(one: Json, names: Mapping[str, Value]) -> Json:
+    source = one.get("valueFrom")
+    if source is None:
+        raise ArgumentsInvalid("output parameters must have a valueFrom specified")
+    value: Any = None
+    try:
+        value = _sourced(source, names)
+    except (ArgumentsInvalid, ExpressionInvalid):
+        if source.get("default") is None:
+            raise
+        value = source["default"]
+    return {
+        **{key: item for key, item in one.items() if key != "valueFrom"},
+        "value": text_of(value) if value is not None else "<nil>",
+    }
+
+
+def _sourced(source: Json, names: Mapping[str, Value]) -> Value:
+    if source.get("expression"):
+        return evaluate(str(source["expression"]), names)
+    if not source.get("parameter"):
+        return ""
+    return resolved(str(source["parameter"]), names)
+
+
+def resolved(reference: str, names: Mapping[str, Value]) -> Value:
+    """What `{{name}}` or `{{=expression}}` stands for. Raises `ArgumentsInvalid`."""
+    tag = reference.strip().removeprefix("{{").removesuffix("}}").strip()
+    if tag.startswith("="):
+        try:
+            value = evaluate(tag[1:].strip(), names)
+        except ExpressionInvalid:
+            raise ArgumentsInvalid(f'Invalid expression: "{tag[1:]}"') from None
+        if value is not None:
+            return value
+    elif tag in names:
+        return names[tag]
+    raise ArgumentsInvalid(f'Unable to resolve: "{tag}"')
+
+
+def resolved_artifact(artifact: Json, names: Mapping[str, Value]) -> Json:
+    """The artifact that `from` or `fromExpression` names, with `subPath` below its key. Raises `ArgumentsInvalid`."""
+    expression = artifact.get("fromExpression")
+    found = evaluate(str(expression), names) if expression else resolved(str(artifact["from"]), names)
+    if not isinstance(found, dict):
+        raise ArgumentsInvalid(f"Variable {{{{{artifact.get('from') or expression}}}}} is not an artifact")
+    made = {key: value for key, value in found.items() if key not in ("path", "globalName", "from", "fromExpression")}
+    if below := artifact.get("subPath"):
+        made = _below(made, str(fill(below, names)))
+    return {**made, "name": artifact["name"]}
+
+
+def _below(artifact: Json, part: str) -> Json:
+    """The artifact whose key goes on with `part`."""
+    for kind in ("s3", "gcs", "azure", "oss", "hdfs"):
+        if "key" in (artifact.get(kind) or {}):
+            place = artifact[kind]
+            return {**artifact, kind: {**place, "key": f"{place['key'].rstrip('/')}/{part.lstrip('/')}"}}
+    return artifact
+
+
+def _output_artifact(one: Json, names: Mapping[str, Value]) -> Json | None:
+    if not one.get("from") and not one.get("fromExpression"):
+        return None
+    try:
+        found = resolved_artifact(one, names)
+    except (ArgumentsInvalid, ExpressionInvalid) as error:
+        if one.get("optional"):
+            return None
+        raise ArgumentsInvalid(f"unable to resolve outputs from scope: {error}") from error
+    return {**found, **({"globalName": one["globalName"]} if one.get("globalName") else {})}

@@ -1,49 +1,126 @@
 """Names and outputs that belong to the whole workflow."""
 
-import json
+from collections.abc import Mapping
+from datetime import datetime
 
-from workflows.engine.expressions import Value
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of
+from workflows.engine.machine.arguments import MapValue, listed
+from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json, Workflow
 
+TIME_CODES = "aAbBcdDeFhHIjklmMnpPrRStTuUwxXyYzZ"
 
-def global_names(workflow: Workflow) -> dict[str, Value]:
-    """The names that every template of the workflow knows: `workflow.name` and the like."""
+
+class GlobalsInvalid(ValueError):
+    """A parameter or label of the workflow itself cannot be had; the text is Argo's."""
+
+
+def global_names(workflow: Workflow, map_value: MapValue) -> dict[str, Value]:
+    """The names that every template of the workflow knows: `workflow.name` and the like.
+
+    Raises:
+        GlobalsInvalid: a parameter's config map is not there.
+    """
     metadata, spec = workflow.metadata, workflow.spec
     parameters = (spec.get("arguments") or {}).get("parameters") or []
     names: dict[str, Value] = {
         "workflow.name": workflow.name, "workflow.namespace": workflow.namespace, "workflow.uid": workflow.uid,
-        "workflow.mainEntrypoint": spec.get("entrypoint", ""), "workflow.serviceAccountName": "default",
-        "workflow.creationTimestamp": metadata.get("creationTimestamp", ""), "workflow.priority": str(spec.get("priority", 0)),
-        "workflow.parameters": json.dumps([{"name": one["name"], "value": one.get("value", "")} for one in parameters]),
-        "workflow.status": workflow.phase,
+        "workflow.mainEntrypoint": spec.get("entrypoint", ""), "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
+        "workflow.parameters": listed(parameters), "workflow.parameters.json": listed(parameters),
     }  # fmt: skip
-    names |= {f"workflow.parameters.{one['name']}": one["value"] for one in parameters if "value" in one}
-    if scheduled := (metadata.get("annotations") or {}).get("workflows.argoproj.io/scheduled-time"):
-        names["workflow.scheduledTime"] = scheduled
-    for kind in ("labels", "annotations"):
-        names |= {f"workflow.{kind}.{key}": value for key, value in (metadata.get(kind) or {}).items()}
-    for one in (workflow.status.get("outputs") or {}).get("parameters") or []:
-        names[f"workflow.outputs.parameters.{one['name']}"] = one.get("value", "")
-    for one in (workflow.status.get("outputs") or {}).get("artifacts") or []:
-        names[f"workflow.outputs.artifacts.{one['name']}"] = one
-    names["workflow.parameters.json"] = names["workflow.parameters"]
+    if spec.get("priority") is not None:
+        names["workflow.priority"] = str(spec["priority"])
+    names |= _time_names(str(metadata.get("creationTimestamp", "")))
+    for one in parameters:
+        names[f"workflow.parameters.{one['name']}"] = _parameter(one, map_value)
     for one in (spec.get("arguments") or {}).get("artifacts") or []:
         names[f"workflow.artifacts.{one['name']}"] = one
+    for kind in ("labels", "annotations"):
+        found = metadata.get(kind) or {}
+        names |= {f"workflow.{kind}": compact(found), f"workflow.{kind}.json": compact(found)}
+        names |= {f"workflow.{kind}.{key}": value for key, value in found.items()}
+    if scheduled := (metadata.get("annotations") or {}).get("workflows.argoproj.io/scheduled-time"):
+        names["workflow.scheduledTime"] = scheduled
+    outputs = workflow.status.get("outputs") or {}
+    names |= {
+        f"workflow.outputs.parameters.{one['name']}": one.get("value", "") for one in outputs.get("parameters") or []
+    }
+    names |= {f"workflow.outputs.artifacts.{one['name']}": one for one in outputs.get("artifacts") or []}
     return names
 
 
-def note_globals(workflow: Workflow, names: dict[str, Value], outputs: Json) -> None:
+def _parameter(one: Json, map_value: MapValue) -> str:
+    if one.get("value") is not None:
+        return text_of(one["value"])
+    source = one.get("valueFrom") or {}
+    reference = source.get("configMapKeyRef")
+    if reference:
+        try:
+            return map_value(reference["name"], reference["key"])
+        except ConfigMapInvalid as error:
+            if source.get("default") is not None:
+                return text_of(source["default"])
+            where = f"configmap with name {reference['name']} and key {reference['key']}"
+            raise GlobalsInvalid(f"failed to set global parameter {one['name']} from {where}: {error}") from error
+    raise GlobalsInvalid(f"either value or valueFrom must be specified in order to set global parameter {one['name']}")
+
+
+def _time_names(created: str) -> dict[str, Value]:
+    names: dict[str, Value] = {"workflow.creationTimestamp": created}
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return names
+    start = "workflow.creationTimestamp"
+    names |= {f"{start}.{code}": moment.strftime(f"%{code}") for code in TIME_CODES}
+    return names | {f"{start}.s": str(int(moment.timestamp())), f"{start}.RFC3339": created}
+
+
+def set_metadata(workflow: Workflow, names: dict[str, Value]) -> None:
+    """Gives the workflow the labels and annotations of `spec.workflowMetadata`. Raises `GlobalsInvalid`."""
+    wanted = workflow.spec.get("workflowMetadata") or {}
+    for kind in ("labels", "annotations"):
+        found = workflow.metadata.setdefault(kind, {}) if wanted.get(kind) else {}
+        for key, value in (wanted.get(kind) or {}).items():
+            _put(found, kind, key, text_of(value), names)
+    for key, source in (wanted.get("labelsFrom") or {}).items():
+        expression = str(source.get("expression", ""))
+        try:
+            value = evaluate(expression, names)
+        except ExpressionInvalid as error:
+            raise GlobalsInvalid(f'failed to evaluate label "{key}" expression "{expression}": {error}') from error
+        if not isinstance(value, str):
+            raise GlobalsInvalid(
+                f'failed to evaluate label "{key}" expression "{expression}" evaluted to {type(value).__name__} but must be a string'
+            )
+        _put(workflow.metadata.setdefault("labels", {}), "labels", key, value, names)
+
+
+def _put(found: dict[str, str], kind: str, key: str, value: str, names: dict[str, Value]) -> None:
+    plain = value.replace("-", "").replace("_", "").replace(".", "")
+    if kind == "labels" and (
+        len(value) > 63 or (value and (not plain.isalnum() or not (value[0] + value[-1]).isalnum()))
+    ):
+        raise GlobalsInvalid(
+            f'invalid label value "{value}" for label "{key}": a valid label has at most 63 letters, digits, "-", "_" or "."'
+        )
+    found[key] = value
+    names[f"workflow.{kind}.{key}"] = value
+
+
+def note_globals(workflow: Workflow, names: dict[str, Value], outputs: Mapping[str, list[Json]]) -> None:
     """Keeps outputs that have a globalName among the workflow's own, and in `names`."""
-    for parameter in outputs.get("parameters") or []:
-        if exported := parameter.get("globalName"):
-            kept = workflow.status.setdefault("outputs", {}).setdefault("parameters", [])
-            kept[:] = [one for one in kept if one["name"] != exported] + [
-                {"name": exported, "value": parameter.get("value", "")}
-            ]
-            names[f"workflow.outputs.parameters.{exported}"] = parameter.get("value", "")
-    for artifact in outputs.get("artifacts") or []:
-        if exported := artifact.get("globalName"):
-            kept = workflow.status.setdefault("outputs", {}).setdefault("artifacts", [])
-            made = {key: value for key, value in artifact.items() if key != "globalName"} | {"name": exported}
-            kept[:] = [one for one in kept if one["name"] != exported] + [made]
-            names[f"workflow.outputs.artifacts.{exported}"] = made
+    for kind in ("parameters", "artifacts"):
+        for one in outputs.get(kind) or []:
+            exported = one.get("globalName")
+            if not exported:
+                continue
+            kept = workflow.status.setdefault("outputs", {}).setdefault(kind, [])
+            made = {key: value for key, value in one.items() if key not in ("globalName", "path", "valueFrom")} | {
+                "name": exported
+            }
+            place = next((number for number, other in enumerate(kept) if other["name"] == exported), len(kept))
+            kept[place : place + 1] = [made]
+            names[f"workflow.outputs.{kind}.{exported}"] = (
+                made if kind == "artifacts" else text_of(made.get("value", ""))
+            )

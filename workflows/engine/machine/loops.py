@@ -1,69 +1,144 @@
 """Loops of steps and tasks: withItems, withParam, withSequence."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
+from typing import Any
 
-from workflows.engine.expressions import Value, text_of
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, holds, text_of
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
 
 MOST_ITEMS = 10_000
+KEYS = ("withItems", "withParam", "withSequence")
+LEFT = re.compile(r"\{\{\s*(item[\w.-]*)\s*\}\}")
+NUMBER = re.compile(r"%([-+ 0#]*)(\d*)([dioxXbc])")
 
 
 class LoopInvalid(ValueError):
-    """A loop's items cannot be read."""
+    """A loop's items cannot be read; the text is Argo's."""
 
 
-def expand(step: Json, names: Mapping[str, Value]) -> Iterator[tuple[str, dict[str, Value]]]:
-    """For each item the node name's tail, like `(0:red)`, and the names that the item gives; one empty pair without a loop.
+def loops(step: Json) -> bool:
+    """Whether a step or task is one for each item of a list."""
+    return bool(step.get("withItems") or step.get("withParam") or step.get("withSequence"))
+
+
+def expand(step: Json) -> list[tuple[str, Json]] | None:
+    """For each item the node name's tail, like `(0:red)`, and the step with the item filled in; None without a loop.
 
     Raises:
-        LoopInvalid: the items are no list, or more than 10,000.
+        LoopInvalid: the items are no list, more than 10,000, or lack what the step asks of them.
     """
-    items = _items(step, names)
-    if items is None:
-        yield "", {}
-        return
+    if not loops(step):
+        return None
+    plain = {key: value for key, value in step.items() if key not in KEYS}
+    try:
+        items = _items(step)
+    except LoopInvalid:
+        if _surely_not(step.get("when")):
+            return []
+        raise
     if len(items) > MOST_ITEMS:
         raise LoopInvalid(f"{len(items)} items; a loop has at most {MOST_ITEMS}")
-    for number, item in enumerate(items):
-        yield f"({number}:{_shown(item)})", _item_names(item)
+    lenient = _surely_not(step.get("when"))
+    return [_expanded(plain, number, item, lenient) for number, item in enumerate(items)]
 
 
-def _items(step: Json, names: Mapping[str, Value]) -> list[Value] | None:
-    if "withItems" in step and step["withItems"] is not None:
-        return list(fill(step["withItems"], names))
-    if step.get("withParam"):
-        text = fill(step["withParam"], names)
+def _surely_not(when: object) -> bool:
+    try:
+        return not holds(str(when or ""))
+    except ExpressionInvalid:
+        return False
+
+
+def _expanded(plain: Json, number: int, item: Any, lenient: bool) -> tuple[str, Json]:
+    if item is None or isinstance(item, (dict, list, str, int, float)):
+        filled = fill(plain, item_names(item))
+        left = None if lenient else LEFT.search(json.dumps(filled))
+        if left:
+            raise LoopInvalid(f"failed to resolve {{{{{left[1]}}}}}")
+        shown = _shown(item).replace("(", "").replace(")", "")
+        return f"({number}:{shown})", filled
+    raise LoopInvalid(f"withItems[{number}] expected string, number, list, or map. received: {item}")
+
+
+def _items(step: Json) -> list[Any]:
+    if step.get("withItems"):
+        return list(step["withItems"])
+    if text := step.get("withParam"):
         try:
             items = json.loads(text)
-        except ValueError:
-            raise LoopInvalid(f"withParam value could not be parsed as a JSON list: {text}") from None
+        except ValueError as error:
+            raise LoopInvalid(
+                f"withParam value could not be parsed as a JSON list: {str(text).strip()}: {error}"
+            ) from None
         if not isinstance(items, list):
-            raise LoopInvalid(f"withParam value could not be parsed as a JSON list: {text}")
+            raise LoopInvalid(
+                f"withParam value could not be parsed as a JSON list: {str(text).strip()}: json: cannot unmarshal "
+                f"{'object' if isinstance(items, dict) else 'string' if isinstance(items, str) else 'number'} into Go value of type []v1alpha1.Item"
+            )
         return items
-    return _sequence(fill(step["withSequence"], names)) if step.get("withSequence") else None
+    return _sequence(step["withSequence"])
 
 
-def _sequence(sequence: Json) -> list[Value]:
+def _whole(value: object) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[+-]?\d+", text):
+        raise LoopInvalid(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _sequence(sequence: Json) -> list[Any]:
     pattern = str(sequence.get("format") or "%d")
-    start = int(str(sequence.get("start") or 0))
-    if sequence.get("count") is not None:
-        numbers = range(start, start + int(str(sequence["count"])))
+    start = _whole(sequence.get("start") or 0)
+    if sequence.get("end") is not None:
+        end = _whole(sequence["end"])
+    elif sequence.get("count") is not None:
+        count = _whole(sequence["count"])
+        if count == 0:
+            return []
+        end = start + count - 1
     else:
-        end = int(str(sequence["end"]))
-        numbers = range(start, end + 1) if end >= start else range(start, end - 1, -1)
-    return [pattern % number for number in numbers]
+        raise LoopInvalid("neither end nor count was specified in withSequence")
+    if abs(end - start) >= MOST_ITEMS:
+        raise LoopInvalid(f"{abs(end - start) + 1} items; a loop has at most {MOST_ITEMS}")
+    numbers = range(start, end + 1) if end >= start else range(start, end - 1, -1)
+    return [_formatted(pattern, number) for number in numbers]
 
 
-def _shown(item: Value) -> str:
+def _formatted(pattern: str, number: int) -> str:
+    """The number in a format of Go's `Sprintf`."""
+
+    def one(found: re.Match[str]) -> str:
+        flags, width, verb = found.groups()
+        if verb == "b":
+            return f"{number:{'0' if '0' in flags else ''}{width}b}"
+        return str(f"%{flags}{width}{'d' if verb == 'i' else verb}" % number)
+
+    try:
+        return NUMBER.sub(one, pattern).replace("%%", "%")
+    except ValueError as error:
+        raise LoopInvalid(f"withSequence format {pattern!r}: {error}") from error
+
+
+def _scalar(item: Any) -> str:
+    if item is None:
+        return "null"
+    return compact(item) if isinstance(item, (dict, list)) else text_of(item)
+
+
+def _shown(item: Any) -> str:
     if isinstance(item, dict):
-        return ",".join(f"{key}:{text_of(value)}" for key, value in sorted(item.items()))
-    return text_of(item)
+        return ",".join(sorted(f"{key}:{_scalar(value)}" for key, value in item.items()))
+    if isinstance(item, list):
+        return f"[{' '.join(_scalar(one) for one in item)}]"
+    return _scalar(item)
 
 
-def _item_names(item: Value) -> dict[str, Value]:
-    names: dict[str, Value] = {"item": item}
+def item_names(item: Any) -> Mapping[str, Value]:
+    """The names that an item gives: `item`, and `item.key` for a map's."""
+    names: dict[str, Value] = {"item": _scalar(item)}
     if isinstance(item, dict):
-        names |= {f"item.{key}": value for key, value in item.items()}
+        names |= {f"item.{key}": _scalar(value) for key, value in item.items()}
     return names

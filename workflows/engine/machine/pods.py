@@ -1,53 +1,91 @@
-"""Pods: what a container or script asks the runner to start, and when there is room for one more."""
+"""Pods: what a container or script asks the runner to start."""
 
 import json
 import re
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from workflows.engine.machine.calls import Call
-from workflows.engine.state import PENDING, RUNNING, Json, pod_name
+from workflows.engine.machine.calls import Call, CallFailed, Job
+from workflows.engine.state import ERROR, FAILED, PENDING, Json, pod_name, quantity_seconds, stamp
+from workflows.engine.templating import fill
 
 if TYPE_CHECKING:
     from workflows.engine.machine.core import Machine
 
 RESULT = re.compile(r"(?:steps|tasks)(?:\.([\w-]+)|\[\W*([\w-]+)\W*\])\.outputs\.result")
+SUBDOMAIN = re.compile(r"[-a-z0-9]*(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+INVALID_NAME = (
+    'Pod "{name}" is invalid: metadata.name: Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case '
+    "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
+    "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+LOOP_TAIL = re.compile(r"(\([^()]*\)|\[[^\[\]]*\])+$")
 
 
-class Pods:
-    """Starts the pods of one workflow at one moment."""
+def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
+    """Makes the pod's node and asks for its start. Raises `CallFailed`."""
+    call, template = job.call, job.template
+    if node is None:
+        node = machine.graph.make(call, "Pod", PENDING, inputs=job.inputs, template=template.get("name"))
+        if memoize := template.get("memoize"):
+            node["memoizationStatus"] = {
+                "hit": False,
+                "key": memoize["key"],
+                "cacheName": memoize["cache"]["configMap"]["name"],
+            }
+    shutdown = machine.wf.spec.get("shutdown")
+    if shutdown and not (shutdown == "Stop" and call.exiting):
+        return machine.graph.end(node, FAILED, f"workflow shutdown with strategy: {shutdown}")
+    name = pod_name(machine.wf.name, template.get("name", ""), call.name)
+    if not SUBDOMAIN.fullmatch(name.removeprefix(machine.wf.name)):
+        raise CallFailed(INVALID_NAME.format(name=name), machine.graph.end(node, ERROR, INVALID_NAME.format(name=name)))
+    machine.wf.work[node["id"]] = {
+        **fill(template, {"pod.name": name}),
+        "inputs": job.inputs,
+        "pod": name,
+        "wantsResult": _wants_result(machine, call),
+        "exiting": call.exiting,
+        **_deadline(machine, job, node),
+    }
+    _containers(machine, job, node)
+    machine.wf.touch(node)
+    machine.effects.start.append(node["id"])
+    return node
 
-    def __init__(self, machine: "Machine") -> None:
-        self.machine = machine
 
-    def start(self, call: Call, template: Json, inputs: Json) -> Json | None:
-        """Makes the pod's node and asks for its start; None where there is no room now."""
-        if self.machine.wf.spec.get("shutdown") or self._full(call):
-            return None
-        node = self.machine.make(call, "Pod", template["name"], inputs, phase=PENDING)
-        self.machine.wf.work[node["id"]] = {
-            **template,
-            "inputs": inputs,
-            "pod": pod_name(self.machine.wf.name, template["name"], call.name),
-            "wantsResult": self._wants_result(call),
-        }
-        self.machine.effects.start.append(node["id"])
-        return node
+def _deadline(machine: "Machine", job: Job, node: Json) -> Json:
+    """`endsAt`, the moment until which the pod may be active because of the template's timeout. Raises `CallFailed`."""
+    timeout = job.template.get("timeout")
+    if not timeout:
+        return {}
+    try:
+        ends = datetime.fromisoformat(node["startedAt"]) + timedelta(seconds=quantity_seconds(timeout))
+    except ValueError as error:
+        raise CallFailed(f"invalid timeout format. {str(error).partition(': ')[2]}", node) from error
+    return {"endsAt": stamp(ends)}
 
-    def _wants_result(self, call: Call) -> bool:
-        """Whether the template around reads this step's standard output; Argo keeps it only then."""
-        around = self.machine.templates.around(call)
-        if around is None:
-            return call.boundary is not None
-        if around["name"] not in self.machine.wanted:
-            found = RESULT.findall(json.dumps(around))
-            self.machine.wanted[around["name"]] = {plain or quoted for plain, quoted in found}
-        return call.name.rsplit(".", 1)[-1].split("(")[0] in self.machine.wanted[around["name"]]
 
-    def _full(self, call: Call) -> bool:
-        """Whether parallelism of the workflow or of the template around forbids one more pod."""
-        limit = self.machine.wf.spec.get("parallelism")
-        if limit and sum(1 for _ in self.machine.wf.pods(PENDING, RUNNING)) >= int(limit):
-            return True
-        inner = (self.machine.templates.around(call) or {}).get("parallelism")
-        active = sum(1 for pod in self.machine.wf.pods(PENDING, RUNNING) if pod.get("boundaryID") == call.boundary)
-        return inner is not None and active >= int(inner)
+def _containers(machine: "Machine", job: Job, pod: Json) -> None:
+    """The nodes of a containerSet's containers, linked by what they depend on."""
+    containers = (job.template.get("containerSet") or {}).get("containers") or []
+    call = job.call
+    made = {}
+    for one in containers:
+        inner = Call(call.reference, {}, f"{call.name}.{one['name']}", pod["id"], call.scope, pod["id"], flag=call.flag)
+        made[one["name"]] = machine.graph.make(inner, "Container", PENDING, template=job.template.get("name"))
+    for one in containers:
+        for need in one.get("dependencies") or [None]:
+            machine.graph.link(made[need] if need else pod, made[one["name"]])
+
+
+def _wants_result(machine: "Machine", call: Call) -> bool:
+    """Whether the template around reads this step's standard output; Argo keeps it only then."""
+    if call.boundary is None:
+        return False
+    around = machine.templates.around(call.boundary)
+    if around is None:
+        return True
+    if call.boundary not in machine.memory.wanted:
+        found = RESULT.findall(json.dumps(around))
+        machine.memory.wanted[call.boundary] = {plain or quoted for plain, quoted in found}
+    return LOOP_TAIL.sub("", call.name).rsplit(".", 1)[-1] in machine.memory.wanted[call.boundary]

@@ -13,6 +13,7 @@ from workflows.engine.rest.about import About
 from workflows.engine.rest.acting import Acting
 from workflows.engine.rest.archive import Archive
 from workflows.engine.rest.artifacts import Artifacts
+from workflows.engine.rest.config_maps import ConfigMaps
 from workflows.engine.rest.cron import Cron
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import HANDLERS
@@ -43,7 +44,7 @@ def create_app(home: Home) -> Starlette:
     acting = Acting(desk, workflows)
     nouns = (
         workflows, Streams(desk), acting, Artifacts(desk), Templates(desk, "WorkflowTemplate"),
-        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), About(), Archive(desk, acting), NotHere(desk), FiguresRoutes(desk),
+        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), ConfigMaps(desk), About(), Archive(desk, acting), NotHere(desk), FiguresRoutes(desk),
     )  # fmt: skip
     routes = [route for noun in nouns for route in noun.routes()]
     return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)

@@ -1,0 +1,67 @@
+"""What the machine asks of the world around a workflow."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from workflows.engine.machine.locks import Locks
+from workflows.engine.state import Json
+
+TYPE_LABEL = "workflows.argoproj.io/configmap-type"
+
+
+class ConfigMaps(Protocol):
+    """Config maps of projects: parameters, semaphores' limits, memoized outputs."""
+
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        """The object (`metadata`, `data`), or None. What was put is seen at once."""
+
+    def put_config_map(self, namespace: str, document: Json) -> None:
+        """Keeps the object under its `metadata.name`, over one of that name; it is on disk when this returns."""
+
+
+class NoConfigMaps:
+    """A world without any."""
+
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        """None."""
+        return None
+
+    def put_config_map(self, namespace: str, document: Json) -> None:
+        """Forgets it."""
+
+
+class ConfigMapInvalid(ValueError):
+    """A config map, or a key of one, is not there, or is not for this use; `missing` tells the first."""
+
+    def __init__(self, message: str, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+@dataclass
+class World:
+    """Config maps, and the locks that workflows of one server share."""
+
+    config_maps: ConfigMaps
+    locks: Locks
+
+    @classmethod
+    def of(cls, config_maps: ConfigMaps) -> "World":
+        """A world with these config maps and fresh locks."""
+        return cls(config_maps, Locks(config_maps.config_map))
+
+    def parameter(self, namespace: str, name: str, key: str) -> str:
+        """The value of a config map's key, for a parameter. Raises `ConfigMapInvalid` in Argo's words."""
+        found = self.config_maps.config_map(namespace, name)
+        wanted = f"{TYPE_LABEL}: Parameter"
+        if found is None:
+            raise ConfigMapInvalid(
+                f"ConfigMap '{name}' does not exist. Please make sure it has the label {wanted} to be detectable by the controller",
+                missing=True,
+            )
+        if (found.get("metadata", {}).get("labels") or {}).get(TYPE_LABEL) != "Parameter":
+            raise ConfigMapInvalid(f"ConfigMap '{name}' needs to have the label {wanted} to load parameters")
+        data = found.get("data") or {}
+        if key not in data:
+            raise ConfigMapInvalid(f"ConfigMap '{name}' does not have the key '{key}'", missing=True)
+        return str(data[key])
