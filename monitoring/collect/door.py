@@ -6,9 +6,10 @@ import httpx
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
+from atrium.home import get_home
 from atrium.identity import platform_actor
 from atrium.metrics import counter, gauge, read
-from atrium.rpc import client, reaching
+from atrium.rpc import BackEndUnavailable, address, client, reaching
 
 ANSWER_SECONDS = 2.0
 CLASSES = ("2", "3", "4", "5")
@@ -26,6 +27,11 @@ MILLISECONDS = 1000
 
 def ask_text(seam: str, path: str) -> str:
     """The text that a component answers with. Raises `BackEndUnavailable`, `httpx.HTTPStatusError`."""
+    path = get_home().socket(seam)
+    if not address(seam) and not path.exists():  # httpcore leaves a socket open that it cannot connect
+        raise BackEndUnavailable(
+            f"component {seam!r} ({path})", "its socket must be there", "run .venv/bin/atrium doctor"
+        )
     with reaching(seam), client(seam, platform_actor("monitoring"), ANSWER_SECONDS) as http:
         return http.get(path).raise_for_status().text
 
