@@ -91,10 +91,13 @@ def restart(name: str) -> None:
     from app.components import component, components
     from app.supervisor import restart as again
     from app.up import wait_for
+    from atrium.identity import platform_actor
+    from monitoring.watch import note_restart
 
     names = [one.name for one in components()]
     if name not in names:
         raise click.UsageError(f"component {name!r}: there are {', '.join(names)}")
+    note_restart(platform_actor("cli"), name)
     again(component(name))
     wait_for(component(name))
     click.echo(f"{name} answers.")

@@ -1,6 +1,7 @@
 """What runs, since when, how much memory it holds, how it was checked, and what mends it."""
 
 import shlex
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -68,7 +69,8 @@ def _one(one: Component, process: dict[str, object], memory_mib: int) -> Compone
     try:
         checked, found, mend = one.check(), "up", ""
     except AtriumError as error:
-        checked, found = str(error), "silent"
+        young = time.time() - int(str(process["start"])) < one.seconds_to_start
+        checked, found = str(error), "starting" if young else "silent"
     return ComponentStatus(one.name, one.what, found, since, version_, memory_mib, checked, mend)
 
 

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from atrium.clock import now
 from atrium.database import writing
-from atrium.events import emit
+from atrium.events import emit, recent
 from atrium.home import get_home
+from atrium.identity import Actor, Verb, require
 from atrium.jobs import Job
 from atrium.metrics import (
     EVERY_SECONDS,
@@ -27,11 +28,28 @@ from monitoring.alerts import forget_old, judge
 from monitoring.charts import draw
 from monitoring.collect import collect
 from monitoring.models import ComponentRow, ComponentStatus
+from tenancy import audit
 
 log = logging.getLogger(__name__)
 COMPONENT_SECONDS = 10.0
+RESTART_ASKED = "component.restart-asked"
+SECOND, LONGEST_RESTART = timedelta(seconds=1), timedelta(minutes=2)  # supervisord tells whole seconds
 LOOKS_A_DAY_CHART = 20  # the last day is drawn every five minutes
 Checks = Callable[[], Sequence[ComponentStatus]]
+
+
+def note_restart(who: Actor, name: str) -> None:
+    """Notes that somebody asked for a restart of a component, so that it does not count as a death. Raises `Forbidden`."""
+    require(who, Verb.ADMINISTER)
+    with writing() as session:
+        audit(session, who, "component.restart", None, name)
+        emit(session, RESTART_ASKED, "", name, {"by": who.name})
+
+
+def _asked_for(name: str, began: datetime | None) -> bool:
+    """Whether the process that began then was started because somebody asked for it shortly before."""
+    asked = recent(RESTART_ASKED, "", name, 1)
+    return bool(asked and began and asked[0].at - SECOND <= began <= asked[0].at + LONGEST_RESTART)
 
 
 def note_components(found: Sequence[ComponentStatus], moment: datetime | None = None) -> None:
@@ -48,7 +66,8 @@ def note_components(found: Sequence[ComponentStatus], moment: datetime | None = 
                     name=one.name, state="", restarts=0, supervisor=supervisor, since=since, changed_at=at
                 )
                 session.add(row)
-            if row.since and since and since > row.since and row.supervisor == supervisor:
+            died = row.since and since and since > row.since and row.supervisor == supervisor
+            if died and not _asked_for(one.name, since):
                 row.restarts, row.restarted_at = row.restarts + 1, at
             if row.state != one.state:
                 row.changed_at = at

@@ -33,7 +33,9 @@ def beat_seconds() -> float:
 
 def collect_components() -> Iterator[Metric]:
     """Each component as the worker last found it; the worker itself by its heartbeat."""
-    up = gauge("atrium_component_up", "1 where a component answered as it should, else 0.")
+    up = gauge(
+        "atrium_component_up", "1 where a component answered as it should, 0 where not; nothing while it starts."
+    )
     restarts = counter("atrium_component_restarts", "How often a component was started again after it had died.")
     age = gauge("atrium_component_check_age_seconds", "Seconds since the components were last asked.")
     beat = gauge("atrium_worker_heartbeat_age_seconds", "Seconds since the worker told that it lives.")
@@ -41,7 +43,8 @@ def collect_components() -> Iterator[Metric]:
     with reading() as session:
         rows = session.scalars(select(ComponentRow)).all()
     for row in rows:
-        up.add_sample(up.name, {"component": row.name}, float(row.state == "up"))
+        if row.state != "starting":  # neither up nor down; one that starts again and again is told by its restarts
+            up.add_sample(up.name, {"component": row.name}, float(row.state == "up"))
         restarts.add_sample(f"{restarts.name}_total", {"component": row.name}, row.restarts)
     if rows:
         age.add_sample(age.name, {}, (now() - max(row.checked_at for row in rows)).total_seconds())

@@ -43,8 +43,16 @@ def _condition(known: Rule) -> Said:
     bound = known.below if known.below is not None else known.above
     values = {"rule": known.name, "bound": shown(bound or 0, known.unit), "seconds": int(known.for_seconds)}
     if known.below is not None:
-        return Said("Rule {rule} fires below {bound} for {seconds} seconds", values)
-    return Said("Rule {rule} fires above {bound} for {seconds} seconds", values)
+        later, at_once = (
+            Said("Rule {rule} fires below {bound} for {seconds} seconds", values),
+            Said("Rule {rule} fires below {bound}", values),
+        )
+    else:
+        later, at_once = (
+            Said("Rule {rule} fires above {bound} for {seconds} seconds", values),
+            Said("Rule {rule} fires above {bound}", values),
+        )
+    return later if known.for_seconds else at_once
 
 
 def _matches(known: Rule, alert: AlertView, line: Line) -> bool:

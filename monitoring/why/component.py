@@ -1,7 +1,9 @@
 """Why a component is down, silent or restarting."""
 
+from datetime import timedelta
 from pathlib import Path
 
+from atrium.clock import now
 from atrium.database import reading
 from atrium.home import get_home
 from atrium.identity import Actor
@@ -9,6 +11,7 @@ from monitoring.models import ComponentNotFound, ComponentRow, Evidence, Said, S
 from monitoring.service import component, require_somebody
 
 LINES = 20
+LATELY = timedelta(hours=1)
 LONGEST_READ_BYTES = 64 * 1024
 
 
@@ -44,6 +47,7 @@ def why_component(who: Actor, _project: str, name: str) -> Why:
     if who.administrator and (text := last_lines(get_home().logs / f"{name}.log")):
         evidence.append(Evidence(Said("The last lines of its log"), text))
     steps = [] if one.state == "up" else [Step(Said("Start it again"), one.mend or f".venv/bin/atrium restart {name}")]
-    if one.state != "up" or one.restarts:
+    died_lately = one.restarted_at is not None and now() - one.restarted_at < LATELY
+    if one.state != "up" or died_lately:
         steps.append(Step(Said("Read its log"), f"less {get_home().logs / f'{name}.log'}" if who.administrator else ""))
-    return Why(f"component/{name}", one.state, because, evidence, steps, fine=one.state == "up" and not one.restarts)
+    return Why(f"component/{name}", one.state, because, evidence, steps, fine=one.state == "up" and not died_lately)

@@ -1,5 +1,7 @@
 """Why a run failed, or what it waits for."""
 
+import re
+
 import workflows
 from atrium.errors import AtriumError
 from atrium.identity import Actor
@@ -8,6 +10,7 @@ from monitoring.models import Evidence, Said, Step, Why
 from workflows import RunReasons, Wait
 
 LINES = 15
+ONLY_CODE = re.compile(r"(main: )?Error \(exit code \d+\)")  # a message that says nothing but the code
 BAD = ("Failed", "Error")
 EXIT_CODES = {
     "137": Said("Exit code 137: it ran out of memory, or was killed"),
@@ -43,7 +46,7 @@ def _failed(who: Actor, project: str, found: RunReasons, evidence: list[Evidence
         Said("Step {step} ended {phase}", values),
     )
     because = coded if found.exit_code else plain
-    if node.message:
+    if node.message and not ONLY_CODE.fullmatch(node.message):
         evidence.append(Evidence(Said("The step's message"), node.message))
     if found.exit_code in EXIT_CODES:
         evidence.append(Evidence(EXIT_CODES[found.exit_code]))

@@ -63,7 +63,12 @@ def lines(
         "encoding": {
             "x": across,
             "y": {"field": value, "type": "quantitative", "axis": GRID},
-            "color": {"field": kind, "type": "nominal", "sort": None, "legend": {"orient": "top", "title": None}},
+            "color": {
+                "field": kind,
+                "type": "nominal",
+                "sort": None,
+                "legend": {"orient": "top", "title": None, "columns": 4},
+            },
             "tooltip": _tooltip(titles),
         },
     }

@@ -29,6 +29,7 @@ from portal.views.monitoring_charts import charts
 from portal.words import _
 
 SILENT_SECONDS = 60.0
+TEXT_WIDTH = 620  # where there is less room, the buttons stand below
 HOURS = {1: "1 h", 4: "4 h", 24: "24 h", 168: "7 d"}
 ICONS = {"critical": ":red[:material/error:]", "warning": ":orange[:material/warning:]"}
 
@@ -90,7 +91,7 @@ def _alerts(alerts: list[AlertView]) -> None:
 
 def _alert(one: AlertView) -> None:
     row = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small")
-    with row.container(gap=None, width="stretch"):
+    with row.container(gap=None, width=TEXT_WIDTH):
         icon = ":gray[:material/notifications_paused:]" if one.silence else ICONS[one.severity]
         since = _("since {moment}").format(moment=when(one.firing_since or one.pending_since))
         waiting = f" · {_('pending')}" if one.state is AlertState.PENDING else ""
@@ -152,13 +153,13 @@ def _components() -> None:
         cpu = {line.labels.get("component", ""): line.values[-1][1] for line in (found.lines["cpu"] if found else [])}
         with card(_("Components"), _("Asked every few seconds, each in the way that its users do.")):
             columns = [
-                Column(_("Name")), Column(_("State")), Column(_("Since"), "soft"), Column(_("Died and restarted"), "number"),
+                Column(_("Name"), "short"), Column(_("State")), Column(_("Since"), "short"), Column(_("Died and restarted"), "number"),
                 Column(_("Memory"), "number"), Column(_("CPU"), "number"), Column(_("Version"), "soft", phone=False),
                 Column(_("How it was checked"), "soft", phone=False),
             ]  # fmt: skip
             table("components", columns, [_row(one, cpu) for one in parts], _("The platform's components"))
         for one in parts:
-            if one.state != "up" or one.restarts:
+            if one.state != "up" or one.restarted_at:
                 why_section(f"component/{one.name}")
 
 

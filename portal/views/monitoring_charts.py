@@ -12,7 +12,7 @@ from portal.ui import age, card, empty, guard, lines
 from portal.words import _
 
 MIB, GIB = 2.0**20, 2.0**30
-MOST_LINES = 6
+MOST_LINES = 5
 HEIGHT = 190
 NARROWEST = 320
 
@@ -47,11 +47,12 @@ def _all(found: Charts, span: str) -> None:
         _chart("requests", span, _("Requests to services"), _("per second"), drawn["requests"], _service, 1, quiet)
         _chart("errors", span, _("Errors of services"), _("per second"), drawn["errors"], _service, 1, quiet)
         _chart("latency", span, _("Latency of services"), "ms", latency, _service, 1000, quiet)
-        _chart("memory", span, _("Memory"), "MiB", drawn["memory"], _component, 1 / MIB)
-        _chart("cpu", span, _("CPU"), _("cores"), drawn["cpu"], _component)
         _chart("door", span, _("Requests to the front door"), _("per second"), drawn["door"], _class)
         _chart("steps", span, _("Steps of runs"), "", drawn["steps"], _phase)
         _chart("disk", span, _("Free on the disk"), "GiB", drawn["disk"], lambda _line: _("free"), 1 / GIB)
+    with st.grid(2, min_column_width=NARROWEST, gap=12):
+        _chart("memory", span, _("Memory"), "MiB", drawn["memory"], _component, 1 / MIB)
+        _chart("cpu", span, _("CPU"), _("cores"), drawn["cpu"], _component)
 
 
 def _service(line: ChartLine) -> str:
@@ -71,9 +72,10 @@ def _phase(line: ChartLine) -> str:
 
 
 def _kept(found: Sequence[tuple[str, ChartLine]]) -> list[tuple[str, list[tuple[float, float]]]]:
-    """The lines with the largest values; where there are many, the rest are summed as one."""
-    ordered = sorted(found, key=lambda pair: -max(value for _at, value in pair[1].values))
-    shown = [(title, line.values) for title, line in ordered[:MOST_LINES]]
+    """The lines with the largest values, by name; where there are many, the rest are summed; lines of zeros only if all are."""
+    told = [pair for pair in found if any(value for _at, value in pair[1].values)] or list(found[:1])
+    ordered = sorted(told, key=lambda pair: -max(value for _at, value in pair[1].values))
+    shown = sorted((title, line.values) for title, line in ordered[:MOST_LINES])
     rest: dict[float, float] = {}
     for _title, line in ordered[MOST_LINES:]:
         for at, value in line.values:

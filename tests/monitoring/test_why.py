@@ -22,7 +22,7 @@ from atrium.metrics import Writer, sampler_file, samples
 from monitoring.collect import COLLECTORS, collect
 from monitoring.models import ComponentStatus, ObjectUnknown
 from monitoring.routes import in_words
-from monitoring.watch import note_components
+from monitoring.watch import note_components, note_restart
 from serving.models import ServiceRow, ServiceState
 from workflows.backends.argo import ArgoBackend
 from workflows.reasons import _locks
@@ -181,12 +181,17 @@ def test_a_component_tells_since_when_how_often_it_died_and_its_last_lines(home:
     assert any("atrium restart api" in one.command for one in found.next_steps)
 
 
-def test_a_stop_and_start_of_everything_is_no_death(home: Path) -> None:
+def test_a_restart_that_somebody_asked_for_is_no_death(home: Path) -> None:
     component_found("up", "2026-01-02T00:00:00+00:00", "10")
     component_found("up", "2026-01-02T05:00:00+00:00", "11")
     before = monitoring.list_components(ADA)[0].restarts
     component_found("up", "2026-01-02T06:00:00+00:00", "11")
     assert monitoring.list_components(ADA)[0].restarts == before + 1
+    note_restart(ADA, "api")
+    component_found("up", now().replace(microsecond=0).isoformat(), "11")
+    assert monitoring.list_components(ADA)[0].restarts == before + 1
+    with pytest.raises(Forbidden):
+        note_restart(actor("vic"), "api")
 
 
 def test_why_is_told_only_to_who_may_see_the_object(home: Path) -> None:
