@@ -8,6 +8,7 @@ from portal.session import project, who
 from portal.ui.errors import guard
 from portal.words import _
 
+LINES_IN_VIEW, LOG_HEIGHT = 7, 190
 WORDS = ("state", "phase")  # values that are words of a vocabulary, which pages translate
 
 
@@ -41,7 +42,9 @@ def draw_reasons(found: monitoring.Why) -> None:
     for one in found.evidence:
         if one.text and "\n" in one.text:
             st.caption(say(one.said))
-            st.code(one.text, language=None, height=160 if one.text.count("\n") > 5 else "content")
+            long = one.text.count("\n") >= LINES_IN_VIEW
+            with st.container(height=LOG_HEIGHT if long else "content", border=False, autoscroll=long or None):
+                st.code(one.text, language=None, wrap_lines=True)  # the last line, which tells most, is in view
         elif one.text:
             st.caption(f"{say(one.said)}: {_plain(one.text)}")
         else:

@@ -13,7 +13,7 @@ from portal.words import _
 
 MIB, GIB = 2.0**20, 2.0**30
 MOST_LINES = 5
-HEIGHT = 190
+HEIGHT = 220
 NARROWEST = 320
 
 
@@ -40,13 +40,18 @@ def charts() -> None:
 
 
 def _all(found: Charts, span: str) -> None:
-    drawn, quiet = found.lines, _("No requests in this time")
+    drawn, quiet = found.lines, _("No requests to this project's services in this time")
     latency = [ChartLine({"service": f"{_service(line)} {name}"}, line.values) for name in ("p50", "p95")
                for line in drawn[name]]  # fmt: skip
+    if not any(value for line in drawn["requests"] for _at, value in line.values):
+        with card(_("Services")):
+            st.caption(quiet)
+    else:
+        with st.grid(3, min_column_width=NARROWEST, gap=12):
+            _chart("requests", span, _("Requests to services"), _("per second"), drawn["requests"], _service, 1, quiet)
+            _chart("errors", span, _("Errors of services"), _("per second"), drawn["errors"], _service, 1, quiet)
+            _chart("latency", span, _("Latency of services"), "ms", latency, _service, 1000, quiet)
     with st.grid(3, min_column_width=NARROWEST, gap=12):
-        _chart("requests", span, _("Requests to services"), _("per second"), drawn["requests"], _service, 1, quiet)
-        _chart("errors", span, _("Errors of services"), _("per second"), drawn["errors"], _service, 1, quiet)
-        _chart("latency", span, _("Latency of services"), "ms", latency, _service, 1000, quiet)
         _chart("door", span, _("Requests to the front door"), _("per second"), drawn["door"], _class)
         _chart("steps", span, _("Steps of runs"), "", drawn["steps"], _phase)
         _chart("disk", span, _("Free on the disk"), "GiB", drawn["disk"], lambda _line: _("free"), 1 / GIB)
