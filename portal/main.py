@@ -8,6 +8,7 @@ import streamlit as st
 import tenancy
 from atrium.errors import AtriumError
 from atrium.identity import Actor
+from atrium.looks import THEME_COOKIE
 from atrium.web import unexpected
 from portal import words
 from portal.session import who
@@ -19,7 +20,6 @@ from portal.words import _
 
 STYLE = Path(__file__).parent / "ui" / "style.css"
 THEMES = ("System", "Light", "Dark")
-THEME_COOKIE = "atrium_theme"
 
 
 def navigation() -> Any:

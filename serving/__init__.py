@@ -11,7 +11,7 @@ from serving.demo_service import (
     unpublish_demo,
 )
 from serving.models import DemoView, FeedbackView, Figures, ServiceBrief, ServiceNotFound, ServiceState, ServiceView
-from serving.rows import columns_of, example_rows
+from serving.rows import columns_of, example_rows, input_names, input_title
 from serving.service import (
     deploy,
     figures_by_minute,
@@ -26,7 +26,8 @@ from serving.service import (
 
 __all__ = [
     "DemoView", "FeedbackView", "Figures", "ServiceBrief", "ServiceNotFound", "ServiceState", "ServiceView", "columns_of", "deploy",
-    "example_rows", "feedback_by_demo", "feedback_summary", "figures_by_minute", "get_demo", "get_service", "keep_feedback", "list_demos",
+    "example_rows", "feedback_by_demo", "feedback_summary", "figures_by_minute", "get_demo", "get_service", "input_names", "input_title",
+    "keep_feedback", "list_demos",
     "list_feedback", "list_services", "publish_demo", "requests_today", "service_figures", "service_states", "try_service",
     "undeploy", "unpublish_demo",
 ]  # fmt: skip

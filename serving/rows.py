@@ -41,6 +41,20 @@ def columns_of(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def input_title(name: str, about: Mapping[str, Any], chinese: bool = False) -> str:
+    """An input's or output's title with its unit, as the model's makers give it: `title`, `title_zh`, `unit`."""
+    title = str((about.get("title_zh") if chinese else "") or about.get("title") or name.replace("_", " ").capitalize())
+    return f"{title} ({about['unit']})" if about.get("unit") else title
+
+
+def input_names(about: Mapping[str, Any], chinese: bool = False) -> dict[str, str]:
+    """What an input's values are called, where they are few: `names` and `names_zh` by value, else its `categories`."""
+    named = {str(value): str(said) for value, said in (about.get("names") or {}).items()}
+    if chinese:
+        named |= {str(value): str(said) for value, said in (about.get("names_zh") or {}).items()}
+    return {str(one): named.get(str(one), str(one)) for one in about.get("categories") or named}
+
+
 def may_be_missing(metadata: Mapping[str, Any]) -> set[str]:
     """The inputs that a model's makers allow to be missing."""
     return {name for name, about in (metadata.get("inputs") or {}).items() if about.get("missing")}

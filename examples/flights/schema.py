@@ -12,32 +12,59 @@ CATEGORICAL: Final = ("carrier", "origin")
 SCHEDULE: Final = ("month", "weekday", "hour", "distance")
 LOOKED_UP: Final = tuple(name for view in VIEWS for name in feature_names(view))
 INPUTS: Final = (*CATEGORICAL, *SCHEDULE, *LOOKED_UP)
+MONTHS: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS_ZH: Final = "一二三四五六日"
+HOURS: Final = range(5, 24)
 BOUNDS: Final[dict[str, dict[str, object]]] = {
-    "month": {"minimum": 1, "maximum": 12, "title": "Month"},
-    "weekday": {"minimum": 0, "maximum": 6, "title": "Weekday (0 is Monday)"},
-    "hour": {"minimum": 0, "maximum": 24, "title": "Scheduled hour of departure", "unit": "h"},
-    "distance": {"minimum": 10, "maximum": 6000, "title": "Distance", "unit": "miles"},
-    "temp": {"minimum": -40, "maximum": 130, "title": "Temperature", "unit": "°F"},
-    "wind_speed": {"minimum": 0, "maximum": 1200, "title": "Wind speed", "unit": "mph"},
-    "precip": {"minimum": 0, "maximum": 20, "title": "Precipitation", "unit": "in/h"},
-    "visib": {"minimum": 0, "maximum": 20, "title": "Visibility", "unit": "miles"},
+    "month": {
+        "minimum": 1, "maximum": 12, "title": "Month", "title_zh": "月份", "first": 7.0,
+        "names": {str(number): name for number, name in enumerate(MONTHS, 1)}, "names_zh": {str(number): f"{number} 月" for number in range(1, 13)},
+    },
+    "weekday": {
+        "minimum": 0, "maximum": 6, "title": "Day of the week", "title_zh": "星期", "first": 4.0,
+        "names": {str(number): name for number, name in enumerate(DAYS)}, "names_zh": {str(number): f"星期{name}" for number, name in enumerate(DAYS_ZH)},
+    },
+    "hour": {
+        "minimum": 0, "maximum": 24, "title": "Scheduled departure", "title_zh": "计划起飞时间", "first": 18.0,
+        "names": {str(hour): f"{hour:02d}:00" for hour in HOURS},
+    },
+    "distance": {"minimum": 10, "maximum": 6000, "title": "Distance", "title_zh": "航程", "unit": "miles"},
+    "temp": {"minimum": -40, "maximum": 130, "title": "Temperature", "title_zh": "气温", "unit": "°F"},
+    "wind_speed": {"minimum": 0, "maximum": 1200, "title": "Wind speed", "title_zh": "风速", "unit": "mph"},
+    "precip": {"minimum": 0, "maximum": 20, "title": "Precipitation", "title_zh": "降水量", "unit": "in/h"},
+    "visib": {"minimum": 0, "maximum": 20, "title": "Visibility", "title_zh": "能见度", "unit": "miles"},
     "origin_delay_minutes": {
-        "minimum": -120,
-        "maximum": 1500,
-        "title": "Airport's mean delay, last 3 h",
-        "unit": "min",
+        "minimum": -120, "maximum": 1500, "title": "Airport's mean delay, last 3 h", "title_zh": "机场近 3 小时平均延误", "unit": "min",
     },
-    "origin_late_share": {"minimum": 0, "maximum": 1, "title": "Airport's share of late departures"},
-    "origin_departures": {"minimum": 0, "maximum": 1000, "title": "Airport's departures, last 3 h"},
+    "origin_late_share": {
+        "minimum": 0, "maximum": 1, "title": "Airport's share of late departures", "title_zh": "机场起飞延误占比",
+    },
+    "origin_departures": {"minimum": 0, "maximum": 1000, "title": "Airport's departures, last 3 h", "title_zh": "机场近 3 小时起飞架次"},
     "carrier_delay_minutes": {
-        "minimum": -120,
-        "maximum": 1500,
-        "title": "Airline's mean delay, last 6 h",
-        "unit": "min",
+        "minimum": -120, "maximum": 1500, "title": "Airline's mean delay, last 6 h", "title_zh": "航空公司近 6 小时平均延误", "unit": "min",
     },
-    "carrier_late_share": {"minimum": 0, "maximum": 1, "title": "Airline's share of late departures"},
-    "carrier_departures": {"minimum": 0, "maximum": 2000, "title": "Airline's departures, last 6 h"},
-}
+    "carrier_late_share": {
+        "minimum": 0, "maximum": 1, "title": "Airline's share of late departures", "title_zh": "航空公司起飞延误占比",
+    },
+    "carrier_departures": {
+        "minimum": 0, "maximum": 2000, "title": "Airline's departures, last 6 h", "title_zh": "航空公司近 6 小时起飞架次",
+    },
+}  # fmt: skip
+TITLES: Final = {"carrier": ("Airline", "航空公司"), "origin": ("Airport of departure", "出发机场")}
 
 
 def validate_flights(flights: pd.DataFrame) -> None:

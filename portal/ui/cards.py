@@ -51,7 +51,7 @@ def numbers(*contents: tuple[str, str, str]) -> None:
 
 def facts(pairs: Mapping[str, str]) -> None:
     """Names with their values in a row that wraps; a value is Markdown."""
-    with st.grid(max(1, len(pairs)), min_column_width=170, gap=12) as grid:
+    with st.grid(max(1, len(pairs)), min_column_width=140, gap=12) as grid:
         for name, value in pairs.items():
             with grid.cell(), st.container(gap=None):
                 st.caption(name)

@@ -24,7 +24,7 @@ SELECT f.origin, a.name AS airline, f.month, f.hour, count(*) AS flights, sum((f
 FROM flights f JOIN airlines a USING (carrier) GROUP BY ALL
 """
 AIRPORTS = "SELECT faa, name FROM airports WHERE faa IN (SELECT DISTINCT origin FROM flights)"
-MOST_CELLS, FEWEST_FLIGHTS = 10_000, 100
+MOST_CELLS, FEWEST_FLIGHTS, FEWEST_FORECASTS = 10_000, 100, 50
 MODEL, BASELINE, HOURS = "boosting", "baseline", 24
 
 
@@ -279,7 +279,8 @@ def _calibrated(here: str, newest: dict[str, model_registry.TrackingRunView], na
     rows = [
         {"forecast": round(100 * one["forecast"], 1), "observed": round(100 * one["observed"], 1), "flights": one["rows"],
          "kind": names.get(key, key)}
-        for key in (MODEL, BASELINE) if key in newest for one in _calibration(here, newest[key].id)
+        for key in (MODEL, BASELINE) if key in newest
+        for one in _calibration(here, newest[key].id) if one["rows"] >= FEWEST_FORECASTS
     ]  # fmt: skip
     if not rows:
         return

@@ -11,6 +11,7 @@ import serving
 from atrium.clock import now
 from atrium.errors import AtriumError
 from atrium.identity import Verb
+from portal import words
 from portal.session import may, project, who
 from portal.ui import (
     Column,
@@ -92,7 +93,7 @@ def _requests(name: str) -> None:
         asked = figures.succeeded + figures.failed
         mean = f"{figures.mean_milliseconds:.2f} ms" if figures.mean_milliseconds else "–"
         numbers(
-            (_("Answered, last 24 hours"), f"{figures.succeeded:,}", _("{n} rows").format(n=f"{figures.rows:,}")),
+            (_("Answered (24 h)"), f"{figures.succeeded:,}", _("{n} rows").format(n=f"{figures.rows:,}")),
             (
                 _("Refused or failed"), f"{figures.failed:,}",
                 _("{share} of all").format(share=f"{figures.failed / asked:.1%}") if asked else "",
@@ -122,13 +123,17 @@ def _slots(name: str) -> list[dict[str, Any]]:
 
 
 def _field(name: str, about: Mapping[str, Any], example: Any) -> Any:
-    title = str(about.get("title") or name.replace("_", " ").capitalize())
-    if about.get("categories"):
-        options = [str(one) for one in about["categories"]]
-        first = options.index(str(example)) if str(example) in options else 0
-        return st.selectbox(title, options, first, help=name)
-    label = f"{title} ({about['unit']})" if about.get("unit") else title
-    if isinstance(example, (int, float)) and not isinstance(example, bool):
+    chinese = words.language() == "zh_CN"
+    label, names = serving.input_title(name, about, chinese), serving.input_names(about, chinese)
+    first = about.get("first", example)
+    numeric = isinstance(example, (int, float)) and not isinstance(example, bool)
+    if names:
+        options = [float(one) for one in names] if numeric else list(names)
+        called = dict(zip(options, names.values(), strict=True))
+        return st.selectbox(
+            label, options, options.index(first) if first in options else 0, format_func=called.__getitem__, help=name
+        )
+    if numeric:
         bounds = f" {about['minimum']:g} – {about['maximum']:g}" if "minimum" in about and "maximum" in about else ""
         return st.number_input(label, value=round(float(example), 4), help=f"{name}{bounds}")
     return st.text_input(label, str(example), help=name)
@@ -163,7 +168,7 @@ def _answer(one: serving.ServiceView, answer: Mapping[str, Any]) -> None:
     rows = []
     for name, value in answer.items():
         said = about.get(name) or {}
-        title = str(said.get("title") or name)
+        title = serving.input_title(name, said, words.language() == "zh_CN")
         if isinstance(value, list):
             names = list(said.get("classes") or range(len(value)))
             for label, share in zip(names, value, strict=False):

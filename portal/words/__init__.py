@@ -6,9 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from atrium.looks import LANGUAGE_COOKIE
+
 FOLDER = Path(__file__).parent
 LANGUAGES = {"en": "English", "zh_CN": "中文"}
-KEY, COOKIE = "language", "atrium_language"
+KEY = "language"
 
 
 @lru_cache
@@ -21,7 +23,7 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 def language() -> str:
     """The visitor's language: `?lang=` first, then the session's, then what they chose before, then the browser's."""
-    asked = st.query_params.get("lang") or st.session_state.get(KEY) or st.context.cookies.get(COOKIE)
+    asked = st.query_params.get("lang") or st.session_state.get(KEY) or st.context.cookies.get(LANGUAGE_COOKIE)
     browser = "zh_CN" if (st.context.locale or "").lower().startswith("zh") else "en"
     chosen = asked if asked in LANGUAGES else browser
     st.session_state[KEY] = chosen

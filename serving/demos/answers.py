@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from serving.demos.words import Tongue, how_likely, say
+from serving.rows import input_title
 
 BINARY = 2
 
@@ -69,14 +70,14 @@ def in_words(
         said = about.get(name) or {}
         names = _names(said, len(shares))
         if len(shares) == BINARY:
-            title = str(said.get("title") or names[1])
+            title = str((said.get("title_zh") if language == "zh" else "") or said.get("title") or names[1])
             return _binary(language, title, names, shares[1], version)
         return _several(language, names, shares, version)
     name, value = next(iter(outputs.items()))
     said = about.get(name) or {}
     unit = f" {said['unit']}" if said.get("unit") else ""
     shown = f"{value:,.2f}{unit}" if isinstance(value, float) else f"{value}{unit}"
-    title = str(said.get("title") or name.replace("_", " ").capitalize())
+    title = input_title(name, {key: value for key, value in said.items() if key != "unit"}, language == "zh")
     return Answer(_card(title, shown, say(language, "version", version=version), None), f"{title}: {shown}", {})
 
 

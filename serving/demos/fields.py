@@ -1,26 +1,36 @@
 """The fields of a demo's form, from a service's signature and what the model's makers say of its inputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from serving.models import ServiceView
-from serving.rows import columns_of, example_rows
+from serving.rows import columns_of, example_rows, input_names, input_title
 
 
 @dataclass(frozen=True)
 class Field:
-    """One input: a choice where it has `categories`, a text where `numeric` is false, else a number."""
+    """One input: a choice where it has `names`, a text where `numeric` is false, else a number; `about` is its makers' word."""
 
     name: str
     label: str
     numeric: bool
     whole: bool
-    categories: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     minimum: float | None = None
     maximum: float | None = None
     looked_up: bool = False
     first: object = None
+    about: Mapping[str, object] = field(default_factory=dict)
+
+    def title(self, chinese: bool) -> str:
+        """Its title with its unit."""
+        return input_title(self.name, self.about, chinese)
+
+    def choices(self, chinese: bool = False) -> list[tuple[str, str | float]]:
+        """Its values with what they are called; empty where any value may be given."""
+        named = input_names(self.about, chinese).items()
+        return [(called, float(value) if self.numeric else value) for value, called in named]
 
 
 @dataclass(frozen=True)
@@ -36,16 +46,11 @@ class Form:
     @property
     def looked_up(self) -> tuple[Field, ...]:
         """The fields that the feature store fills in."""
-        return tuple(field for field in self.fields if field.looked_up)
+        return tuple(one for one in self.fields if one.looked_up)
 
 
 def _bound(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _label(name: str, said: Mapping[str, object]) -> str:
-    title = str(said.get("title") or name.replace("_", " ").capitalize())
-    return f"{title} ({said['unit']})" if said.get("unit") else title
 
 
 def form_of(service: ServiceView) -> Form:
@@ -59,9 +64,9 @@ def form_of(service: ServiceView) -> Form:
         datatype = str(column["datatype"])
         fields.append(
             Field(
-                name, _label(name, about), datatype != "BYTES", datatype.startswith(("INT", "UINT")),
-                tuple(str(one) for one in about.get("categories") or ()), _bound(about.get("minimum")),
-                _bound(about.get("maximum")), name in looked_up, first.get(name),
+                name, input_title(name, about), datatype != "BYTES", datatype.startswith(("INT", "UINT")),
+                input_names(about), _bound(about.get("minimum")), _bound(about.get("maximum")), name in looked_up,
+                about.get("first", first.get(name)), about,
             )
         )  # fmt: skip
     kind: Literal["tabular", "image"] = "image" if said.get("kind") == "image" else "tabular"

@@ -44,9 +44,10 @@ def _visitor(request: gr.Request) -> str:
 
 
 def _input(field: Field) -> gr.components.Component:
-    if field.categories:
-        first = field.first if field.first in field.categories else field.categories[0]
-        return gr.Dropdown(list(field.categories), value=first, label=field.label)
+    if field.names:
+        choices = field.choices()
+        values = [value for _, value in choices]
+        return gr.Dropdown(choices, value=field.first if field.first in values else values[0], label=field.label)
     if not field.numeric:
         return gr.Textbox(label=field.label, value=str(field.first or ""), max_length=200)
     start = round(float(field.first), 3) if isinstance(field.first, int | float) else field.minimum
@@ -186,6 +187,22 @@ def _connect_look_up(demo: Demo, made: dict[str, gr.components.Component], sourc
     gr.on(triggers, _look_up(demo), keys, filled, api_name="look_up", show_progress="hidden")
 
 
+def _in_chinese(demo: Demo) -> Callable[..., Any]:
+    """Gives fields their makers' Chinese titles and names, for who reads Chinese."""
+
+    def told(request: gr.Request) -> Any:
+        if _language(request) != "zh":
+            return [gr.skip() for _ in demo.form.fields]
+        return [
+            gr.update(label=one.title(True), choices=one.choices(True))
+            if one.names
+            else gr.update(label=one.title(True))
+            for one in demo.form.fields
+        ]
+
+    return told
+
+
 def _answer_side(demo: Demo) -> tuple[list[Any], gr.State]:
     html = gr.HTML()
     label = gr.Label(label=_label("answer"), num_top_classes=10, visible=False, show_heading=False)
@@ -214,6 +231,7 @@ def build(view: DemoView, service: ServiceView, form: Form, asker: Asker) -> gr.
                     run = _predict_sketch(demo)
                 else:
                     inputs, run = _fields(demo), _predict(demo)
+                    page.load(_in_chinese(demo), None, inputs, api_visibility="private", show_progress="hidden")
                 button = gr.Button(_label("ask"), variant="primary")
             with gr.Column():
                 outputs, _ = _answer_side(demo)

@@ -6,6 +6,16 @@ if TYPE_CHECKING:
     import gradio as gr
 
 FONT: Final = ("Inter", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")
+COLOURS: Final = {
+    "light": {
+        "back": "#FCFCFD", "block": "#FFFFFF", "edge": "#D0D5DD", "text": "#111827", "soft": "#475467", "fill": "#4F46E5",
+        "hover": "#4338CA", "on": "#FFFFFF", "warn": "#B54708",
+    },
+    "dark": {
+        "back": "#0B0D12", "block": "#12151C", "edge": "#344054", "text": "#E6E8EC", "soft": "#98A2B3", "fill": "#818CF8",
+        "hover": "#A5B4FC", "on": "#0B0D12", "warn": "#FEB273",
+    },
+}  # fmt: skip
 CSS: Final = """
 .gradio-container { width: 100% !important; max-width: 1040px !important; margin: 0 auto !important; padding: 24px 16px !important; }
 .gradio-container > main, .gradio-container .wrap { width: 100%; }
@@ -21,8 +31,10 @@ CSS: Final = """
 .atrium-big { font-size: 1.9rem; font-weight: 650; margin: 6px 0; color: var(--body-text-color); }
 .atrium-small { font-size: 13px; color: var(--body-text-color-subdued); }
 .atrium-bar { height: 8px; border-radius: 4px; background: var(--border-color-primary); margin: 8px 0 10px; overflow: hidden; }
-.atrium-bar > div { height: 8px; background: var(--color-accent); }
-.atrium-refused { border-left: 4px solid #D97706; }
+.atrium-bar > div { height: 8px; background: var(--button-primary-background-fill); }
+.atrium-refused { border-left: 4px solid light-dark(#B54708, #FEB273); }
+.atrium-top { font-size: 13px; color: var(--body-text-color-subdued); margin-bottom: 8px; }
+@media (max-width: 640px) { .gradio-container { padding: 16px 12px !important; } }
 footer { display: none !important; }
 """
 
@@ -36,12 +48,13 @@ def theme() -> "gr.themes.Base":
         radius_size=gr.themes.sizes.radius_md, text_size=gr.themes.sizes.text_sm, font=list(FONT),
         font_mono=["ui-monospace", "monospace"],
     )  # fmt: skip
-    return made.set(
-        body_background_fill="#FCFCFD", body_background_fill_dark="#0B0D12", block_background_fill="#FFFFFF",
-        block_background_fill_dark="#151922", border_color_primary="#E4E7EC", border_color_primary_dark="#262B36",
-        body_text_color="#111827", body_text_color_dark="#E6E8EC", body_text_color_subdued="#667085",
-        body_text_color_subdued_dark="#98A2B3", block_shadow="none", block_border_width="1px",
-        button_primary_background_fill="#4F46E5", button_primary_background_fill_dark="#5B57EE",
-        button_primary_background_fill_hover="#4338CA", button_primary_text_color="#FFFFFF",
-        block_label_text_size="13px", color_accent="#4F46E5",
-    )  # fmt: skip
+    named = {
+        "body_background_fill": "back", "block_background_fill": "block", "input_background_fill": "back",
+        "border_color_primary": "edge", "input_border_color": "edge", "body_text_color": "text", "block_label_text_color": "soft",
+        "block_title_text_color": "text", "block_info_text_color": "soft", "body_text_color_subdued": "soft",
+        "button_primary_background_fill": "fill", "button_primary_background_fill_hover": "hover",
+        "button_primary_text_color": "on", "button_primary_text_color_hover": "on", "color_accent": "fill",
+    }  # fmt: skip
+    given = {name: COLOURS["light"][key] for name, key in named.items()}
+    given |= {f"{name}_dark": COLOURS["dark"][key] for name, key in named.items() if name != "color_accent"}
+    return made.set(**given, block_shadow="none", block_border_width="1px", block_label_text_size="13px")

@@ -8,15 +8,17 @@ from fastapi import FastAPI, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 import tenancy
-from atrium.errors import AtriumError, Forbidden, NotSignedIn, error_body
+from atrium.errors import Forbidden, Invalid, NotSignedIn, error_body
 from atrium.identity import IDENTITY_HEADER, Kind, Verb, mint_identity, require
+from atrium.looks import LANGUAGE_COOKIE, THEME_COOKIE
 from atrium.settings import get_settings
 from atrium.web import new_app
 from tenancy.gate.judge import ForeignOrigin, check_origin, content_cookie_name, content_item, cookie_name, judge
 from tenancy.gate.pages import login_page, password_page
-from tenancy.gate.words import language
+from tenancy.gate.words import WORDS, language
 
 HOME = "/app/"
+YEAR_SECONDS = 365 * 86400
 CHECK, CONTENT_CHECK = "/auth/check", "/auth/content-check"
 PublicItem = Callable[[str], bool]
 
@@ -30,7 +32,20 @@ def local_path(target: str) -> str:
 
 
 def _tongue(request: Request) -> str:
-    return language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+    kept = request.cookies.get(LANGUAGE_COOKIE, "")
+    return language(request.query_params.get("lang"), request.headers.get("accept-language", ""), kept)
+
+
+def _theme(request: Request) -> str:
+    return request.cookies.get(THEME_COOKIE, "")
+
+
+def _keep_language(request: Request, response: Response) -> None:
+    """Keeps a language that was chosen here, for the portal too; its pages may read the cookie."""
+    if request.query_params.get("lang") in WORDS:
+        kept = {"zh": "zh_CN"}.get(_tongue(request), "en")
+        secure = get_settings().scheme == "https"
+        response.set_cookie(LANGUAGE_COOKIE, kept, max_age=YEAR_SECONDS, samesite="lax", secure=secure, path="/")
 
 
 def _address(request: Request) -> str:
@@ -98,7 +113,9 @@ def _add_sign_in(app: FastAPI) -> None:
     @app.get("/auth/login")
     def show_login(request: Request, next: str = HOME) -> Response:
         """The sign-in page."""
-        return login_page(_tongue(request), local_path(next))
+        response = login_page(_tongue(request), local_path(next), theme=_theme(request))
+        _keep_language(request, response)
+        return response
 
     @app.post("/auth/login")
     def sign_in(request: Request, name: str = Form(""), password: str = Form(""), next: str = Form(HOME)) -> Response:
@@ -108,9 +125,9 @@ def _add_sign_in(app: FastAPI) -> None:
         try:
             cookie = tenancy.sign_in(name.strip(), password, _address(request))
         except tenancy.WrongPassword as error:
-            return login_page(tongue, target, "wrong", name, error.status)
+            return login_page(tongue, target, "wrong", name, error.status, _theme(request))
         except tenancy.SignInSlowedDown as error:
-            return login_page(tongue, target, "slow", name, error.status)
+            return login_page(tongue, target, "slow", name, error.status, _theme(request))
         response = RedirectResponse(target, 303)
         _set_cookie(response, cookie_name(), cookie)
         return response
@@ -134,7 +151,7 @@ def _add_sign_in(app: FastAPI) -> None:
             judge(request)
         except NotSignedIn:
             return _to_login(request, request.url.path)
-        return password_page(_tongue(request))
+        return password_page(_tongue(request), theme=_theme(request))
 
     @app.post("/auth/password")
     def change_password(request: Request, old: str = Form(""), new: str = Form("")) -> Response:
@@ -142,9 +159,11 @@ def _add_sign_in(app: FastAPI) -> None:
         who = judge(request).who
         try:
             tenancy.set_password(who, who.name, new, old)
-        except AtriumError as error:
-            return password_page(_tongue(request), str(error), status=error.status)
-        return password_page(_tongue(request), saved=True)
+        except tenancy.PasswordTooWeak as error:
+            return password_page(_tongue(request), "weak", status=error.status, theme=_theme(request))
+        except Invalid as error:
+            return password_page(_tongue(request), "old_wrong", status=error.status, theme=_theme(request))
+        return password_page(_tongue(request), saved=True, theme=_theme(request))
 
 
 def _add_content(app: FastAPI) -> None:

@@ -9,18 +9,22 @@ from tenancy.gate.words import WORDS
 
 CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 STYLE = """
-:root{color-scheme:light dark;--bg:#FCFCFD;--card:#fff;--ink:#16181D;--soft:#5B6270;--line:#E3E6EB;--fill:#4F46E5;--bad:#B42318}
-@media(prefers-color-scheme:dark){:root{--bg:#0B0D12;--card:#12151C;--ink:#EDEFF3;--soft:#9AA3B2;--line:#262B36;--fill:#5B57EE;--bad:#FDA29B}}
+:root{color-scheme:light dark;--bg:light-dark(#FCFCFD,#0B0D12);--card:light-dark(#fff,#12151C);--ink:light-dark(#111827,#E6E8EC);
+--soft:light-dark(#475467,#98A2B3);--line:light-dark(#E4E7EC,#262B36);--edge:light-dark(#858FA1,#667085);--fill:light-dark(#4F46E5,#818CF8);
+--on:light-dark(#fff,#0B0D12);--bad:light-dark(#B42318,#FDA29B);--good:light-dark(#067647,#6CE9A6)}
+:root.Light{color-scheme:light}:root.Dark{color-scheme:dark}
 *{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--bg);color:var(--ink);
 font:16px/1.5 Inter,'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',system-ui,sans-serif}
 main{width:min(400px,92vw);background:var(--card);border:1px solid var(--line);border-radius:12px;padding:36px 32px}
 .brand{display:flex;gap:10px;align-items:center;font-weight:650;font-size:20px}.brand svg{width:28px;height:28px}
 p{color:var(--soft);margin:10px 0 22px;font-size:14px}h1{font-size:18px;margin:0 0 4px}
 label{display:block;font-size:14px;font-weight:550;margin:14px 0 6px}
-input{width:100%;padding:10px 12px;font:inherit;color:inherit;background:var(--bg);border:1px solid var(--line);border-radius:8px}
+input{width:100%;padding:10px 12px;font:inherit;color:inherit;background:var(--bg);border:1px solid var(--edge);border-radius:8px}
 input:focus,button:focus,a:focus{outline:2px solid var(--fill);outline-offset:2px}
-button{width:100%;margin-top:22px;padding:11px;font:inherit;font-weight:600;color:#fff;background:var(--fill);border:0;border-radius:8px;cursor:pointer}
+button{width:100%;margin-top:22px;padding:11px;font:inherit;font-weight:600;color:var(--on);background:var(--fill);border:0;border-radius:8px;cursor:pointer}
+.good{color:var(--good);border-left:3px solid var(--good);padding-left:10px}
 .bad{color:var(--bad);border-left:3px solid var(--bad);padding-left:10px}
+.rule{font-size:13px;margin:6px 0 0}
 .foot{margin-top:20px;font-size:13px;color:var(--soft);display:flex;justify-content:space-between;gap:16px}
 .foot a{color:inherit;white-space:nowrap}
 """
@@ -30,10 +34,11 @@ MARK = (
 )
 
 
-def _page(title: str, tongue: str, body: str, status: int) -> HTMLResponse:
+def _page(title: str, tongue: str, body: str, status: int, theme: str) -> HTMLResponse:
     lang = "zh-CN" if tongue == "zh" else "en"
+    looks = f' class="{theme}"' if theme in ("Light", "Dark") else ""
     html = (
-        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>{escape(title)} · Atrium</title>'
+        f'<!doctype html><html lang="{lang}"{looks}><head><meta charset="utf-8"><title>{escape(title)} · Atrium</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
         f'<body><main><div class="brand">{MARK}<span>Atrium</span></div>{body}</main></body></html>'
     )
@@ -45,8 +50,10 @@ def _message(text: str) -> str:
     return f'<p class="bad" role="alert">{escape(text)}</p>' if text else ""
 
 
-def login_page(tongue: str, target: str, problem: str = "", name: str = "", status: int = 200) -> HTMLResponse:
-    """The sign-in form; `target` is where a right answer leads, `problem` a key of the words or empty."""
+def login_page(
+    tongue: str, target: str, problem: str = "", name: str = "", status: int = 200, theme: str = ""
+) -> HTMLResponse:
+    """The sign-in form; `target` is where a right answer leads, `problem` a key of the words or empty, `theme` as chosen."""
     say = WORDS[tongue]
     other = "en" if tongue == "zh" else "zh"
     body = (
@@ -58,17 +65,20 @@ def login_page(tongue: str, target: str, problem: str = "", name: str = "", stat
         f'autocomplete="current-password" required maxlength="200"><button>{say["enter"]}</button></form>'
         f'<div class="foot"><span>{say["hint"]}</span><a href="/auth/login?lang={other}&amp;next={quote(target)}">{say["other"]}</a></div>'
     )
-    return _page(say["title"], tongue, body, status)
+    return _page(say["title"], tongue, body, status, theme)
 
 
-def password_page(tongue: str, problem: str = "", saved: bool = False, status: int = 200) -> HTMLResponse:
-    """The form to change one's own password; `problem` is a sentence or empty."""
+def password_page(
+    tongue: str, problem: str = "", saved: bool = False, status: int = 200, theme: str = ""
+) -> HTMLResponse:
+    """The form to change one's own password; `problem` is a key of the words or empty, `theme` as chosen."""
     say = WORDS[tongue]
-    done = f'<p role="status">{say["saved"]}</p>' if saved else ""
+    done = f'<p class="good" role="status">{say["saved"]}</p>' if saved else ""
     body = (
-        f"<h1>{say['change']}</h1>{_message(problem)}{done}<form method='post' action='/auth/password?lang={tongue}'>"
+        f"<h1>{say['change']}</h1>{_message(say[problem] if problem else '')}{done}<form method='post' action='/auth/password?lang={tongue}'>"
         f'<label for="old">{say["old"]}</label><input id="old" name="old" type="password" autocomplete="current-password" required>'
         f'<label for="new">{say["new"]}</label><input id="new" name="new" type="password" autocomplete="new-password" required '
-        f'minlength="10" maxlength="200"><button>{say["save"]}</button></form><div class="foot"><a href="/app/">Atrium</a></div>'
+        f'minlength="10" maxlength="200" aria-describedby="rule"><p id="rule" class="rule">{say["rule"]}</p><button>{say["save"]}</button></form>'
+        f'<div class="foot"><a href="/app/">{say["back"]}</a></div>'
     )
-    return _page(say["change"], tongue, body, status)
+    return _page(say["change"], tongue, body, status, theme)

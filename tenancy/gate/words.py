@@ -7,23 +7,31 @@ WORDS = {
         "wrong": "This name and password do not belong together. Check both and try again.",
         "slow": "Too many wrong passwords. Wait a little, then try again.",
         "change": "Change password", "old": "Present password", "new": "New password", "save": "Change it",
-        "saved": "The password was changed.", "hint": "The administrator's first password was shown by make up.",
+        "saved": "The password was changed; your other sessions have ended.",
+        "weak": "A password has 10 to 200 characters and is not your name. Choose a longer one, like four random words.",
+        "old_wrong": "The present password is not right. Type it again.",
+        "back": "Back to Atrium", "rule": "10 to 200 characters, and not your name.", "hint": "The administrator's first password was shown by make up.",
     },
     "zh": {
         "title": "登录", "name": "用户名", "password": "密码", "enter": "登录", "other": "English",
-        "lead": "团队的数据、特征、流水线、模型与服务,尽在一处。",
-        "wrong": "用户名与密码不匹配,请检查后重试。",
-        "slow": "密码错误次数过多,请稍候再试。",
+        "lead": "团队的数据、特征、流水线、模型与服务，尽在一处。",
+        "wrong": "用户名与密码不匹配，请检查后重试。",
+        "slow": "密码错误次数过多，请稍候再试。",
         "change": "修改密码", "old": "当前密码", "new": "新密码", "save": "修改",
-        "saved": "密码已修改。", "hint": "管理员的初始密码在 make up 结束时显示。",
+        "saved": "密码已修改，您的其他会话已结束。",
+        "weak": "密码需为 10 至 200 个字符，且不能与用户名相同。建议使用四个随机词语。",
+        "old_wrong": "当前密码不正确，请重新输入。",
+        "back": "返回 Atrium", "rule": "10 至 200 个字符，且不能与用户名相同。", "hint": "管理员的初始密码在 make up 结束时显示。",
     },
 }  # fmt: skip
 
 
-def language(asked: str | None, accepted: str) -> str:
-    """`zh` or `en`: what was asked for, else the first of the two that the browser accepts, else English."""
+def language(asked: str | None, accepted: str, kept: str = "") -> str:
+    """`zh` or `en`: what was asked for, else what was chosen before, else the first of the two that the browser accepts."""
     if asked in WORDS:
         return str(asked)
+    if kept[:2] in WORDS:
+        return kept[:2]
     for part in accepted.lower().split(","):
         if part.strip()[:2] in WORDS:
             return part.strip()[:2]

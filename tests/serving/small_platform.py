@@ -13,7 +13,7 @@ import httpx
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"model_registry.server": "mlflow", "tenancy.gate": "gate", "serving.triton": "triton-http",
             "app.door": "door-admin", "serving.demos": "demos"}  # fmt: skip
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 PASSWORD = "correct horse battery"
 
 

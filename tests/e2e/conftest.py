@@ -1,0 +1,61 @@
+"""A browser for the tests of pages, and a signed-in visitor in it."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import support
+from e2e.looking import NewPage
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support import Platform
+
+PATIENCE_MILLISECONDS = 60_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()), None)
+    if not found:
+        assert os.environ.get("CI") != "true", "no Chromium on this machine: apt-get install chromium"
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, platform: Platform) -> Iterator[NewPage]:
+    """Makes pages of a signed-in administrator: `signed_in(width=1440, locale="en-US", **options of the context)`."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
+    page.goto(f"{platform.url}/app/features")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(support.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile("/app/features"))
+    state = context.storage_state()
+    context.close()
+    made = []
+
+    def new(width: int = 1440, locale: str = "en-US") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale, storage_state=state)
+        made.append(context)
+        found = context.new_page()
+        found.set_default_timeout(PATIENCE_MILLISECONDS)
+        return found
+
+    yield new
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def page(signed_in: NewPage) -> Page:
+    return signed_in()
