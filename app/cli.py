@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -121,6 +122,23 @@ def user_password(name: str, password: str) -> None:
 
 
 @main.group()
+def project() -> None:
+    """Projects: namespaces in every back end."""
+
+
+@project.command("create")
+@click.argument("name")
+@click.option("--title", default="", help="Its title on the pages; its name by default.")
+def create_project(name: str, title: str) -> None:
+    """Make a project; the administrator is its admin."""
+    import tenancy
+    from atrium.identity import Actor, Kind
+
+    tenancy.create_project(Actor("admin", Kind.PLATFORM, administrator=True), name, title)
+    click.echo(f"Project {name} was made.")
+
+
+@main.group()
 def token() -> None:
     """Tokens for interfaces."""
 
@@ -173,6 +191,44 @@ def logs(run_name: str, project: str) -> None:
 
     for pod, line in workflows.run_logs(platform_actor("cli"), project, run_name):
         click.echo(f"{pod}: {line}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and change nothing.")
+def apply(folder: Path, dry_run: bool) -> None:
+    """Bring projects, templates, pipelines, services and demos to what a FOLDER of YAML says; deletes nothing."""
+    from app import apply as applying
+    from app.declared import read_folder
+    from atrium.identity import Actor, Kind
+
+    who, declared = Actor("admin", Kind.PLATFORM, administrator=True), read_folder(folder)
+    steps = applying.plan(who, declared)
+    for step in steps:
+        click.echo(f"  {step.change.value:<13} {step.object}")
+    changing = [step for step in steps if step.change in (applying.Change.CREATE, applying.Change.CHANGE)]
+    if dry_run or not changing:
+        click.echo(f"{len(changing)} of {len(steps)} would change." if changing else "Nothing is to be changed.")
+        return
+    applying.apply(who, declared, steps)
+    click.echo(f"{len(changing)} of {len(steps)} were changed.")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--project", "projects", multiple=True, help="A project; may be repeated. All by default.")
+def export(folder: Path, projects: tuple[str, ...]) -> None:
+    """Write projects into a FOLDER of YAML that `apply` reads; secrets by their names alone."""
+    import tenancy
+    from app.declared import present, write_folder
+    from atrium.identity import Actor, Kind
+
+    who = Actor("admin", Kind.PLATFORM, administrator=True)
+    names = list(projects) or [one.name for one in tenancy.list_projects(who)]
+    for name in names:
+        tenancy.get_project(who, name)
+    written = write_folder(folder, [present(who, name) for name in names])
+    click.echo(f"{len(written)} files were written to {folder}.")
 
 
 @main.command()

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from atrium.clock import now
 from atrium.database import reading, writing
-from atrium.errors import Invalid, NotFound, NotSignedIn
+from atrium.errors import Forbidden, Invalid, NotFound, NotSignedIn
 from atrium.identity import Actor, Kind, Role, Verb, require
 from tenancy.audit import audit
 from tenancy.models import Audience, MemberRow, ProjectRow, TokenRow, TokenView, UserRow
@@ -60,7 +60,7 @@ def create_token(
     `administrator` makes one that administers the platform and names no projects.
 
     Raises:
-        Forbidden: a project that is not one's own; Invalid: no project, a wrong name, or not 0 < days <= 366.
+        Forbidden: a project that is not one's own, or made by a run's or demo's token; Invalid: no project, a wrong name, or not 0 < days <= 366.
     """
     if not (0 < days <= LONGEST_DAYS) or not 1 <= len(name) <= LONGEST_NAME or bool(projects) == administrator:
         raise Invalid(
@@ -68,6 +68,7 @@ def create_token(
             f"it has a name of 1 to {LONGEST_NAME} characters, projects, and lives {LONGEST_DAYS} days at most",
             "name the projects; only an administrator's token names none",
         )
+    _check_maker(who)
     for project in projects:
         require(who, Verb.READ, project)
     if administrator:
@@ -82,6 +83,16 @@ def create_token(
     return view, text
 
 
+def _check_maker(who: Actor) -> None:
+    """A run's or a demo's token makes none that would outlive it."""
+    if who.kind in (Kind.RUN, Kind.CONTENT):
+        raise Forbidden(
+            f"a token made by the token of a {'run' if who.kind is Kind.RUN else 'demo'}",
+            "people make tokens, signed in or by a token of their own",
+            "create one under Settings, Tokens",
+        )
+
+
 def list_tokens(who: Actor) -> list[TokenView]:
     """One's own tokens for interfaces that have not expired, newest first."""
     query = select(TokenRow).where(
@@ -92,7 +103,8 @@ def list_tokens(who: Actor) -> list[TokenView]:
 
 
 def revoke_token(who: Actor, identifier: str) -> None:
-    """Ends a token of one's own (the administrator: anybody's) within 2 seconds everywhere. Raises `NotFound`."""
+    """Ends a token of one's own (the administrator: anybody's) within 2 seconds everywhere. Raises `Forbidden`, `NotFound`."""
+    _check_maker(who)
     with writing() as session:
         row = session.get(TokenRow, identifier)
         if row is None or not (row.owner == who.name or who.may(Verb.ADMINISTER)):

@@ -25,10 +25,11 @@ from workflows.service import (
     run_pipeline,
     save_pipeline,
 )
+from workflows.templates import list_templates, save_template
 
 __all__ = [
     "ManifestInvalid", "NewestResult", "NodeView", "ParameterView", "PipelineNotFound", "PipelineView", "RunCount",
     "RunNotFound", "RunReasons", "RunSummary", "RunView", "Wait", "act_on_run", "get_pipeline", "get_run", "last_runs",
-    "list_pipelines", "list_revisions", "list_runs", "newest_results", "run_artifact", "run_counts", "run_logs",
-    "run_pipeline", "run_reasons", "save_pipeline",
+    "list_pipelines", "list_revisions", "list_runs", "list_templates", "newest_results", "run_artifact", "run_counts", "run_logs",
+    "run_pipeline", "run_reasons", "save_pipeline", "save_template",
 ]  # fmt: skip
