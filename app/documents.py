@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from atrium.identity import RIGHTS, Role, Verb
 from atrium.settings import CHECKOUT, Settings
 from monitoring.rules import rules, shown
 
@@ -23,6 +24,27 @@ def settings_table() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return HEAD + "| setting | default | what it is |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+MEANINGS = {
+    Verb.READ: "sees pages, runs, logs, artifacts, models, services, features, figures",
+    Verb.USE: "asks models and demos, gives verdicts",
+    Verb.WRITE: "saves and runs pipelines, logs to MLflow, registers models, writes features and datasets",
+    Verb.DEPLOY: "puts models into service and demos in front of them",
+    Verb.MANAGE: "adds and removes members, sets secrets, opens demos to everybody, reads the project's audit",
+    Verb.ADMINISTER: "makes projects and users, reads the whole audit and `/metrics`",
+}
+
+
+def rights_table() -> str:
+    """The table of docs/security.md: each role by each verb."""
+    roles = [role.value for role in Role]
+    head = f"| right | what it allows | {' | '.join(roles)} | administrator |\n|{' --- |' * (len(roles) + 3)}\n"
+    rows = [
+        f"| {verb.value} | {MEANINGS[verb]} | {' | '.join('yes' if verb in RIGHTS[role] else '–' for role in Role)} | yes |"
+        for verb in Verb
+    ]
+    return head + "\n".join(rows) + "\n"
 
 
 def example_file() -> str:

@@ -7,7 +7,7 @@ from support import CHECKOUT
 
 from app.cli import main
 from app.components import COMPONENTS
-from app.documents import example_file, rules_table, settings_table
+from app.documents import example_file, rights_table, rules_table, settings_table
 from monitoring.rules import rules
 
 EVERYTHING = "\n".join(path.read_text() for path in [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))])
@@ -26,6 +26,10 @@ def test_each_metric_of_a_rule_is_described() -> None:
     text = (CHECKOUT / "docs" / "monitoring.md").read_text().partition("## Alerts")[0]
     inner = {"atrium_collector_up", "atrium_prometheus_answers"}
     assert {one.query.metric for one in rules()} - inner - set(re.findall(r"`(\w+)`", text)) == set()
+
+
+def test_the_table_of_rights_is_the_codes() -> None:
+    assert rights_table() in (CHECKOUT / "docs" / "security.md").read_text()
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
