@@ -12,6 +12,7 @@ from atrium.errors import Forbidden, Invalid, NotSignedIn, error_body
 from atrium.identity import IDENTITY_HEADER, Kind, Verb, mint_identity, require
 from atrium.looks import LANGUAGE_COOKIE, THEME_COOKIE
 from atrium.settings import get_settings
+from atrium.storage import StorageFull
 from atrium.web import new_app
 from tenancy.gate.judge import ForeignOrigin, check_origin, content_cookie_name, content_item, cookie_name, judge
 from tenancy.gate.pages import login_page, password_page
@@ -128,6 +129,8 @@ def _add_sign_in(app: FastAPI) -> None:
             return login_page(tongue, target, "wrong", name, error.status, _theme(request))
         except tenancy.SignInSlowedDown as error:
             return login_page(tongue, target, "slow", name, error.status, _theme(request))
+        except StorageFull as error:
+            return login_page(tongue, target, "full", name, error.status, _theme(request))
         response = RedirectResponse(target, 303)
         _set_cookie(response, cookie_name(), cookie)
         return response

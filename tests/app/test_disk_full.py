@@ -124,7 +124,11 @@ def test_each_writer_tells_of_the_full_disk_and_goes_on_once_there_is_room(small
 @needs_root
 def test_a_step_that_fills_the_disk_fails_in_words_and_the_server_goes_on(small_disk: Platform) -> None:
     token = small_disk.token("flights")
-    run = _submit(small_disk, token, "head -c 2000000000 /dev/zero > /tmp/too-much; rm -f /tmp/too-much; exit 9")
+    run = _submit(
+        small_disk,
+        token,
+        'said=$(head -c 2000000000 /dev/zero 2>&1 >/tmp/too-much); rm -f /tmp/too-much; echo "$said"; exit 9',
+    )
     until(lambda: _phase(small_disk, token, run) in ("Failed", "Error"), "the step's end")
     assert "No space left on device" in small_disk.atrium("logs", run, "--project", "flights")
     again = _submit(small_disk, token, "echo all is well")
