@@ -7,6 +7,9 @@ from alembic.config import Config
 
 # Every table is known once its module is imported.
 import atrium.events
+import atrium.lineage
+import feature_store.models
+import model_registry.models
 import monitoring.models
 import serving.models
 import tenancy.models
@@ -15,7 +18,10 @@ import workflows.models
 from atrium.database import Base, engine
 
 FOLDER = Path(__file__).parent / "migrations"
-MODULES = (atrium.events, monitoring.models, serving.models, tenancy.models, tenancy.public_items, workflows.models)
+MODULES = (
+    atrium.events, atrium.lineage, feature_store.models, model_registry.models, monitoring.models, serving.models, tenancy.models,
+    tenancy.public_items, workflows.models,
+)  # fmt: skip
 
 
 def configuration() -> Config:

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+import feature_store.routes
 import model_registry.routes
 import monitoring.routes
 import serving.routes
@@ -14,7 +15,7 @@ from atrium.web import new_app
 def create_app() -> FastAPI:
     """The REST application."""
     app = new_app("Atrium", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json")
-    for area in (tenancy, workflows, model_registry, serving, monitoring):
+    for area in (tenancy, workflows, feature_store, model_registry, serving, monitoring):
         app.include_router(area.routes.router)
     app.include_router(monitoring.routes.metrics_router)
     return app

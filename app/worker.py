@@ -10,6 +10,9 @@ import time
 import app.door.certificate
 import app.door.counted
 import app.door.rights
+import atrium.lineage
+import feature_store.worker
+import model_registry.worker
 import monitoring.watch
 import serving.reconcile
 import workflows.worker
@@ -22,6 +25,7 @@ from atrium.serve import log_to_stderr
 log = logging.getLogger(__name__)
 LONGEST_WAIT_SECONDS = 60.0
 HEARTBEAT_SECONDS = 2.0
+LINEAGE_SECONDS = 2.0
 
 
 RECORDS: dict[str, JobRecord] = {}
@@ -39,17 +43,14 @@ def all_jobs() -> list[Job]:
     """Every area's jobs."""
     own = [
         Job("worker.heartbeat", HEARTBEAT_SECONDS, heartbeat),
+        Job("lineage.forward", LINEAGE_SECONDS, atrium.lineage.forward),
         Job("events.forget", 3600, lambda: log.info("%d events forgotten", forget_old())),
     ]
-    return [
-        *own,
-        *app.door.rights.jobs(),
-        *app.door.certificate.jobs(),
-        *app.door.counted.jobs(),
-        *workflows.worker.jobs(),
-        *serving.reconcile.jobs(),
-        *monitoring.watch.jobs(statuses),
-    ]
+    areas = (
+        app.door.rights, app.door.certificate, app.door.counted, workflows.worker, feature_store.worker, model_registry.worker,
+        serving.reconcile,
+    )  # fmt: skip
+    return [*own, *(job for area in areas for job in area.jobs()), *monitoring.watch.jobs(statuses)]
 
 
 def repeat(job: Job, ended: threading.Event) -> None:

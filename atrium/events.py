@@ -85,6 +85,24 @@ def recent(kind: str, project: str, object: str, limit: int = 20) -> list[Event]
     return [Event(row.id, row.at, row.kind, row.project, row.object, row.payload) for row in rows]
 
 
+def unseen(consumer: str, kinds: tuple[str, ...], limit: int = 500) -> list[Event]:
+    """The events of `kinds` that `consumer` has not marked seen, oldest first.
+
+    For consumers that ask a back end what came of a change, which no transaction may wait for: they look here, ask, and then
+    write the answer and `mark_seen` in one transaction. A crash in between shows the same events again.
+    """
+    with reading() as session:
+        known = session.get(CursorRow, consumer)
+        query = select(EventRow).where(EventRow.id > (known.last_id if known else 0), EventRow.kind.in_(kinds))
+        rows = session.scalars(query.order_by(EventRow.id).limit(limit))
+        return [Event(row.id, row.at, row.kind, row.project, row.object, row.payload) for row in rows]
+
+
+def mark_seen(session: Session, consumer: str, last_id: int) -> None:
+    """Moves `consumer` on past the event `last_id`, in the caller's transaction."""
+    session.merge(CursorRow(consumer=consumer, last_id=last_id))
+
+
 def forget_old() -> int:
     """Deletes events older than 30 days; returns their number."""
     with writing() as session:

@@ -1,13 +1,18 @@
 """What a step, or a script with a token, needs of the platform: its data folder and the REST of the front door."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from atrium.errors import AtriumError, Invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 PATIENCE_SECONDS = 180.0
 
@@ -27,12 +32,13 @@ def _needed(name: str) -> str:
 
 @dataclass(frozen=True)
 class Platform:
-    """The platform as one project's step sees it."""
+    """The platform as one project's step sees it; `used` are the datasets and features that it has read so far."""
 
     url: str
     project: str
     token: str
     data: Path
+    used: list[dict[str, str]] = field(default_factory=list, compare=False)
 
     @classmethod
     def of_step(cls) -> "Platform":
@@ -43,6 +49,47 @@ class Platform:
     def dataset(self, name: str) -> Path:
         """Folder of the Delta table that is dataset `name`."""
         return self.data / "datasets" / name
+
+    def read_dataset(self, name: str, version: int | None = None) -> "pd.DataFrame":
+        """A dataset as a frame, at a version (None: the newest); what is written next is known to come from it, too.
+
+        Raises:
+            deltalake.exceptions.TableNotFoundError.
+        """
+        from deltalake import DeltaTable
+
+        table = DeltaTable(str(self.dataset(name)), version=version)
+        self.used.append({"kind": "dataset", "name": name, "version": str(table.version())})
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
+
+    def use_features(self, views: Sequence[str]) -> None:
+        """Says that what is written next is made from these feature views too."""
+        self.used.extend({"kind": "feature-view", "name": name} for name in views)
+
+    def use_source(self, name: str) -> None:
+        """Says that what is written next is made from a source outside the platform, like a file's or table's name."""
+        self.used.append({"kind": "source", "name": name})
+
+    def write_dataset(
+        self,
+        name: str,
+        table: "pd.DataFrame | pa.Table",
+        mode: str = "overwrite",
+        made_from: Sequence[str] | None = None,
+    ) -> int:
+        """Writes a dataset's next version (`overwrite` or `append`) and tells the platform; returns the version.
+
+        It is known to come from what was read or used so far: from what `made_from` names of it, or from all. Where the platform
+        cannot be told, the data is written all the same, and lists show it seconds later. Raises `PlatformRefused`.
+        """
+        from deltalake import write_deltalake
+
+        options: dict[str, Any] = {"mode": mode} | ({"schema_mode": "overwrite"} if mode == "overwrite" else {})
+        write_deltalake(str(self.dataset(name)), table, **options)
+        sources = [one for one in self.used if made_from is None or one["name"] in made_from]
+        told = self.request("POST", f"/api/v1/projects/{self.project}/datasets/{name}/written", {"sources": sources})
+        return int(told["version"])
 
     def request(self, method: str, path: str, body: object = None, **query: str) -> Any:
         """Asks the front door; returns the JSON of the answer. Waits 180 seconds at most.

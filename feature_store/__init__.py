@@ -1,11 +1,22 @@
 """Datasets (Delta Lake) and features (Feast)."""
 
-from feature_store.datasets import get_dataset, import_csv, list_datasets, preview, profile, query, restore
-from feature_store.features import FeaturesMissing, materialize, read_online, registry
-from feature_store.models import Answer, DatasetNotFound, DatasetView, QueryInvalid, TableInvalid, VersionView
+from feature_store.datasets import get_dataset, list_datasets, preview, profile, query
+from feature_store.features import materialize, point_in_time_sample, read_online, registry
+from feature_store.models import (
+    Answer,
+    DatasetNotFound,
+    DatasetState,
+    DatasetView,
+    FeaturesMissing,
+    FeaturesRefused,
+    QueryInvalid,
+    TableInvalid,
+    VersionView,
+)
+from feature_store.writes import dataset_dependents, dataset_written, delete_dataset, import_file, restore
 
 __all__ = [
-    "Answer", "DatasetNotFound", "DatasetView", "FeaturesMissing", "QueryInvalid", "TableInvalid", "VersionView",
-    "get_dataset", "import_csv", "list_datasets", "materialize", "preview", "profile", "query", "read_online", "registry",
-    "restore",
+    "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "QueryInvalid", "TableInvalid",
+    "VersionView", "dataset_dependents", "dataset_written", "delete_dataset", "get_dataset", "import_file", "list_datasets",
+    "materialize", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
 ]  # fmt: skip

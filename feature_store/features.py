@@ -1,36 +1,19 @@
-"""Features: what the project's registry holds, and their newest values, asked of the feature server."""
+"""Features: what the project's registry holds, their newest values, and those of the past."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
-from atrium.errors import Invalid
 from atrium.identity import Actor, Verb, require
-from atrium.rpc import client, reaching
-from feature_store.models import DatasetNotFound
+from feature_store.backends import FeastServer, Features
+from feature_store.models import Answer, FeaturesRefused
 
-MATERIALIZE_SECONDS = 120.0
-
-
-class FeaturesMissing(DatasetNotFound):
-    """The project has no feature definitions yet."""
+MOST_SAMPLE_ROWS = 1000
 
 
-class FeaturesRefused(Invalid):
-    """The feature server refused a request."""
-
-
-def _ask(who: Actor, method: str, project: str, path: str, body: object = None, seconds: float = 20.0) -> Any:
-    with reaching("feast"), client("feast", who, seconds) as http:
-        response = http.request(method, f"/{project}/{path}", json=body)
-    if response.is_success:
-        return response.json() if response.content else None
-    said = response.json() if "json" in response.headers.get("content-type", "") else {"asked": response.text[:300]}
-    kind = FeaturesMissing if response.status_code == httpx.codes.NOT_FOUND else FeaturesRefused
-    asked = str(said.get("asked") or said.get("detail") or said)
-    raise kind(asked, str(said.get("allowed", "the registry's names")), str(said.get("next_step", "see the features")))
+def _backend(who: Actor, verb: Verb, project: str) -> Features:
+    require(who, verb, project)
+    return FeastServer(who, project)
 
 
 def registry(who: Actor, project: str) -> Mapping[str, Any]:
@@ -39,24 +22,30 @@ def registry(who: Actor, project: str) -> Mapping[str, Any]:
     Raises:
         Forbidden; FeaturesMissing: nothing is defined yet; BackEndUnavailable.
     """
-    require(who, Verb.READ, project)
-    found: Mapping[str, Any] = _ask(who, "GET", project, "registry")
-    return found
+    return _backend(who, Verb.READ, project).registry()
 
 
 def read_online(
     who: Actor, project: str, service: str, entities: Mapping[str, Sequence[object]]
 ) -> dict[str, list[Any]]:
     """The newest values of a feature service, a list by name, one value an entity row. Raises `Forbidden`, `FeaturesRefused`."""
-    require(who, Verb.USE, project)
-    found = _ask(who, "POST", project, "get-online-features", {"feature_service": service, "entities": dict(entities)})
-    names = found["metadata"]["feature_names"]
-    return {name: column["values"] for name, column in zip(names, found["results"], strict=True)}
+    return _backend(who, Verb.USE, project).read_online(service, entities)
 
 
 def materialize(who: Actor, project: str, views: Sequence[str], end: datetime, days: float = 3) -> None:
     """Brings views' newest values within some days before `end` into the online store. Raises `Forbidden`, `FeaturesRefused`."""
-    require(who, Verb.WRITE, project)
-    start = end - timedelta(days=days)
-    body = {"start_ts": start.isoformat(), "end_ts": end.isoformat(), "feature_views": list(views)}
-    _ask(who, "POST", project, "materialize", body, MATERIALIZE_SECONDS)
+    _backend(who, Verb.WRITE, project).materialize(views, end - timedelta(days=days), end)
+
+
+def point_in_time_sample(who: Actor, project: str, service: str, rows: Sequence[Mapping[str, object]]) -> Answer:
+    """What a feature service's features were at moments of the past, a row each; at most 1,000 rows.
+
+    Each row holds the entities' join keys and `event_timestamp` (ISO 8601). A value is the newest that was known at that moment,
+    None where there was none within the view's time to live. Raises `Forbidden`, `FeaturesRefused`, `FeaturesMissing`.
+    """
+    backend = _backend(who, Verb.USE, project)
+    if not 1 <= len(rows) <= MOST_SAMPLE_ROWS:
+        raise FeaturesRefused(
+            f"{len(rows)} rows", f"1 to {MOST_SAMPLE_ROWS} rows are looked up at once", "send fewer or more"
+        )
+    return backend.read_past(service, rows)

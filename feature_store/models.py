@@ -1,9 +1,14 @@
-"""What pages and REST show of datasets and features."""
+"""Summaries of datasets, and what pages and REST show of datasets and features."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from atrium.database import Base, UtcDateTime
 from atrium.errors import Invalid, NotFound
 
 
@@ -15,19 +20,53 @@ class TableInvalid(Invalid):
     """A file cannot be read as a table."""
 
 
+class FeaturesMissing(DatasetNotFound):
+    """The project has no feature definitions yet."""
+
+
+class FeaturesRefused(Invalid):
+    """The feature server refused a request."""
+
+
 class QueryInvalid(Invalid):
     """A query cannot be run."""
 
 
+class DatasetState(StrEnum):
+    """Whether a dataset can be read."""
+
+    READY = "ready"
+    UNREADABLE = "unreadable"
+
+
+class DatasetSummaryRow(Base):
+    """What lists show of a dataset; fed by each write, and by looking at the tables' logs for writes that nobody told."""
+
+    __tablename__ = "dataset_summaries"
+
+    project: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    version: Mapped[int]
+    rows: Mapped[int]
+    size_bytes: Mapped[int]
+    state: Mapped[DatasetState] = mapped_column(String(12))
+    message: Mapped[str] = mapped_column(String(500))
+    owner: Mapped[str] = mapped_column(String(60))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 @dataclass(frozen=True)
 class DatasetView:
-    """A dataset (Delta table): newest version, size, when it changed."""
+    """A dataset (Delta table): newest version, size, when it changed and by whom; `message` says why it cannot be read."""
 
     name: str
     version: int
     rows: int
     size_bytes: int
     changed_at: datetime
+    owner: str = ""
+    state: DatasetState = DatasetState.READY
+    message: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import logging
 import os
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -17,13 +18,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from atrium.clock import now
 from atrium.database import writing
-from atrium.errors import AtriumError, NotFound, error_body
+from atrium.errors import AtriumError, Invalid, NotFound, error_body
 from atrium.events import emit
 from atrium.home import get_home
 from atrium.identity import IDENTITY_HEADER, Actor, Verb, read_identity, require
+from atrium.lineage import Node, NodeKind, connect
 from atrium.serve import serve
 from atrium.web import unexpected
+from feature_store.features import MOST_SAMPLE_ROWS
 from feature_store.repository import features_folder, shared_configuration
+from feature_store.tables import folder_of, newest_version
 from tenancy import audit
 
 if TYPE_CHECKING:
@@ -33,11 +37,16 @@ log = logging.getLogger(__name__)
 VERBS = {
     "/get-online-features": Verb.USE, "/push": Verb.WRITE, "/materialize": Verb.WRITE,
     "/materialize-incremental": Verb.WRITE, "/health": Verb.READ, "/registry": Verb.READ,
+    "/get-historical-features": Verb.USE,
 }  # fmt: skip
 
 
 class FeaturesNotDefined(NotFound):
     """The project has no feature definitions yet."""
+
+
+class SampleRefused(Invalid):
+    """Rows that no point-in-time values can be looked up for."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +152,10 @@ class FeatureServer:
         opened = await run_in_threadpool(self.projects.get, project)
         if path == "/registry":
             return JSONResponse(registry_of(opened.store))
+        if path == "/get-historical-features":
+            return JSONResponse(await run_in_threadpool(sample, opened.store, await _json(request, receive)))
         if VERBS[path] is Verb.WRITE:
-            await run_in_threadpool(_note, who, project, path.strip("/"))
+            await run_in_threadpool(_note, who, project, path.strip("/"), opened.store)
         inner = dict(request.scope) | {"path": path, "raw_path": path.encode(), "root_path": ""}
         await opened.app(inner, receive, send)
         return None
@@ -158,10 +169,63 @@ class FeatureServer:
                 return
 
 
-def _note(who: Actor, project: str, action: str) -> None:
+async def _json(request: Request, receive: Receive) -> Any:
+    try:
+        return await Request(request.scope, receive).json()
+    except ValueError:
+        raise SampleRefused("the body", "it is JSON with feature_service and rows", "see docs/features.md") from None
+
+
+def sample(store: "FeatureStore", body: Any) -> dict[str, Any]:
+    """`columns` and `rows` of a feature service's features at each row's `event_timestamp`; raises `SampleRefused`."""
+    import pandas as pd
+    from feast.errors import FeastObjectNotFoundException
+
+    rows = body.get("rows") if isinstance(body, dict) else None
+    if (
+        not isinstance(rows, list)
+        or not 1 <= len(rows) <= MOST_SAMPLE_ROWS
+        or not all(isinstance(one, dict) for one in rows)
+    ):
+        raise SampleRefused(
+            "rows", f"1 to {MOST_SAMPLE_ROWS} objects with join keys and event_timestamp", "send them so"
+        )
+    frame = pd.DataFrame(rows)
+    if "event_timestamp" not in frame:
+        raise SampleRefused(
+            "rows without event_timestamp", "each row names its moment", "add event_timestamp, as ISO 8601"
+        )
+    try:
+        frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True, format="ISO8601")
+        service = store.get_feature_service(str(body.get("feature_service", "")))
+        found = store.get_historical_features(frame, service).to_df()
+    except FeastObjectNotFoundException as error:
+        raise SampleRefused(str(error), "a feature service of the project", "see the features") from None
+    except (ValueError, KeyError) as error:
+        raise SampleRefused(
+            f"the rows: {error}"[:300], "join keys and ISO 8601 moments of the service", "mend them"
+        ) from None
+    found["event_timestamp"] = found["event_timestamp"].map(lambda moment: moment.isoformat())
+    values = found.astype(object).where(found.notna(), None)
+    return {"columns": [str(one) for one in values.columns], "rows": values.to_numpy().tolist()}
+
+
+def dataset_of(store: "FeatureStore", view: Any, project: str) -> Node | None:
+    """The dataset, at its newest version, that a feature view reads; None where it reads something else."""
+    path = Path(str(getattr(view.batch_source, "path", "")).removeprefix("file://"))
+    if path.parent != folder_of(project):
+        return None
+    return Node(NodeKind.DATASET, path.name, str(newest_version(project, path.name) or 0))
+
+
+def _note(who: Actor, project: str, action: str, store: "FeatureStore") -> None:
+    views = store.list_feature_views() if action.startswith("materialize") else []
     with writing() as session:
         audit(session, who, f"features.{action}", project, "features")
         emit(session, "features.changed", project, "features", {"action": action, "at": now().isoformat()})
+        for view in views:
+            if dataset := dataset_of(store, view, project):
+                connect(session, project, [dataset], Node(NodeKind.FEATURE_VIEW, view.name), f"feast/{action}")
 
 
 if __name__ == "__main__":

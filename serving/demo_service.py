@@ -10,14 +10,15 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.events import emit
 from atrium.identity import Actor, Verb, require
+from atrium.lineage import Node, NodeKind, connect, forget_node
 from atrium.names import check_name
+from atrium.pages import Page, page_of, read_page
 from atrium.settings import get_settings
 from serving.models import DemoNotFound, DemoRow, DemoView, FeedbackRow, FeedbackView
 from serving.service import find
 from tenancy import audit, set_public
 
 LONGEST_OUTPUT = 300
-MOST_FEEDBACK = 200
 
 
 def view(row: DemoRow) -> DemoView:
@@ -47,6 +48,8 @@ def publish_demo(who: Actor, project: str, name: str, service: str, title: str =
             set_public(session, who, project, f"{name}--{project}", public)
         row = session.merge(row)
         audit(session, who, "demo.publish", project, name, service)
+        made_of = Node(NodeKind.SERVICE, service)
+        connect(session, project, [made_of], Node(NodeKind.DEMO, name), "demo/publish", instead=True)
         emit(session, "demo.changed", project, name, {"service": service, "public": public})
         return view(row)
 
@@ -59,19 +62,18 @@ def unpublish_demo(who: Actor, project: str, name: str) -> None:
         if row is None:
             raise DemoNotFound(f"demo {name!r} of project {project!r}", "there is none of this name", "see the demos")
         session.delete(row)
+        forget_node(session, project, Node(NodeKind.DEMO, name))
         audit(session, who, "demo.unpublish", project, name)
         emit(session, "demo.changed", project, name, {"gone": True})
     tenancy.end_content_tokens(project, f"demo {name}")
 
 
-def list_demos(who: Actor, project: str) -> list[DemoView]:
-    """The project's demos by name. Raises `Forbidden`."""
+def list_demos(who: Actor, project: str, after: str | None = None, limit: int | None = None) -> Page[DemoView]:
+    """The project's demos by name: all, or a page. Raises `Forbidden`."""
     require(who, Verb.READ, project)
+    query = select(DemoRow).where(DemoRow.project == project)
     with reading() as session:
-        return [
-            view(row)
-            for row in session.scalars(select(DemoRow).where(DemoRow.project == project).order_by(DemoRow.name))
-        ]
+        return page_of(read_page(session, query, [DemoRow.name], after, limit), view)
 
 
 def get_demo(project: str, name: str) -> DemoView:
@@ -98,19 +100,17 @@ def keep_feedback(user: str, project: str, demo: str, inputs: Mapping[str, Any],
         session.add(row)
 
 
-def list_feedback(who: Actor, project: str, demo: str | None = None, limit: int = 50) -> list[FeedbackView]:
+def list_feedback(
+    who: Actor, project: str, demo: str | None = None, limit: int = 50, after: str | None = None
+) -> Page[FeedbackView]:
     """What visitors said, newest first, at most 200. Raises `Forbidden`."""
     require(who, Verb.READ, project)
-    query = (
-        select(FeedbackRow)
-        .where(FeedbackRow.project == project)
-        .order_by(FeedbackRow.id.desc())
-        .limit(min(limit, MOST_FEEDBACK))
-    )
+    query = select(FeedbackRow).where(FeedbackRow.project == project)
     if demo:
         query = query.where(FeedbackRow.demo == demo)
     with reading() as session:
-        return [FeedbackView(r.at, r.demo, r.user, r.inputs, r.output, r.right) for r in session.scalars(query)]
+        found = read_page(session, query, [FeedbackRow.id], after, limit, newest_first=True)
+    return page_of(found, lambda r: FeedbackView(r.at, r.demo, r.user, r.inputs, r.output, r.right))
 
 
 def feedback_summary(who: Actor, project: str) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from atrium.errors import AtriumError, Unavailable
 from atrium.events import emit
 from atrium.identity import platform_actor
 from atrium.jobs import Job
+from atrium.lineage import Node, NodeKind, connect
 from atrium.names import model_name
 from atrium.rpc import BackEndUnavailable
 from atrium.settings import get_settings
@@ -147,6 +148,9 @@ def _note(row_id: int, generation: int, state: ServiceState, message: str, versi
         changed = (row.state, row.live_version, row.message) != (state, version or row.live_version, message[:1000])
         row.state, row.message, row.checked_at = state, message[:1000], now()
         row.live_version = version or row.live_version
+        if version:
+            made_of = Node(NodeKind.MODEL_VERSION, row.model, version)
+            connect(session, row.project, [made_of], Node(NodeKind.SERVICE, row.name), "service/deploy", instead=True)
         if changed:
             emit(
                 session,

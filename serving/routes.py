@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
 from serving import demo_service, service
 from serving.models import DemoView, FeedbackView, Figures, ServiceState, ServiceView
@@ -35,9 +36,16 @@ class WantedDemo(BaseModel):
 
 
 @router.get("/services")
-def list_services(who: Who, project: str) -> list[ServiceView]:
-    """The project's services."""
-    return service.list_services(who, project)
+def list_services(
+    who: Who,
+    project: str,
+    after: str | None = None,
+    limit: Limit = DEFAULT_ITEMS,
+    name: str = "",
+    state: ServiceState | None = None,
+) -> Page[ServiceView]:
+    """The project's services by name."""
+    return service.list_services(who, project, after, limit, name, state)
 
 
 @router.get("/services/{name}")
@@ -74,9 +82,9 @@ def figures(who: Who, project: str, name: str, hours: float = 24) -> Figures:
 
 
 @router.get("/demos")
-def list_demos(who: Who, project: str) -> list[DemoView]:
-    """The project's demos."""
-    return demo_service.list_demos(who, project)
+def list_demos(who: Who, project: str, after: str | None = None, limit: Limit = DEFAULT_ITEMS) -> Page[DemoView]:
+    """The project's demos by name."""
+    return demo_service.list_demos(who, project, after, limit)
 
 
 @router.put("/demos/{name}")
@@ -98,6 +106,8 @@ def requests_today(who: Who, project: str) -> Figures:
 
 
 @router.get("/feedback")
-def list_feedback(who: Who, project: str, demo: str | None = None, limit: int = 50) -> list[FeedbackView]:
+def list_feedback(
+    who: Who, project: str, demo: str | None = None, after: str | None = None, limit: Limit = 50
+) -> Page[FeedbackView]:
     """What visitors said of answers, newest first."""
-    return demo_service.list_feedback(who, project, demo, limit)
+    return demo_service.list_feedback(who, project, demo, limit, after)

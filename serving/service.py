@@ -12,7 +12,9 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.events import emit
 from atrium.identity import Actor, Verb, require
+from atrium.lineage import Node, NodeKind, forget_node
 from atrium.names import check_name, model_name
+from atrium.pages import Page, page_of, read_page
 from atrium.settings import get_settings
 from model_registry import get_model_version, servable
 from serving.backends import TritonLocal
@@ -95,17 +97,27 @@ def undeploy(who: Actor, project: str, name: str) -> None:
     require(who, Verb.DEPLOY, project)
     with writing() as session:
         session.delete(find(session, project, name))
+        forget_node(session, project, Node(NodeKind.SERVICE, name))
         audit(session, who, "service.undeploy", project, name)
         emit(session, "service.changed", project, name, {"state": "gone"})
     TritonLocal().remove(model_name(project, name))
 
 
-def list_services(who: Actor, project: str) -> list[ServiceView]:
-    """The project's services by name. Raises `Forbidden`."""
+def list_services(
+    who: Actor,
+    project: str,
+    after: str | None = None,
+    limit: int | None = None,
+    name: str = "",
+    state: ServiceState | None = None,
+) -> Page[ServiceView]:
+    """The project's services by name, all or a page; `name` is a part of it. Raises `Forbidden`."""
     require(who, Verb.READ, project)
+    query = select(ServiceRow).where(ServiceRow.project == project)
+    query = query.where(ServiceRow.name.icontains(name, autoescape=True)) if name else query
+    query = query.where(ServiceRow.state == state) if state else query
     with reading() as session:
-        rows = session.scalars(select(ServiceRow).where(ServiceRow.project == project).order_by(ServiceRow.name))
-        return [view(row) for row in rows]
+        return page_of(read_page(session, query, [ServiceRow.name], after, limit), view)
 
 
 def service_states(who: Actor) -> list[ServiceBrief]:

@@ -6,11 +6,10 @@ from sqlalchemy.orm import Session
 from atrium.clock import now
 from atrium.database import reading
 from atrium.identity import Actor, Verb, require
-from atrium.pages import Page
+from atrium.pages import Page, page_of, read_page
 from tenancy.models import AuditRow, AuditView
 
 LONGEST_OBJECT, LONGEST_DETAIL = 300, 1000
-MOST_LINES = 500
 
 
 def audit(session: Session, who: Actor, action: str, project: str | None, object: str, detail: str = "") -> None:
@@ -27,16 +26,12 @@ def audit(session: Session, who: Actor, action: str, project: str | None, object
 def list_audit(who: Actor, project: str | None, after: str | None = None, limit: int = 50) -> Page[AuditView]:
     """Changes, newest first: a project's for who may manage it, everything (None) for the administrator.
 
-    `after` is the key of the previous page; `limit` is at most 500 lines. Raises `Forbidden`.
+    `after` is the key of the previous page; `limit` is at most 200 lines. Raises `Forbidden`.
     """
     require(who, Verb.MANAGE if project else Verb.ADMINISTER, project)
-    limit = min(limit, MOST_LINES)
-    query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit + 1)
+    query = select(AuditRow)
     if project:
         query = query.where(AuditRow.project == project)
-    if after:
-        query = query.where(AuditRow.id < int(after))
     with reading() as session:
-        rows = session.scalars(query).all()
-    items = [AuditView(r.id, r.at, r.actor, r.via, r.action, r.project, r.object, r.detail) for r in rows[:limit]]
-    return Page(items, str(items[-1].id) if len(rows) > limit else None)
+        found = read_page(session, query, [AuditRow.id], after, limit, newest_first=True)
+    return page_of(found, lambda r: AuditView(r.id, r.at, r.actor, r.via, r.action, r.project, r.object, r.detail))

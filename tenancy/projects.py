@@ -9,6 +9,7 @@ from atrium.errors import Conflict, NotFound
 from atrium.events import emit
 from atrium.identity import Actor, Role, Verb, require
 from atrium.names import check_name
+from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
 from tenancy.models import MemberRow, MemberView, ProjectRow, ProjectView, UserRow
 from tenancy.users import user_row
@@ -69,13 +70,13 @@ def create_project(who: Actor, name: str, title: str = "") -> ProjectView:
         return ProjectView(name, row.title, Role.ADMIN, row.created_by, row.created_at)
 
 
-def list_projects(who: Actor) -> list[ProjectView]:
-    """The projects in which `who` is something, by name."""
-    query = select(ProjectRow).order_by(ProjectRow.name)
+def list_projects(who: Actor, after: str | None = None, limit: int | None = None) -> Page[ProjectView]:
+    """The projects in which `who` is something, by name: all, or a page."""
+    query = select(ProjectRow)
     if not who.administrator:
         query = query.where(ProjectRow.name.in_(who.projects))
     with reading() as session:
-        return [_view(who, row) for row in session.scalars(query)]
+        return page_of(read_page(session, query, [ProjectRow.name], after, limit), lambda row: _view(who, row))
 
 
 def get_project(who: Actor, project: str) -> ProjectView:
@@ -85,12 +86,14 @@ def get_project(who: Actor, project: str) -> ProjectView:
         return _view(who, _project_row(session, project))
 
 
-def list_members(who: Actor, project: str) -> list[MemberView]:
-    """Who is what in a project, by name. Raises `Forbidden`."""
+def list_members(who: Actor, project: str, after: str | None = None, limit: int | None = None) -> Page[MemberView]:
+    """Who is what in a project, by name: all, or a page. Raises `Forbidden`."""
     require(who, Verb.READ, project)
     with reading() as session:
-        rows = session.scalars(select(MemberRow).where(MemberRow.project == project).order_by(MemberRow.user))
-        return [MemberView(row.user, Role(row.role)) for row in rows]
+        found = read_page(
+            session, select(MemberRow).where(MemberRow.project == project), [MemberRow.user], after, limit
+        )
+    return page_of(found, lambda row: MemberView(row.user, Role(row.role)))
 
 
 def add_member(who: Actor, project: str, user: str, role: Role) -> None:

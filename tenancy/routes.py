@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 
 import tenancy
 from atrium.identity import Role
-from atrium.pages import Page
+from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
 from tenancy.models import AuditView, MemberView, ProjectView, TokenView
 
@@ -47,9 +47,9 @@ def me(who: Who) -> dict[str, object]:
 
 
 @router.get("/projects")
-def list_projects(who: Who) -> list[ProjectView]:
-    """The projects in which one is something."""
-    return tenancy.list_projects(who)
+def list_projects(who: Who, after: str | None = None, limit: Limit = DEFAULT_ITEMS) -> Page[ProjectView]:
+    """The projects in which one is something, by name."""
+    return tenancy.list_projects(who, after, limit)
 
 
 @router.post("/projects", status_code=201)
@@ -59,9 +59,9 @@ def create_project(who: Who, body: NewProject) -> ProjectView:
 
 
 @router.get("/projects/{project}/members")
-def list_members(who: Who, project: str) -> list[MemberView]:
-    """Who is what."""
-    return tenancy.list_members(who, project)
+def list_members(who: Who, project: str, after: str | None = None, limit: Limit = DEFAULT_ITEMS) -> Page[MemberView]:
+    """Who is what, by name."""
+    return tenancy.list_members(who, project, after, limit)
 
 
 @router.put("/projects/{project}/members/{user}", status_code=204)
@@ -77,9 +77,9 @@ def remove_member(who: Who, project: str, user: str) -> None:
 
 
 @router.get("/tokens")
-def list_tokens(who: Who) -> list[TokenView]:
-    """One's own tokens."""
-    return tenancy.list_tokens(who)
+def list_tokens(who: Who, after: str | None = None, limit: Limit = DEFAULT_ITEMS) -> Page[TokenView]:
+    """One's own tokens, newest first."""
+    return tenancy.list_tokens(who, after, limit)
 
 
 @router.post("/tokens", status_code=201)
@@ -96,6 +96,6 @@ def revoke_token(who: Who, identifier: str) -> None:
 
 
 @router.get("/projects/{project}/audit")
-def list_audit(who: Who, project: str, after: str | None = None, limit: int = 50) -> Page[AuditView]:
+def list_audit(who: Who, project: str, after: str | None = None, limit: Limit = 50) -> Page[AuditView]:
     """Changes in the project, newest first."""
     return tenancy.list_audit(who, project, after, limit)

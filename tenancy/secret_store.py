@@ -11,6 +11,7 @@ from atrium.database import reading, writing
 from atrium.errors import Invalid, NotFound
 from atrium.identity import Actor, Verb, require
 from atrium.keys import key
+from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
 from tenancy.models import SecretRow, SecretView
 
@@ -43,12 +44,14 @@ def set_secret(who: Actor, project: str, name: str, value: str) -> None:
         audit(session, who, "secret.set", project, name)
 
 
-def list_secrets(who: Actor, project: str) -> list[SecretView]:
-    """Names of a project's secrets, without their values. Raises `Forbidden`."""
+def list_secrets(who: Actor, project: str, after: str | None = None, limit: int | None = None) -> Page[SecretView]:
+    """Names of a project's secrets, without their values: all, or a page. Raises `Forbidden`."""
     require(who, Verb.WRITE, project)
     with reading() as session:
-        rows = session.scalars(select(SecretRow).where(SecretRow.project == project).order_by(SecretRow.name))
-        return [SecretView(row.name, row.changed_by, row.changed_at) for row in rows]
+        found = read_page(
+            session, select(SecretRow).where(SecretRow.project == project), [SecretRow.name], after, limit
+        )
+    return page_of(found, lambda row: SecretView(row.name, row.changed_by, row.changed_at))
 
 
 def delete_secret(who: Actor, project: str, name: str) -> None:

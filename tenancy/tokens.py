@@ -11,6 +11,7 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Forbidden, Invalid, NotFound, NotSignedIn
 from atrium.identity import Actor, Kind, Role, Verb, require
+from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
 from tenancy.models import Audience, MemberRow, ProjectRow, TokenRow, TokenView, UserRow
 from tenancy.projects import roles_of
@@ -93,13 +94,15 @@ def _check_maker(who: Actor) -> None:
         )
 
 
-def list_tokens(who: Actor) -> list[TokenView]:
-    """One's own tokens for interfaces that have not expired, newest first."""
+def list_tokens(who: Actor, after: str | None = None, limit: int | None = None) -> Page[TokenView]:
+    """One's own tokens for interfaces that have not expired, newest first: all, or a page."""
     query = select(TokenRow).where(
         TokenRow.owner == who.name, TokenRow.audience == Audience.API, TokenRow.expires_at > now()
     )
     with reading() as session:
-        return [_view(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc()))]
+        return page_of(
+            read_page(session, query, [TokenRow.created_at, TokenRow.id], after, limit, newest_first=True), _view
+        )
 
 
 def revoke_token(who: Actor, identifier: str) -> None:

@@ -12,6 +12,7 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Conflict, Invalid, NotFound
 from atrium.identity import Actor, Verb, require
+from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
 from tenancy.models import SessionRow, UserRow, UserView
 
@@ -85,12 +86,14 @@ def view(row: UserRow) -> UserView:
     return UserView(row.name, row.administrator, row.active, row.created_at)
 
 
-def list_users(who: Actor) -> list[UserView]:
-    """All users by name; for who manages a project or the platform, since members are chosen from them."""
+def list_users(who: Actor, after: str | None = None, limit: int | None = None, name: str = "") -> Page[UserView]:
+    """Users by name, all or a page, `name` being a part of it; for who manages a project or the platform, since members are chosen from them."""
     if not any(who.may(Verb.MANAGE, project) for project in who.projects):
         require(who, Verb.ADMINISTER)
+    query = select(UserRow)
+    query = query.where(UserRow.name.icontains(name, autoescape=True)) if name else query
     with reading() as session:
-        return [view(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+        return page_of(read_page(session, query, [UserRow.name], after, limit), view)
 
 
 def user_row(session: Session, name: str) -> UserRow:

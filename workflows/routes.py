@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from atrium.pages import Page
+from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
 from workflows import service
 from workflows.models import PipelineView, RunSummary, RunView
@@ -24,9 +24,11 @@ class Start(BaseModel):
 
 
 @router.get("/pipelines")
-def list_pipelines(who: Who, project: str) -> list[PipelineView]:
-    """The project's pipelines."""
-    return service.list_pipelines(who, project)
+def list_pipelines(
+    who: Who, project: str, after: str | None = None, limit: Limit = DEFAULT_ITEMS, name: str = ""
+) -> Page[PipelineView]:
+    """The project's pipelines by name."""
+    return service.list_pipelines(who, project, after, limit, name)
 
 
 @router.put("/pipelines/{name}")
@@ -48,7 +50,7 @@ def run_pipeline(who: Who, project: str, name: str, body: Start) -> dict[str, st
 
 
 @router.get("/runs")
-def list_runs(who: Who, project: str, after: str | None = None, limit: int = 25) -> Page[RunSummary]:
+def list_runs(who: Who, project: str, after: str | None = None, limit: Limit = DEFAULT_ITEMS) -> Page[RunSummary]:
     """Runs, newest first."""
     return service.list_runs(who, project, after, limit)
 

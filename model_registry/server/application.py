@@ -42,7 +42,8 @@ def guarded_application() -> ASGIApp:
     from mlflow.server.fastapi_app import app
     from mlflow.server.handlers import initialize_backend_stores
 
-    from model_registry.server.guard import Guard
+    from model_registry.server.guard import Guard, note_start
 
     initialize_backend_stores(database_uri(), database_uri(), "mlflow-artifacts:/")
+    note_start()
     return Guard(app)

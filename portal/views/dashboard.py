@@ -96,6 +96,9 @@ def _calibration(here: str, run: str) -> list[dict[str, float]]:
     return [dict(zip(found["columns"], row, strict=True)) for row in found["data"]]
 
 
+Judged = model_registry.TrackingRunSummary | model_registry.TrackingRunView
+
+
 def page() -> None:
     """The dashboard."""
     lead = _("Flights from New York in 2013: how late they arrive, and how well the model foresees it")
@@ -225,10 +228,10 @@ def _chart(title: str, sums: dict[str, Sum], lying: bool = False) -> None:
 
 def _quality(here: str) -> None:
     runs = model_registry.list_tracking_runs(who(), here, limit=50).items
-    newest: dict[str, model_registry.TrackingRunView] = {}
+    newest: dict[str, Judged] = {}
     for run in runs:
         if "test_roc_auc" in run.metrics:
-            newest.setdefault(run.params.get("model", run.name), run)
+            newest.setdefault(run.name, run)
     if used := _in_use(here):
         newest[MODEL] = used
     if not newest:
@@ -241,7 +244,7 @@ def _quality(here: str) -> None:
         _calibrated(here, newest, names)
 
 
-def _in_use(here: str) -> model_registry.TrackingRunView | None:
+def _in_use(here: str) -> Judged | None:
     """The tracked run that made the version in service; None where none of them was judged."""
     for one in serving.list_services(who(), here):
         if not one.live_version:
@@ -253,7 +256,7 @@ def _in_use(here: str) -> model_registry.TrackingRunView | None:
     return None
 
 
-def _scores(newest: dict[str, model_registry.TrackingRunView], names: dict[str, str]) -> None:
+def _scores(newest: dict[str, Judged], names: dict[str, str]) -> None:
     shown = [key for key in (MODEL, BASELINE) if key in newest]
     meanings = {
         "test_roc_auc": ("ROC AUC", _("higher is better; 50 % is chance, 100 % is perfect"), "{:.1%}"),
@@ -275,7 +278,7 @@ def _scores(newest: dict[str, model_registry.TrackingRunView], names: dict[str, 
     table("quality", columns, rows, _("The model's quality beside the baseline's"))
 
 
-def _calibrated(here: str, newest: dict[str, model_registry.TrackingRunView], names: dict[str, str]) -> None:
+def _calibrated(here: str, newest: dict[str, Judged], names: dict[str, str]) -> None:
     rows = [
         {"forecast": round(100 * one["forecast"], 1), "observed": round(100 * one["observed"], 1), "flights": one["rows"],
          "kind": names.get(key, key)}

@@ -1,71 +1,118 @@
-"""Experiments: runs with their figures, two beside each other, plots."""
+"""Experiments: what there is and who began it; each has a page with its runs, each run one of its own."""
 
 import streamlit as st
 
 import model_registry
+from atrium.errors import AtriumError
+from atrium.identity import Verb
 from atrium.settings import get_settings
-from portal.session import project, who
-from portal.ui import age, card, empty, guard, header, snippet, state
+from model_registry import Lifecycle
+from portal.session import may, project, who
+from portal.ui import (
+    Cell,
+    Column,
+    address_of,
+    ago,
+    buttons,
+    card,
+    empty,
+    guard,
+    header,
+    link,
+    say_after,
+    show_error,
+    table,
+    text,
+)
+from portal.views import one_experiment, one_tracking_run, paging
+from portal.views.snippets import tools
 from portal.words import _
 
-PLOTS = (".png", ".jpg", ".jpeg")
+KEY = "experiments"
 
 
 def page() -> None:
-    """The experiments."""
+    """The experiments, or the experiment or run that the address names."""
+    if run := paging.shown("tracking"):
+        one_tracking_run.page(run)
+        return
+    if experiment := paging.shown("experiment"):
+        one_experiment.page(experiment)
+        return
     with header(_("Experiments"), _("What was trained, with what, and how well (MLflow)")):
+        if may(Verb.WRITE):
+            with st.popover(_("New experiment"), icon=":material/add:"):
+                _new()
         st.link_button(_("Open MLflow"), f"/mlflow/?workspace={project()}", icon=":material/open_in_new:")
     with guard():
-        experiments = model_registry.list_experiments(who(), project())
-        if not experiments:
-            empty(
-                "science", _("No experiments yet"), _("Run a pipeline that trains, or log runs with the MLflow client.")
-            )
+        _list()
+    _snippets()
+
+
+def _new() -> None:
+    with st.form("new-experiment", border=False):
+        name = st.text_input(_("Name"), max_chars=250)
+        asked = st.form_submit_button(_("Create"), type="primary")
+    if asked:
+        with guard():
+            made = model_registry.create_experiment(who(), project(), name.strip())
+            say_after(_("{name} is there.").format(name=name.strip()))
+            paging.show("experiment", made)
+
+
+def _list() -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        asked = paging.searched(KEY)
+        owner = paging.searched(f"{KEY}-owner", _("Begun by"))
+        gone = paging.chosen_state(KEY, {Lifecycle.DELETED.value: _("Deleted")}, _("State"))
+    state = Lifecycle(gone) if gone else Lifecycle.ACTIVE
+    found = model_registry.list_experiments(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner, state)
+    if not found.items:
+        if asked or owner or gone:
+            st.caption(_("None matches."))
         else:
-            names = {one.id: one.name for one in experiments}
-            chosen = st.selectbox(_("Experiment"), list(names), format_func=names.__getitem__, key="experiment")
-            _runs(chosen)
-    snippet(
-        "MLflow",
-        f'import os\n\nos.environ["MLFLOW_TRACKING_URI"] = "{get_settings().public_url}/mlflow"\nos.environ["MLFLOW_TRACKING_TOKEN"] = TOKEN\n\n'
-        'import mlflow\n\nmlflow.set_experiment("my-experiment")\nwith mlflow.start_run():\n    mlflow.log_metric("accuracy", 0.9)',
-    )
-
-
-def _runs(experiment: str) -> None:
-    found = model_registry.list_tracking_runs(who(), project(), experiment, st.session_state.get("tracking-after"))
-    names = sorted({name for run in found.items for name in run.metrics})
-    rows = [
-        {
-            _("Run"): run.name, _("State"): run.status, _("Began"): age(run.started_at), _("By"): run.user,
-            **{name: round(run.metrics[name], 4) if name in run.metrics else None for name in names},
-        }
-        for run in found.items
+            empty("science", _("No experiments yet"), _("Run a pipeline that trains, or log runs with the MLflow client."),
+                  "pipelines", _("Pipelines"))  # fmt: skip
+        return
+    columns = [
+        Column(_("Experiment")),
+        Column(_("Changed"), "soft"),
+        Column(_("Begun by"), "soft"),
+        Column("", "actions"),
+    ]
+    restores = state is Lifecycle.DELETED and may(Verb.WRITE)
+    rows: list[list[Cell | str]] = [
+        [
+            link(one.name, one.id, address_of("experiments", experiment=one.id)), ago(one.updated_at), text(one.owner or "–"),
+            buttons(one.id, ("restore", _("Bring back"))) if restores else text(""),
+        ]
+        for one in found.items
     ]  # fmt: skip
-    st.dataframe(rows, hide_index=True)
-    if found.next_key and st.button(_("Older")):
-        st.session_state["tracking-after"] = found.next_key
-        st.rerun()
-    by_id = {run.id: run for run in found.items}
-    picked = st.multiselect(
-        _("Look at one, or compare two"),
-        list(by_id),
-        default=list(by_id)[:2],
-        max_selections=2,
-        format_func=lambda key: f"{by_id[key].name} · {key[:6]}",
+    with card():
+        clicked = table(KEY, columns, rows, _("The project's experiments"))
+        paging.turning(KEY, found.next_key)
+    if clicked and clicked.action == "restore":
+        _restore(clicked.row)
+    elif clicked:
+        paging.show("experiment", clicked.row)
+
+
+def _restore(experiment: str) -> None:
+    try:
+        model_registry.restore_experiment(who(), project(), experiment)
+    except AtriumError as error:
+        show_error(error)
+        return
+    say_after(_("The experiment and its runs are back."))
+    st.rerun()
+
+
+def _snippets() -> None:
+    url = get_settings().public_url
+    client = (
+        f'import os\n\nos.environ["MLFLOW_TRACKING_URI"] = "{url}/mlflow"\nos.environ["MLFLOW_TRACKING_TOKEN"] = os.environ["TOKEN"]\n'
+        f'os.environ["MLFLOW_WORKSPACE"] = "{project()}"\n\nimport mlflow\n\nmlflow.set_experiment("my-experiment")\n'
+        'with mlflow.start_run(run_name="first"):\n    mlflow.log_param("depth", 5)\n    mlflow.log_metric("accuracy", 0.9)'
     )
-    for column, run_id in zip(st.columns(max(1, len(picked)), gap="small"), picked, strict=True):
-        with column:
-            _run(by_id[run_id])
-
-
-def _run(run: model_registry.TrackingRunView) -> None:
-    with card(run.name):
-        st.markdown(state(run.status))
-        st.table({_("Metric"): list(run.metrics), _("Value"): [f"{value:.4f}" for value in run.metrics.values()]})
-        st.table({_("Parameter"): list(run.params), _("Value"): list(run.params.values())})
-        if run.inputs:
-            st.caption(f"{_('Datasets')}: {', '.join(run.inputs)}")
-        for one in model_registry.list_artifacts(who(), project(), run.id, "plots"):
-            if one.path.endswith(PLOTS):
-                st.image(model_registry.read_artifact(who(), project(), run.id, one.path), caption=one.path)
+    curl = f'curl -H "Authorization: Bearer $TOKEN" "{url}/api/v1/projects/{project()}/tracking-runs?status=FINISHED"'
+    tools({"MLflow": (client, "python"), "curl": (curl, "bash")})

@@ -1,71 +1,153 @@
-"""Registered models: versions, what they take and give, where they came from; moving aliases, putting into service."""
+"""Registered models: what there is; each has a page with its versions, each version a card of its own."""
 
 import streamlit as st
 
 import model_registry
-import serving
 from atrium.identity import Verb
+from atrium.settings import get_settings
+from model_registry import ModelVersionView, ModelView
 from portal.session import may, project, who
-from portal.ui import age, card, empty, guard, header, snippet
+from portal.ui import (
+    Cell,
+    Column,
+    address_of,
+    ago,
+    badges,
+    card,
+    confirmed,
+    empty,
+    guard,
+    header,
+    link,
+    say_after,
+    status,
+    table,
+    text,
+)
+from portal.views import one_version, paging
+from portal.views.snippets import tools
 from portal.words import _
+
+KEY = "models"
+MOST_TAGS = 2
 
 
 def page() -> None:
-    """The models."""
-    with header(_("Models"), _("Versions that may be served, and which of them is the champion (MLflow)")):
-        pass
-    with guard():
-        models = model_registry.list_models(who(), project())
-        if not models:
-            empty("deployed_code", _("No models yet"), _("A pipeline registers them, or mlflow.register_model."))
-            return
-        name = st.selectbox(_("Model"), [one.name for one in models], key="model", bind="query-params")
-        versions = model_registry.list_model_versions(who(), project(), name)
-        for version in versions[:10]:
-            _version(version)
-        snippet("MLflow", f'import mlflow\n\nmodel = mlflow.onnx.load_model("models:/{name}@champion")')
+    """The models, or the model or version that the address names."""
+    model, version = paging.shown("model"), paging.shown("version")
+    if model and version:
+        one_version.page(model, version)
+    elif model:
+        _model(model)
+    else:
+        with header(_("Models"), _("Versions that may be served, and which of them is the champion (MLflow)")):
+            pass
+        with guard():
+            _list()
 
 
-def _version(version: model_registry.ModelVersionView) -> None:
-    serves = [
-        one
-        for one in serving.list_services(who(), project())
-        if one.model == version.model and one.live_version == version.version
-    ]
+def _list() -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        asked, owner = paging.searched(KEY), paging.searched(f"{KEY}-owner", _("Made by"))
+    found = model_registry.list_models(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner)
+    if not found.items:
+        if asked or owner:
+            st.caption(_("None matches."))
+        else:
+            empty("deployed_code", _("No models yet"), _("A pipeline registers them, or mlflow.register_model."),
+                  "pipelines", _("Pipelines"))  # fmt: skip
+        return
+    columns = [Column(_("Model")), Column(_("Newest version"), "short"), Column(_("Aliases")), Column(_("Changed"), "soft"),
+               Column(_("Made by"), "soft", phone=False)]  # fmt: skip
+    rows: list[list[Cell | str]] = [
+        [
+            link(one.name, one.name, address_of("models", model=one.name)), text(one.latest or "–"),
+            badges(f"{alias} → {version}" for alias, version in one.aliases.items()), ago(one.updated_at), text(one.owner or "–"),
+        ]
+        for one in found.items
+    ]  # fmt: skip
     with card():
-        row = st.columns([3, 3, 2, 2], vertical_alignment="center", gap="small")
-        aliases = "".join(f" :violet-badge[{alias}]" for alias in version.aliases)
-        row[0].markdown(f"**{_('Version')} {version.version}**{aliases}")
-        row[1].caption(
-            " · ".join([*(f"{key} {value}" for key, value in version.tags.items()), age(version.created_at)])
-        )
-        row[2].caption(", ".join(f"{_('serves')} {one.name}" for one in serves) or _("not in service"))
-        with row[3]:
-            if may(Verb.WRITE):
-                _change(version)
-        with st.expander(_("What it takes and gives")), guard():
-            described = model_registry.describe_version(who(), project(), version.model, version.version)
-            inputs = ((described.get("metadata") or {}).get("atrium") or {}).get("inputs") or {}
-            st.table({_("Input"): list(inputs), _("Allowed"): [_allowed(check) for check in inputs.values()]})
-            st.caption(f"{_('Made by run')} {version.run_id}")
+        clicked = table(KEY, columns, rows, _("The project's models"))
+        paging.turning(KEY, found.next_key)
+    _snippets(found.items[0].name)
+    if clicked:
+        paging.show("model", clicked.row)
 
 
-def _allowed(check: dict[str, object]) -> str:
-    if check.get("categories"):
-        return ", ".join(str(one) for one in check["categories"])  # type: ignore[attr-defined]
-    return f"{check.get('minimum', '–')} … {check.get('maximum', '–')} {check.get('unit', '')}"
+def _model(name: str) -> None:
+    found = paging.opened(lambda: model_registry.get_model(who(), project(), name), name, _("All models"), "model")
+    if found is None:
+        return
+    with header(name, _("A model of project {name}").format(name=project())):
+        paging.back(_("All models"), "model")
+        if may(Verb.WRITE):
+            _describe(found)
+            _delete(found)
+    st.markdown(found.description or f":gray[{_('No description yet.')}]")
+    with guard():
+        _versions(name)
+    _snippets(name)
 
 
-def _change(version: model_registry.ModelVersionView) -> None:
-    with st.popover(_("Change"), icon=":material/tune:"):
-        alias = st.text_input(_("Alias"), "champion", key=f"alias-{version.version}")
-        if st.button(_("Move the alias here"), key=f"move-{version.version}", type="primary"):
+def _describe(model: ModelView) -> None:
+    with st.popover(_("Describe"), icon=":material/edit:"), st.form("describe-model", border=False):
+        words = st.text_area(_("What is it for? (Markdown)"), model.description, max_chars=5000)
+        if st.form_submit_button(_("Save"), type="primary"):
             with guard():
-                model_registry.set_alias(who(), project(), version.model, alias, version.version)
+                model_registry.describe_model(who(), project(), model.name, words)
+                say_after(_("Saved."))
                 st.rerun()
-        if may(Verb.DEPLOY):
-            service = st.text_input(_("Service"), version.model, key=f"service-{version.version}")
-            if st.button(_("Put into service"), key=f"deploy-{version.version}"):
-                with guard():
-                    serving.deploy(who(), project(), service, version.model, version.version)
-                    st.success(_("Wanted; see the page Services for its state."))
+
+
+def _delete(model: ModelView) -> None:
+    question = _("Delete the model **{name}** with all its versions? This cannot be undone.").format(name=model.name)
+    if model.aliases:
+        question += "\n\n" + _("Aliases lead into it ({names}); take them away first.").format(
+            names=", ".join(model.aliases)
+        )
+    if confirmed(_("Delete"), question, "delete-model", sure=_("Delete for good")):
+        with guard():
+            model_registry.delete_model(who(), project(), model.name)
+            say_after(_("{name} is deleted.").format(name=model.name))
+            st.query_params.pop("model", None)
+            st.rerun()
+
+
+def _tags(version: ModelVersionView) -> str:
+    return " · ".join(f"{key} {value}" for key, value in list(version.tags.items())[:MOST_TAGS]) or "–"
+
+
+def _versions(name: str) -> None:
+    key = f"versions-{name}"
+    found = model_registry.list_model_versions(who(), project(), name, paging.after(key), paging.PAGE_ROWS)
+    if not found.items:
+        empty(
+            "deployed_code",
+            _("No versions yet"),
+            _("Log a model with registered_model_name, or register one of a run."),
+        )
+        return
+    columns = [Column(_("Version")), Column(_("Aliases")), Column(_("Figures"), "soft"), Column(_("State"), "short"),
+               Column(_("Made"), "soft"), Column(_("Made by"), "soft", phone=False)]  # fmt: skip
+    rows: list[list[Cell | str]] = [
+        [
+            link(f"{_('Version')} {one.version}", one.version, address_of("models", model=name, version=one.version)),
+            badges(one.aliases), text(_tags(one)), status(one.status), ago(one.created_at), text(one.owner or "–"),
+        ]
+        for one in found.items
+    ]  # fmt: skip
+    with card(_("Versions")):
+        clicked = table(key, columns, rows, _("Versions of the model, newest first"))
+        paging.turning(key, found.next_key)
+    if clicked:
+        paging.show("version", clicked.row)
+
+
+def _snippets(name: str) -> None:
+    url = get_settings().public_url
+    client = (
+        f'import os\n\nos.environ["MLFLOW_TRACKING_URI"] = "{url}/mlflow"\nos.environ["MLFLOW_TRACKING_TOKEN"] = os.environ["TOKEN"]\n'
+        f'os.environ["MLFLOW_WORKSPACE"] = "{project()}"\n\nimport mlflow\n\nmodel = mlflow.onnx.load_model("models:/{name}@champion")'
+    )
+    curl = f'curl -H "Authorization: Bearer $TOKEN" {url}/api/v1/projects/{project()}/models/{name}/versions/champion/card.md'
+    tools({"MLflow": (client, "python"), "curl": (curl, "bash")})

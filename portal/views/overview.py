@@ -46,7 +46,7 @@ def _body() -> None:
     visitor, here = who(), project()
     with guard():
         runs = workflows.list_runs(visitor, here, limit=LATEST).items
-        services = serving.list_services(visitor, here)
+        services = serving.list_services(visitor, here).items
         _numbers(runs, services, serving.requests_today(visitor, here))
         _attention(runs, services)
         _runs(runs)

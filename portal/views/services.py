@@ -11,6 +11,7 @@ import serving
 from atrium.clock import now
 from atrium.errors import AtriumError
 from atrium.identity import Verb
+from atrium.lineage import Node, NodeKind
 from portal import words
 from portal.session import may, project, who
 from portal.ui import (
@@ -32,6 +33,7 @@ from portal.ui import (
     text,
     why_section,
 )
+from portal.views.origins import path_card
 from portal.views.snippets import service_texts, tools
 from portal.words import _
 
@@ -57,6 +59,7 @@ def page() -> None:
         st.subheader(name, anchor=False)
         _observed(name)
         why_section(f"service/{name}")
+        path_card(Node(NodeKind.SERVICE, name))
         _try(one)
         _requests(name)
         tools(service_texts(one))

@@ -13,6 +13,7 @@ from feature_store import DatasetNotFound, get_dataset, list_datasets, preview
 from feature_store.checked_registry import TransformationRefused
 from feature_store.confined import OutsideProject
 from feature_store.repository import shared_configuration, write_repository
+from feature_store.worker import mend
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ROWS = pd.DataFrame({"key": ["a"], "event_timestamp": [pd.Timestamp("2024-01-01", tz="UTC")], "value": [1.0]})
@@ -62,6 +63,7 @@ def values(project: str) -> list[float]:
 def test_a_table_of_the_project_is_read(who: Actor) -> None:
     apply("flights", write("flights", "values"))
     assert values("flights") == [1.0]
+    mend("flights")
     assert [one.name for one in list_datasets(who, "flights")] == ["values"]
 
 

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import httpx
 
 from atrium.errors import Conflict, Forbidden, NotFound, Unavailable
 from atrium.identity import Actor
 from atrium.rpc import client, reaching
+from workflows.backends.protocol import Json
 from workflows.models import ManifestInvalid, RunNotFound
 
-Json = dict[str, Any]
 LOG_SECONDS = 10.0
 
 

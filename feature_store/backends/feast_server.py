@@ -1,0 +1,55 @@
+"""Features over the feature server's REST: Feast's, for all projects from one process."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from atrium.identity import Actor
+from atrium.rpc import client, reaching
+from feature_store.models import Answer, FeaturesMissing, FeaturesRefused
+
+READ_SECONDS, PAST_SECONDS, MATERIALIZE_SECONDS = 20.0, 60.0, 120.0
+
+
+class FeastServer:
+    """One project's features, asked as one person."""
+
+    def __init__(self, who: Actor, project: str) -> None:
+        self.who, self.project = who, project
+
+    def _ask(self, method: str, path: str, body: object = None, seconds: float = READ_SECONDS) -> Any:
+        with reaching("feast"), client("feast", self.who, seconds) as http:
+            response = http.request(method, f"/{self.project}/{path}", json=body)
+        if response.is_success:
+            return response.json() if response.content else None
+        said = response.json() if "json" in response.headers.get("content-type", "") else {"asked": response.text[:300]}
+        missing = response.status_code == httpx.codes.NOT_FOUND and said.get("error") == "FeaturesNotDefined"
+        kind = FeaturesMissing if missing else FeaturesRefused
+        asked = str(said.get("asked") or said.get("detail") or said)
+        raise kind(
+            asked, str(said.get("allowed", "the registry's names")), str(said.get("next_step", "see the features"))
+        )
+
+    def registry(self) -> Mapping[str, Any]:
+        """Asks the server's registry."""
+        found: Mapping[str, Any] = self._ask("GET", "registry")
+        return found
+
+    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
+        """Asks Feast's own route."""
+        found = self._ask("POST", "get-online-features", {"feature_service": service, "entities": dict(entities)})
+        names = found["metadata"]["feature_names"]
+        return {name: column["values"] for name, column in zip(names, found["results"], strict=True)}
+
+    def read_past(self, service: str, rows: Sequence[Mapping[str, object]]) -> Answer:
+        """Asks the server's route for moments of the past."""
+        body = {"feature_service": service, "rows": [dict(row) for row in rows]}
+        found = self._ask("POST", "get-historical-features", body, PAST_SECONDS)
+        return Answer(found["columns"], [tuple(row) for row in found["rows"]], False)
+
+    def materialize(self, views: Sequence[str], start: datetime, end: datetime) -> None:
+        """Asks Feast's own route, which works until it is done."""
+        body = {"start_ts": start.isoformat(), "end_ts": end.isoformat(), "feature_views": list(views)}
+        self._ask("POST", "materialize", body, MATERIALIZE_SECONDS)

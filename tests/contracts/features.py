@@ -1,0 +1,58 @@
+"""What whoever answers for features must do: newest values online, what was known of the past, nothing later."""
+
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+import pytest
+
+from feature_store.backends import Features
+from feature_store.models import FeaturesRefused
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SERVICE, VIEW, ENTITY = "prices", "price", "shop"
+
+
+class FeaturesContract:
+    """Inherit this, and give a fixture `features`: a `Features` of the project that `contract_repository` made.
+
+    The view `price` has for shop a at 10:00 the value 1, at 11:00 the value 2, at 13:00 the value 3, lives 90 minutes, and is in the
+    service `prices`.
+    """
+
+    refuses_unknown_rows: ClassVar[type[Exception]] = FeaturesRefused
+
+    def past(self, features: Features, *moments: datetime) -> list[object]:
+        rows = [{ENTITY: "a", "event_timestamp": moment.isoformat()} for moment in moments]
+        answer = features.read_past(SERVICE, rows)
+        at, value = answer.columns.index("event_timestamp"), answer.columns.index("value")
+        found = {datetime.fromisoformat(str(row[at])): row[value] for row in answer.rows}
+        return [found[moment] for moment in moments]
+
+    def test_the_registry_names_what_was_defined(self, features: Features) -> None:
+        found = features.registry()
+        assert [one["name"] for one in found["feature_views"]] == [VIEW]
+        assert [one["name"] for one in found["feature_services"]] == [SERVICE]
+        assert ENTITY in [one["name"] for one in found["entities"]]
+
+    def test_the_past_holds_what_was_known_then_and_nothing_later(self, features: Features) -> None:
+        moments = [NOON, NOON + timedelta(minutes=59), NOON - timedelta(hours=1), NOON + timedelta(hours=1)]
+        assert self.past(features, *moments) == [2, None, 2, 3]
+
+    def test_nothing_is_known_before_the_first_value(self, features: Features) -> None:
+        assert self.past(features, NOON - timedelta(hours=3)) == [None]
+
+    def test_newest_values_are_online_once_they_were_brought_there(self, features: Features) -> None:
+        features.materialize([VIEW], NOON - timedelta(days=1), NOON)
+        assert features.read_online(SERVICE, {ENTITY: ["a", "nowhere"]})["value"] == [2, None]
+        features.materialize([VIEW], NOON, NOON + timedelta(hours=2))
+        assert features.read_online(SERVICE, {ENTITY: ["a"]})["value"] == [3]
+
+    def test_what_is_not_there_is_refused_by_name(self, features: Features) -> None:
+        with pytest.raises(self.refuses_unknown_rows, match="nowhere"):
+            features.read_online("nowhere", {ENTITY: ["a"]})
+        with pytest.raises(self.refuses_unknown_rows, match="nowhere"):
+            features.read_past("nowhere", [{ENTITY: "a", "event_timestamp": NOON.isoformat()}])
+        with pytest.raises(self.refuses_unknown_rows):
+            features.read_past(SERVICE, [{"event_timestamp": NOON.isoformat()}])
+        with pytest.raises(self.refuses_unknown_rows):
+            features.materialize(["nowhere"], NOON, NOON)
