@@ -1,56 +1,231 @@
-"""Artifacts and output files of steps: into a step's folder before it starts, out of it when it has ended."""
+"""Artifacts and output files of steps: into a step's folders before it starts, out of them when it has ended."""
 
+import gzip
 import os
 import shutil
 import tarfile
+import zipfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from workflows.engine.state import Json
+from workflows.engine.volumes import VolumeInvalid, inside
 
 LONGEST_RESULT = 256 * 1024
+OUTPUTS = "/var/run/argo/outputs"  # as Argo's executor names it in its errors
+Locate = Callable[[str], Path]
 
 
 class OutputMissing(ValueError):
     """A step did not write what it promised."""
 
 
-def inside(root: Path, path: str) -> Path:
-    """Where the step's `path` lies on this machine. Raises `OutputMissing` for one that leads out of the step's folder."""
-    target = root / path.lstrip("/")
-    real, base = Path(os.path.realpath(target)), Path(os.path.realpath(root))
-    if not real.is_relative_to(base):
-        raise OutputMissing(f"path {path} leads out of the step's own folder")
-    return target
+class ArtifactMissing(ValueError):
+    """An input artifact is not to be had."""
 
 
-def put_artifact(root: Path, store: Path, artifact: Json) -> None:
-    """Lays an input artifact where the step expects it: from the store, or from its own text."""
-    target = inside(root, artifact["path"])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if "raw" in artifact:
-        target.write_text(artifact["raw"]["data"])
-    else:
-        source = store / artifact["s3"]["key"]
-        if not source.exists():
-            raise OutputMissing(f"artifact {artifact['name']} is not in the store any more: {artifact['s3']['key']}")
-        if source.name.endswith(".tgz"):
-            _unpack(source, target)
+class Artifacts:
+    """The artifacts of one project in the home's store; its keys cannot lead to another project's."""
+
+    def __init__(self, store: Path, project: str) -> None:
+        self.store, self.project = store, project
+
+    def path(self, key: str) -> Path:
+        """Where the artifact of a key lies; keys count from the project's own folder, which they may name.
+
+        Raises:
+            VolumeInvalid: it would lie elsewhere.
+        """
+        root = self.store / self.project
+        return inside(root, key.removeprefix(f"{self.project}/"))
+
+    def listed(self, prefix: str) -> list[str]:
+        """Keys of the files below a prefix."""
+        root = self.store / self.project
+        found = (one for one in root.rglob("*") if one.is_file() and not one.is_symlink())
+        keys = sorted(f"{self.project}/{one.relative_to(root)}" for one in found)
+        return [
+            key for key in keys if key.startswith(prefix) or key.removeprefix(f"{self.project}/").startswith(prefix)
+        ]
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    def put(self, artifact: Json, locate: Locate, fetched: Path | None = None) -> None:
+        """Lays an input artifact where the step expects it: its own text, what was `fetched` for it, or the store's file.
+
+        Raises:
+            ArtifactMissing: there is none, and it is not optional; VolumeInvalid: it leads out of the step's folders.
+        """
+        target = locate(artifact["path"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if "raw" in artifact:
+            target.write_text(artifact["raw"]["data"])
         else:
-            shutil.copyfile(source, target)
-    if artifact.get("mode"):
-        target.chmod(int(artifact["mode"]))
+            source = fetched or self._source(artifact)
+            if source is None:
+                return
+            _place(source, target, artifact.get("archive") or {})
+        if artifact.get("mode") is not None:
+            _set_mode(target, int(artifact["mode"]), bool(artifact.get("recurseMode")))
+
+    def _source(self, artifact: Json) -> Path | None:
+        key = str(artifact["s3"]["key"]).rstrip("/")
+        if sub := artifact.get("subPath"):
+            key = f"{key}/{sub}"
+        path = self.path(key)
+        if path.exists():
+            return path
+        if key.endswith(".log"):  # of a container that printed nothing
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            return path
+        if artifact.get("optional"):
+            return None
+        raise ArtifactMissing(f"artifact {artifact['name']} failed to load: The specified key does not exist.")
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def take(self, artifact: Json, key: str, locate: Locate) -> Json | None:
+        """Keeps an output artifact under its own key, or one below `key`; None for an optional one that is not there.
+
+        Raises:
+            OutputMissing: it is not there.
+        """
+        archive = artifact.get("archive") or {}
+        source = locate(artifact["path"])
+        if not os.path.lexists(source):
+            if artifact.get("optional"):
+                return None
+            raise OutputMissing(
+                f"open {OUTPUTS}/artifacts{artifact['path'].rstrip('/')}.tgz: no such file or directory"
+            )
+        name = Path(artifact["path"].rstrip("/")).name if "none" in archive else artifact["name"]
+        ending = "" if "none" in archive else ".zip" if "zip" in archive else ".tgz"
+        own = (artifact.get("s3") or {}).get("key")
+        made = str(own) if own else f"{key}/{name}{ending}"
+        target = self.path(made)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(target)
+        if ending == ".tgz":
+            level = (archive.get("tar") or {}).get("compressionLevel")
+            _pack(source, target, Path(artifact["path"].rstrip("/")).name, 1 if level is None else int(level))
+        elif ending == ".zip":
+            _zip(source, target)
+        elif source.is_dir():
+            shutil.copytree(source, target, symlinks=True, ignore=_special)
+        else:
+            shutil.copyfile(source, target, follow_symlinks=False)
+        return {**artifact, "s3": {**(artifact.get("s3") or {}), "key": made}}
+
+    def keep(self, source: Path, key: str) -> None:
+        """Keeps a file of the server's own, a log, by a second name of the same file."""
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
 
 
-def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Writes one member below `folder`. Raises `OutputMissing` for one that would lie, or lead, elsewhere.
+def _special(folder: str, names: list[str]) -> Iterable[str]:
+    """Names of sockets, pipes and the like, which no artifact holds."""
+    return [name for name in names if not _plain(os.path.join(folder, name))]
+
+
+def _plain(path: str) -> bool:
+    return os.path.islink(path) or os.path.isdir(path) or os.path.isfile(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _set_mode(target: Path, mode: int, deep: bool) -> None:
+    for one in [target, *(target.rglob("*") if deep and target.is_dir() else ())]:
+        if not one.is_symlink():
+            one.chmod(mode)
+
+
+def _pack(source: Path, target: Path, name: str, level: int) -> None:
+    def chosen(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return member if member.isfile() or member.isdir() or member.issym() else None
+
+    with tarfile.open(target, "w:gz", compresslevel=level) as archive:
+        archive.add(source, arcname=name, filter=chosen)
+
+
+def _zip(source: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        files = [source] if source.is_file() else [one for one in source.rglob("*") if one.is_file()]
+        for one in files:
+            if not one.is_symlink():
+                archive.write(one, source.name / one.relative_to(source) if one != source else source.name)
+
+
+def _place(source: Path, target: Path, archive: Json) -> None:
+    """Brings a file or folder of the store to where the step expects it, unpacked where it is an archive."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    elif "zip" in archive:
+        with zipfile.ZipFile(source) as packed:
+            _unpack(target, lambda folder: _unzip(packed, folder))
+    elif "none" not in archive and ("tar" in archive or _is_tar(source)):
+        with tarfile.open(source) as packed_tar:
+            _unpack(target, lambda folder: _untar(packed_tar, folder))
+    else:
+        _remove(target)
+        shutil.copyfile(source, target)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        with gzip.open(path) as file:
+            return len(tarfile.TarInfo.frombuf(file.read(512), "utf-8", "surrogateescape").name) > 0
+    except (OSError, EOFError, tarfile.HeaderError):
+        return False
+
+
+def _unpack(target: Path, into: Callable[[Path], object]) -> None:
+    """Unpacks beside the target; a lone file or folder becomes the target itself, as Argo does."""
+    folder = target.with_name(target.name + ".tmpdir")
+    folder.mkdir()
+    into(folder)
+    inner = list(folder.iterdir())
+    _remove(target)
+    if len(inner) == 1:
+        inner[0].rename(target)
+        folder.rmdir()
+    else:
+        folder.rename(target)
+
+
+def _unzip(packed: zipfile.ZipFile, folder: Path) -> None:
+    for one in packed.infolist():
+        place = inside(folder, one.filename)
+        if one.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with packed.open(one) as content, place.open("wb") as file:
+                shutil.copyfileobj(content, file)
+
+
+def _untar(archive: tarfile.TarFile, folder: Path) -> None:
+    for member in archive:
+        _untar_member(archive, member, folder)
+
+
+def _untar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Writes one member below `folder`. Raises `VolumeInvalid` for one that would lie, or lead, elsewhere.
 
     Python before 3.11.4 has no `filter="data"`, and Debian 12 has 3.11.2.
     """
     place = inside(folder, member.name)
     if member.issym():
-        inside(folder, str(Path(member.name).parent / member.linkname))
         if Path(member.linkname).is_absolute():
-            raise OutputMissing(f"artifact holds the link {member.name}, which leads out of it")
+            raise VolumeInvalid(f"artifact holds the link {member.name}, which leads out of it")
+        inside(folder, str(Path(member.name).parent / member.linkname))
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(member.linkname)
     elif member.isdir():
@@ -62,53 +237,19 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Pa
         place.chmod(0o600 | (member.mode & 0o777))
 
 
-def _unpack(source: Path, target: Path) -> None:
-    with tarfile.open(source) as archive:
-        members = archive.getmembers()
-        lone = members[0].name if members else ""
-        for member in members:
-            _unpack_member(archive, member, target.parent)
-    unpacked = target.parent / lone
-    if unpacked != target:
-        if target.exists():
-            shutil.rmtree(target) if target.is_dir() else target.unlink()
-        unpacked.rename(target)
-
-
-def take_artifact(root: Path, store: Path, key: str, artifact: Json) -> Json | None:
-    """Keeps an output artifact in the store under `key`; None for an optional one that is not there.
-
-    Raises:
-        OutputMissing: it is not there.
-    """
-    source = inside(root, artifact["path"])
-    if not source.exists():
-        if artifact.get("optional"):
-            return None
-        raise OutputMissing(f"failed to find artifact {artifact['name']} at {artifact['path']}")
-    packed = "none" not in (artifact.get("archive") or {})
-    if not packed and source.is_dir():
-        packed = True
-    key = f"{key}/{artifact['name']}.tgz" if packed else f"{key}/{source.name}"
-    target = store / key
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if packed:
-        with tarfile.open(target, "w:gz", compresslevel=1) as archive:
-            archive.add(source, arcname=source.name)
-    else:
-        shutil.copyfile(source, target, follow_symlinks=False)
-    return {**artifact, "s3": {"key": key}}
-
-
-def take_parameter(root: Path, parameter: Json) -> Json:
+def take_parameter(parameter: Json, locate: Locate) -> Json:
     """An output parameter with the text of its file; a last newline is dropped, as Argo does. Raises `OutputMissing`."""
     source = parameter.get("valueFrom") or {}
     if "path" not in source:
         return parameter
-    path = inside(root, source["path"])
+    path = locate(source["path"])
     if path.is_file() and path.stat().st_size <= LONGEST_RESULT:
         text = path.read_text(errors="replace")
         return {**parameter, "value": text.removesuffix("\n")}
     if "default" in source:
-        return {**parameter, "value": source["default"]}
-    raise OutputMissing(f"failed to read output parameter {parameter['name']}: no file {source['path']}")
+        return {**parameter, "value": str(source["default"])}
+    if path.is_file():
+        raise OutputMissing(
+            f"output parameter {parameter['name']} is longer than {LONGEST_RESULT} bytes: pass it as an artifact"
+        )
+    raise OutputMissing(f"open {OUTPUTS}/parameters{source['path']}: no such file or directory")

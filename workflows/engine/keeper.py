@@ -105,8 +105,9 @@ def complain(text: str) -> None:
 class Output:
     """A file that is made when the first of it comes, up to a bound; `times` has the moments of later parts noted beside it."""
 
-    def __init__(self, path: str, bound: int, note: bytes = b"", times: str = "") -> None:
+    def __init__(self, path: str, bound: int, note: bytes, times: str, append: bool) -> None:
         self.path, self.bound, self.note, self.times = path, bound, note, times
+        self.flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
         self.size, self.file, self.stamps = 0, -1, -1
         self.began = time.monotonic()
 
@@ -124,10 +125,10 @@ class Output:
 
     def _write(self, data: bytes) -> None:
         if self.file < 0:
-            self.file = _created(self.path)
-        if self.times and time.monotonic() - self.began > QUICK_SECONDS:
+            self.file = _created(self.path, self.flags)
+        if time.monotonic() - self.began > QUICK_SECONDS:
             if self.stamps < 0:
-                self.stamps = _created(self.times)
+                self.stamps = _created(self.times, self.flags)
             os.write(self.stamps, f"{self.size} {time.time():.6f}\n".encode())
         view = memoryview(data)
         while view:
@@ -140,8 +141,7 @@ class Output:
                 os.close(one)
 
 
-def _created(path: str) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+def _created(path: str, flags: int) -> int:
     try:
         return os.open(path, flags, 0o600)
     except FileNotFoundError:
@@ -188,17 +188,18 @@ class Journal:
 class Unit:
     """One container that runs.
 
-    Its order: `key` (its files' path without ending), `root` (its root's folder), `argv`, `options` (texts that bwrap reads from
+    Its order: `key`, `path` (its log's, without ending; `append` adds to it), `root` (its root's folder), `argv`, `options` (texts that bwrap reads from
     descriptor 9), `files` (texts that it reads from the descriptors after that), `environment`,
-    `boxed` (whether argv is bwrap's), `result` (whether standard output is kept apart), `seconds` (deadline), `grace_seconds`,
-    `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folder), `flush` (whether its end is flushed to disk).
+    `boxed` (whether argv is bwrap's), `result` (whether the last of standard output is told), `seconds` (deadline), `grace_seconds`,
+    `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `flush` (whether its end is flushed to disk).
     """
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.order, self.key = order, str(order["key"])
         bound = int(order["log_bytes"])
-        self.log = Output(f"{self.key}.log", bound, CUT % (bound >> 20), f"{self.key}.times")
-        self.result = Output(f"{self.key}.out", LONGEST_RESULT_BYTES)
+        path = str(order["path"])
+        self.log = Output(f"{path}.log", bound, CUT % (bound >> 20), f"{path}.times", bool(order["append"]))
+        self.result = bytearray()
         self.began = time.time()
         seconds = order.get("seconds")
         self.due = time.monotonic() + float(seconds) if seconds is not None else None
@@ -241,7 +242,8 @@ class Unit:
         except BlockingIOError:
             return True
         if self.pipes[descriptor]:
-            self.result.write(data)
+            self.result += data
+            del self.result[:-LONGEST_RESULT_BYTES]
         self.log.write(data)
         return bool(data)
 
@@ -289,7 +291,7 @@ class Unit:
             threading.Thread(target=self._check_disk, daemon=True).start()
 
     def _check_disk(self) -> None:
-        if disk_bytes(self.order["disk"]) > self.order["disk_bytes"]:
+        if sum(map(disk_bytes, self.order["disk"])) > self.order["disk_bytes"]:
             self.end(0, "disk")
         self.disk_at = time.monotonic() + DISK_SECONDS
 
@@ -309,8 +311,9 @@ class Unit:
                     break
             os.close(descriptor)
         self.log.close()
-        self.result.close()
         about = {"key": self.key, "root": self.order["root"], "code": self.code, "reason": self.ended_for}
+        if self.order["result"]:
+            about["result"] = self.result.decode(errors="replace")
         return about | {"began": self.began, "ended": time.time(), "printed": self.log.size > 0, **self.used}
 
 

@@ -24,6 +24,11 @@ class ContainerLost(Exception):
     """A container's processes ended with the keeper and left no word of how; it is to run again."""
 
 
+def _frame(message: Json) -> bytes:
+    payload = json.dumps(message).encode()
+    return keeper.LENGTH.pack(len(payload)) + payload
+
+
 class Launcher:
     """One server's connection to its home's keeper, which is started where none runs."""
 
@@ -39,11 +44,15 @@ class Launcher:
     async def open(self) -> None:
         """Connects, and learns what runs. Raises `KeeperSilent`."""
         async with self.opening:
-            if self.writer is None:
-                reader, self.writer = await self._connect()
-                self._send({"do": "hello"})
-                known = await self._receive(reader)
-                self.running, self.ended = known["running"], known["ended"]
+            while self.writer is None:
+                reader, writer = await self._connect()
+                try:
+                    writer.write(_frame({"do": "hello"}))
+                    known = await self._receive(reader)
+                except (asyncio.IncompleteReadError, ConnectionError):  # one that was just ending
+                    writer.close()
+                    continue
+                self.running, self.ended, self.writer = known["running"], known["ended"], writer
                 self.listening = asyncio.get_running_loop().create_task(self._listen(reader))
 
     async def close(self) -> None:
@@ -81,8 +90,7 @@ class Launcher:
     def _send(self, message: Json) -> None:
         if self.writer is None or self.writer.is_closing():
             raise ContainerLost
-        payload = json.dumps(message).encode()
-        self.writer.write(keeper.LENGTH.pack(len(payload)) + payload)
+        self.writer.write(_frame(message))
 
     @staticmethod
     async def _receive(reader: asyncio.StreamReader) -> Json:

@@ -1,15 +1,35 @@
 """Lines that pods wrote, kept or live."""
 
 import asyncio
+import os
 import re
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
 
-from workflows.engine.pods import Place
+from workflows.engine.pods import MAIN, Place
 from workflows.engine.runner import Runner
 from workflows.engine.state import FULFILLED, Json, Workflow, pod_name
 
 POLL_SECONDS = 0.1
 LONGEST_LINE = 64 * 1024
+CHUNK_LINES = 1000
+BLOCK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of the logs is wanted: `grep` a regular expression, `tail` the last lines of each container (0 all), `since` a moment."""
+
+    follow: bool = False
+    grep: str = ""
+    tail: int = 0
+    container: str = MAIN
+    timestamps: bool = False
+    since: datetime | None = None
 
 
 def pods_of(workflow: Workflow, pod: str) -> list[tuple[str, Json]]:
@@ -24,53 +44,105 @@ def pods_of(workflow: Workflow, pod: str) -> list[tuple[str, Json]]:
     return sorted(found, key=lambda pair: pair[1]["startedAt"])
 
 
+def _containers(workflow: Workflow, node: Json, asked: str) -> list[str]:
+    """Names of the pod's containers whose lines are wanted: the one asked for, or those of a set in place of a main one."""
+    children = [workflow.nodes[one] for one in node.get("children") or [] if one in workflow.nodes]
+    if asked not in ("", MAIN) or not any(one["type"] == "Container" for one in children):
+        return [asked or MAIN]
+    start = f"{node['name']}."
+    inside = (one for one in workflow.nodes.values() if one["type"] == "Container" and one["name"].startswith(start))
+    return [one["name"].removeprefix(start) for one in inside]
+
+
 class _Tail:
     """Reads a growing file by whole lines."""
 
-    def __init__(self, place: Place, pod: str) -> None:
-        self.path, self.pod, self.offset = place.folder(pod) / "main.log", pod, 0
+    def __init__(self, folder: Path, pod: str, container: str, asked: Asked, began: str) -> None:
+        self.path, self.times = folder / f"{container}.log", folder / f"{container}.times"
+        self.pod, self.asked, self.offset = pod, asked, 0
+        self.began = datetime.fromisoformat(began).timestamp()
+        self.fresh = True
+        self.dated = asked.timestamps or asked.since is not None
 
     def lines(self, ended: bool) -> Iterator[Json]:
+        """What came since the last time."""
         if not self.path.exists():
             return
+        marks = self._marks() if self.dated else []
         with self.path.open("rb") as file:
+            if self.fresh and self.asked.tail:
+                self.offset = _last_lines(file, self.asked.tail)
+            self.fresh = False
             file.seek(self.offset)
             for line in file:
                 if not line.endswith(b"\n") and not ended:
                     break
+                moment = self._moment(marks) if self.dated else 0.0
                 self.offset += len(line)
-                yield {"content": line[:LONGEST_LINE].decode(errors="replace").rstrip("\n"), "podName": self.pod}
+                if self.asked.since and moment < self.asked.since.timestamp():
+                    continue
+                text = line[:LONGEST_LINE].decode(errors="replace").rstrip("\n")
+                yield {"content": f"{_written(moment)} {text}" if self.asked.timestamps else text, "podName": self.pod}
+
+    def _marks(self) -> list[tuple[int, float]]:
+        """Offsets and moments of what came later than half a second after the start, as the keeper noted them."""
+        try:
+            pairs = (line.split() for line in self.times.read_text().splitlines())
+            return [(int(offset), float(moment)) for offset, moment in pairs]
+        except (FileNotFoundError, ValueError):
+            return []
+
+    def _moment(self, marks: list[tuple[int, float]]) -> float:
+        place = bisect_right(marks, (self.offset, float("inf")))
+        return marks[place - 1][1] if place else self.began
 
 
-async def stream_logs(
-    runner: Runner, place: Place, pod: str, follow: bool, grep: str, tail: int
-) -> AsyncIterator[Json]:
-    """The lines of a workflow's pods, `{content, podName}` each; `follow` goes on until the workflow has ended.
+def _last_lines(file: BinaryIO, count: int) -> int:
+    """Where the last `count` lines of a file begin."""
+    place = file.seek(0, os.SEEK_END)
+    found = -1 if place and _at(file, place - 1, 1) == b"\n" else 0
+    while place > 0:
+        start = max(0, place - BLOCK_BYTES)
+        block = _at(file, start, place - start)
+        while (cut := block.rfind(b"\n")) >= 0:
+            found += 1
+            if found == count:
+                return start + cut + 1
+            block = block[:cut]
+        place = start
+    return 0
 
-    `grep` is a regular expression that lines must hold; `tail` keeps the last that many of each pod, 0 all.
-    """
-    wanted = re.compile(grep) if grep else None
-    tails: dict[str, _Tail] = {}
+
+def _at(file: BinaryIO, place: int, size: int) -> bytes:
+    file.seek(place)
+    return file.read(size)
+
+
+def _written(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+
+
+async def stream_logs(runner: Runner, place: Place, pod: str, asked: Asked) -> AsyncIterator[Json]:
+    """The lines of a workflow's pods, `{content, podName}` each; with `follow` until the workflow, or the pod, has ended."""
+    wanted = re.compile(asked.grep) if asked.grep else None
+    tails: dict[tuple[str, str], _Tail] = {}
     uid = place.workflow.uid
     while True:
         workflow = runner.live.get(uid)
         over = workflow is None
         now = workflow or runner.store.by_uid(uid) or place.workflow
-        for name, node in pods_of(now, pod):
-            reader = tails.setdefault(name, _Tail(place, name))
-            lines = list(reader.lines(over or node["phase"] in FULFILLED))
-            for line in lines[-tail:] if tail else lines:
-                if wanted is None or wanted.search(line["content"]):
-                    yield line
-        if (
-            over
-            or not follow
-            or (
-                pod
-                and now.nodes
-                and all(node["phase"] in FULFILLED for _, node in pods_of(now, pod))
-                and pods_of(now, pod)
-            )
-        ):
+        pods = pods_of(now, pod)
+        for name, node in pods:
+            for container in _containers(now, node, asked.container):
+                reader = tails.get((name, container)) or _Tail(
+                    place.folder(name), name, container, asked, node["startedAt"]
+                )
+                tails[name, container] = reader
+                for number, line in enumerate(reader.lines(over or node["phase"] in FULFILLED), 1):
+                    if wanted is None or wanted.search(line["content"]):
+                        yield line
+                    if number % CHUNK_LINES == 0:  # others have their turn
+                        await asyncio.sleep(0)
+        if over or not asked.follow or (pod and pods and all(node["phase"] in FULFILLED for _, node in pods)):
             return
         await asyncio.sleep(POLL_SECONDS)

@@ -1,23 +1,33 @@
-"""A pod here: one step's folder, from its filled template to its outputs."""
+"""A pod here: what it is made of, from its filled template to containers that can be started."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from atrium.home import Home
 from atrium.settings import get_settings
-from workflows.engine.files import LONGEST_RESULT, OutputMissing, inside, put_artifact, take_artifact, take_parameter
+from workflows.engine.files import Artifacts
 from workflows.engine.images import find_image
 from workflows.engine.sandbox import Container, Limits, Mount
 from workflows.engine.state import Json, Workflow, quantity_seconds
+from workflows.engine.variables import Known, environment, expanded, pod_fields
+from workflows.engine.volumes import Volumes, inside
 
 SCRIPT = "/argo/staging/script"
 TOKEN = "/atrium/token"  # noqa: S105  a path
-MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "K": 10**3, "M": 10**6, "G": 10**9}
-
-
-class SecretMissing(ValueError):
-    """A step asks for a secret that its project does not have."""
+BYTES = {
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+    "k": 10**3,
+    "K": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+}
+MAIN = "main"
 
 
 @dataclass(frozen=True)
@@ -32,14 +42,24 @@ class Place:
         return self.home.engine / "steps" / self.workflow.namespace / self.workflow.uid / pod
 
     @property
-    def artifacts(self) -> Path:
-        """The artifact store."""
-        return self.home.engine / "artifacts"
+    def artifacts(self) -> Artifacts:
+        """The project's artifacts."""
+        return Artifacts(self.home.engine / "artifacts", self.workflow.namespace)
 
     @property
     def token_file(self) -> Path:
         """File of the run's token, outside every step."""
         return self.home.engine / "tokens" / self.workflow.uid
+
+    @property
+    def claims(self) -> Path:
+        """Folder of the project's volume claims."""
+        return self.home.project(self.workflow.namespace) / "claims"
+
+    @property
+    def run_claims(self) -> Path:
+        """Folder of the claims that the workflow's claim templates make."""
+        return self.home.engine / "steps" / self.workflow.namespace / self.workflow.uid / "claims"
 
     def token(self) -> str:
         """The run's token; empty once it has ended."""
@@ -53,134 +73,129 @@ class Place:
         return f"{self.workflow.namespace}/{self.workflow.name}/{pod}"
 
 
-def memory_limit_bytes(work: Json) -> int | None:
-    """The step's memory limit in bytes, or None."""
-    body = work.get("container") or work.get("script") or {}
-    text = str(((body.get("resources") or {}).get("limits") or {}).get("memory") or "")
-    for unit, factor in MEMORY_UNITS.items():
+def quantity_bytes(text: str) -> int | None:
+    """Bytes of a quantity like `64Mi`, `1G`, `1000`; None for one that is none."""
+    for unit, factor in BYTES.items():
         if text.endswith(unit):
-            return int(float(text.removesuffix(unit)) * factor)
-    return int(text) if text.isdigit() else None
-
-
-def _environment(body: Json, place: Place, secrets: Mapping[str, str]) -> dict[str, str]:
-    settings, workflow = get_settings(), place.workflow
-    environment = {
-        "ATRIUM_URL": settings.local_url,
-        "ATRIUM_PROJECT": workflow.namespace,
-        "ATRIUM_RUN": workflow.name,
-        "ATRIUM_DATA": str(place.home.data(workflow.namespace)),
-        "ATRIUM_TOKEN_FILE": TOKEN,
-        "MLFLOW_TRACKING_URI": f"{settings.local_url}/mlflow",
-        "MLFLOW_TRACKING_TOKEN": place.token(),
-        "MLFLOW_WORKSPACE": workflow.namespace,
-        "ARGO_TEMPLATE": "{}",
-    }
-    for one in body.get("env") or []:
-        environment[one["name"]] = _value(one, secrets)
-    return environment
-
-
-def _value(variable: Json, secrets: Mapping[str, str]) -> str:
-    reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
-    if not reference:
-        return str(variable.get("value", ""))
-    for name in (f"{reference['name']}.{reference['key']}", reference["key"]):
-        if name in secrets:
-            return secrets[name]
-    if reference.get("optional"):
-        return ""
-    raise SecretMissing(
-        f"secret {reference['name']}.{reference['key']} is not in this project: an admin adds it under Settings, Secrets"
-    )
-
-
-def make_container(place: Place, work: Json, root: Path, secrets: Mapping[str, str]) -> Container:
-    """Lays out a pod's folder: its inputs, script and token; returns what is to be run.
-
-    Raises:
-        OutputMissing, SecretMissing: an input is not to be had; ImageUnknown: nothing stands for its image.
-    """
-    body = work.get("script") or work["container"]
-    image = find_image(str(body.get("image") or "busybox"))
-    command = [*map(str, body.get("command") or []), *map(str, body.get("args") or [])]
-    files = {}
-    if "script" in work:
-        command = [*command, SCRIPT] if command else ["sh", SCRIPT]
-        files[SCRIPT] = str(work["script"].get("source") or "")
-    if body.get("command") and image.entrypoint:
-        image = replace(image, entrypoint=())
-    data = place.home.data(place.workflow.namespace)
-    timeout = work.get("activeDeadlineSeconds") or work.get("timeout")
-    container = Container(
-        place.folder(work["pod"]),
-        "main",
-        root,
-        command,
-        _environment(body, place, secrets),
-        image,
-        str(body.get("workingDir") or "/"),
-        (Mount(data, str(data)), Mount(place.token_file, TOKEN, writable=False)),
-        Limits(quantity_seconds(timeout) if timeout else None, memory_limit_bytes(work)),
-        bool(work.get("wantsResult")),
-        files,
-    )
-    _lay_out(container, place, work)
-    return container
-
-
-def wants_secrets(work: Json) -> bool:
-    """Whether the pod asks for secrets of its project."""
-    body = work.get("script") or work.get("container") or {}
-    return any("secretKeyRef" in (one.get("valueFrom") or {}) for one in body.get("env") or [])
-
-
-def _lay_out(container: Container, place: Place, work: Json) -> None:
-    root = container.root
-    inside(root, container.workdir).mkdir(parents=True, exist_ok=True)
-    for artifact in (work.get("inputs") or {}).get("artifacts") or []:
-        if artifact.get("path"):
-            put_artifact(root, place.artifacts, artifact)
-    for mount in (work.get("container") or work.get("script") or {}).get("volumeMounts") or []:
-        inside(root, str(mount["mountPath"])).mkdir(parents=True, exist_ok=True)
-    for artifact in (work.get("outputs") or {}).get("artifacts") or []:
-        if artifact.get("path"):
-            (root / artifact["path"].lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _keep_log(place: Place, pod: str) -> Json:
-    """The step's log as the artifact `main-logs`, by a second name of the same file."""
-    source, key = place.folder(pod) / "main.log", f"{place.key(pod)}/main.log"
-    target = place.artifacts / key
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    target.hardlink_to(source)
-    return {"name": "main-logs", "s3": {"key": key}}
-
-
-def collect(place: Place, work: Json, end: Json) -> tuple[str, str, Json]:
-    """Phase, message and outputs of a pod whose container ended like `end`."""
-    folder, root, exit_code = place.folder(work["pod"]), Path(end["root"]), int(end["code"])
-    outputs: Json = {"exitCode": str(exit_code)}
-    wanted = work.get("outputs") or {}
-    phase, message = ("Succeeded", "") if exit_code == 0 else ("Failed", f"main: Error (exit code {exit_code})")
+            text, times = text.removesuffix(unit), factor
+            break
+    else:
+        times = 1
     try:
-        parameters = [take_parameter(root, one) for one in wanted.get("parameters") or []]
-        kept = [
-            take_artifact(root, place.artifacts, place.key(work["pod"]), one) for one in wanted.get("artifacts") or []
-        ]
-    except (OutputMissing, OSError) as error:
-        if exit_code == 0:
-            phase, message = "Error", f"Error (exit code 64): {error}"
-        parameters, kept = [], []
-    if end["printed"]:
-        kept.append(_keep_log(place, work["pod"]))
-    stdout = folder / "main.out"
-    if work.get("wantsResult") and stdout.exists():
-        with stdout.open(errors="replace") as file:
-            outputs["result"] = file.read(LONGEST_RESULT).removesuffix("\n")
-    if parameters:
-        outputs["parameters"] = parameters
-    if artifacts := [one for one in kept if one]:
-        outputs["artifacts"] = artifacts
-    return phase, message, outputs
+        return int(float(text) * times)
+    except ValueError:
+        return None
+
+
+def quantity_millicores(text: str) -> int | None:
+    """Thousandths of a CPU of a quantity like `500m`, `0.5`, `2`; None for one that is none."""
+    try:
+        return int(float(text.removesuffix("m"))) if text.endswith("m") else int(float(text) * 1000)
+    except ValueError:
+        return None
+
+
+def seconds_left(work: Json, now: datetime) -> float | None:
+    """Seconds that the pod may still be active; None where nothing bounds it."""
+    bounds = []
+    if active := work.get("activeDeadlineSeconds"):
+        bounds.append(quantity_seconds(active))
+    if ends := work.get("endsAt"):
+        bounds.append(max(0.0, (datetime.fromisoformat(ends) - now).total_seconds()))
+    elif timeout := work.get("timeout"):
+        bounds.append(quantity_seconds(timeout))
+    return min(bounds, default=None)
+
+
+def main_bodies(work: Json) -> list[Json]:
+    """The pod's main containers, each with a name; one unless it is a set."""
+    if "containerSet" in work:
+        return list(work["containerSet"]["containers"])
+    return [{**(work.get("script") or work.get("container") or {}), "name": MAIN}]
+
+
+def all_bodies(work: Json) -> list[Json]:
+    """Every container of the pod."""
+    return [*(work.get("initContainers") or []), *main_bodies(work), *(work.get("sidecars") or [])]
+
+
+class Pod:
+    """One pod to be carried out."""
+
+    def __init__(
+        self, place: Place, work: Json, secrets: Mapping[str, str], config_map: Callable[[str], Json | None]
+    ) -> None:
+        self.place, self.work = place, work
+        self.name = str(work["pod"])
+        self.folder = place.folder(self.name)
+        workflow, metadata = place.workflow, work.get("metadata") or {}
+        labels = {"workflows.argoproj.io/workflow": workflow.name, **(metadata.get("labels") or {})}
+        account = str(work.get("serviceAccountName") or workflow.spec.get("serviceAccountName") or "default")
+        fields = pod_fields(workflow.namespace, self.name, workflow.uid, account)
+        self.known = Known(secrets, config_map, fields, labels, metadata.get("annotations") or {})
+        templates = workflow.spec.get("volumeClaimTemplates") or []
+        run_claims = {one["metadata"]["name"]: place.run_claims / one["metadata"]["name"] for one in templates}
+        defined = [*(workflow.spec.get("volumes") or []), *(work.get("volumes") or [])]
+        self.volumes = Volumes(defined, self.folder / "volumes", place.claims, run_claims, self.known)
+
+    def container(self, body: Json, root: Path, more_mounts: Iterable[Json] = ()) -> Container:
+        """A container that can be started, its folders laid out below `root`.
+
+        Raises:
+            ReferenceMissing, VolumeInvalid: what it asks for is not to be had; ImageUnknown: nothing stands for its image.
+        """
+        name, files = str(body["name"]), {}
+        image = find_image(str(body.get("image") or "busybox"))
+        variables = environment(body, self.known, self._own(name))
+        words = [*(body.get("command") or []), *(body.get("args") or [])]
+        command = [expanded(str(word), variables) for word in words]
+        if "source" in body:
+            command = [*command, SCRIPT] if command else ["sh", SCRIPT]
+            files[SCRIPT] = str(body["source"])
+        if body.get("command") and image.entrypoint:
+            image = replace(image, entrypoint=())
+        data = self.place.home.data(self.place.workflow.namespace)
+        mounts = [Mount(data, str(data)), Mount(self.place.token_file, TOKEN, writable=False)]
+        shared = (self.work.get("containerSet") or {}).get("volumeMounts") or []
+        mounts += self.volumes.mounts(body, [*shared, *more_mounts])
+        folder = str(body.get("workingDir") or "/")
+        inside(root, folder).mkdir(parents=True, exist_ok=True)
+        return Container(
+            self.folder, name, root, command, variables, image, folder, tuple(mounts), self._limits(body),
+            bool(self.work.get("wantsResult")) and name == MAIN, files,
+        )  # fmt: skip
+
+    def _limits(self, body: Json) -> Limits:
+        limits = (body.get("resources") or {}).get("limits") or {}
+        return Limits(
+            seconds_left(self.work, datetime.now(UTC)),
+            quantity_bytes(str(limits.get("memory") or "")),
+            quantity_millicores(str(limits.get("cpu") or "")),
+        )
+
+    def _own(self, container: str) -> dict[str, str]:
+        settings, workflow = get_settings(), self.place.workflow
+        return {
+            "ATRIUM_URL": settings.local_url,
+            "ATRIUM_PROJECT": workflow.namespace,
+            "ATRIUM_RUN": workflow.name,
+            "ATRIUM_DATA": str(self.place.home.data(workflow.namespace)),
+            "ATRIUM_TOKEN_FILE": TOKEN,
+            "MLFLOW_TRACKING_URI": f"{settings.local_url}/mlflow",
+            "MLFLOW_TRACKING_TOKEN": self.place.token(),
+            "MLFLOW_WORKSPACE": workflow.namespace,
+            "ARGO_CONTAINER_NAME": container,
+            "ARGO_TEMPLATE": "{}",
+        }
+
+    def locate(self, container: Container, path: str) -> Path:
+        """Where a path of the container lies on this machine: in a volume that it mounts, else below its root."""
+        plain = "/" + path.strip("/")
+        best = max(
+            (one for one in container.mounts if plain == one.target or plain.startswith(f"{one.target}/")),
+            key=lambda one: len(one.target),
+            default=None,
+        )
+        if best is None:
+            return inside(container.root, plain)
+        return inside(best.source, plain.removeprefix(best.target)) if plain != best.target else best.source

@@ -140,6 +140,10 @@ class Roots:
             if root not in used:
                 remove(root)
 
+    def has_free(self, name: str) -> bool:
+        """Whether a root that was used before is there for the project."""
+        return bool(self._project(name).free)
+
     def take(self, name: str) -> Path:
         """A clean root for a container of the project."""
         project = self._project(name)

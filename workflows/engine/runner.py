@@ -6,6 +6,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 
 import tenancy
 from atrium.clock import now
@@ -15,27 +16,20 @@ from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.images import runtime_folders
-from workflows.engine.launcher import ContainerLost, Launcher
-from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod
-from workflows.engine.pods import Place, collect, make_container, wants_secrets
-from workflows.engine.roots import Roots, prepare_etc, refresh_etc
-from workflows.engine.sandbox import order
+from workflows.engine.launcher import Launcher
+from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod, mark_container
+from workflows.engine.podrun import GRACE_SECONDS, Kit, Outcome, PodRun
+from workflows.engine.pods import Place
+from workflows.engine.roots import Roots, prepare_etc
 from workflows.engine.state import PENDING, RUNNING, Json, Workflow, stamp
 from workflows.engine.store import Store
 from workflows.engine.watching import Watcher
 
 log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
-MOST_STARTS = 3
-GRACE_SECONDS = 3.0
 SUMMARY_SECONDS = 0.2
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
-ENDED_FOR = {
-    "deadline": "Pod was active on the node longer than the specified deadline",
-    "memory": "OOMKilled (exit code 137)",
-    "disk": "the files of the step's own folders take more than ATRIUM_STEP_DISK_GIB allows",
-}
 
 
 class Runner:
@@ -54,8 +48,9 @@ class Runner:
         self.turning = False
         self.ended: list[tuple[str, str, str]] = []
         self.launcher = Launcher(home)
-        self.etc = home.engine / "etc"
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
+        self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map)
+        self.runs: dict[tuple[str, str], PodRun] = {}
         self.wakes: dict[str, asyncio.TimerHandle] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.phases: dict[str, tuple[str, str]] = {}
@@ -63,7 +58,7 @@ class Runner:
 
     async def resume_all(self) -> None:
         """Takes up the workflows that were live when the server last ended."""
-        prepare_etc(self.etc)
+        prepare_etc(self.kit.etc)
         await self.launcher.open()
         keys = set()
         unfinished = self.store.unfinished()
@@ -74,12 +69,12 @@ class Runner:
             if not place.token_file.exists():
                 self._issue_token(workflow, (workflow.metadata.get("labels") or {}).get(OWNER, ""))
             for node in list(workflow.pods(PENDING, RUNNING)):
-                keys.add(str(place.folder(workflow.work[node["id"]]["pod"]) / "main"))
+                keys.add(str(place.folder(workflow.work[node["id"]]["pod"])))
                 self._spawn(workflow, node["id"])
             self.kick(workflow)
-        for key in set(self.launcher.running) - keys:  # of nodes that had ended without them
-            self.launcher.end(key, GRACE_SECONDS)
-        self.launcher.forget([key for key in self.launcher.ended if key not in keys])
+        for key in [one for one in self.launcher.running if str(Path(one).parent) not in keys]:
+            self.launcher.end(key, GRACE_SECONDS)  # of nodes that had ended without them
+        self.launcher.forget([key for key in self.launcher.ended if str(Path(key).parent) not in keys])
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
 
@@ -129,7 +124,8 @@ class Runner:
         done, self.ended = self.ended, []
         self.launcher.forget([key for key, _, _ in done])
         for _, project, root in done:
-            self.threads.submit(self.roots.give_back, project, root)
+            if root:
+                self.threads.submit(self.roots.give_back, project, root)
 
     def _advanced(self, workflow: Workflow) -> Effects:
         try:
@@ -171,9 +167,9 @@ class Runner:
                 self._end_process(workflow, node["id"])
 
     def _end_process(self, workflow: Workflow, identifier: str) -> None:
-        """Ends the process of a node's pod, where it has one."""
-        if work := workflow.work.get(identifier):
-            self.launcher.end(str(Place(self.home, workflow).folder(work["pod"]) / "main"), GRACE_SECONDS)
+        """Ends the processes of a node's pod, where it has any."""
+        if run := self.runs.get((workflow.uid, identifier)):
+            run.stop()
 
     def _finish(self, workflow: Workflow) -> None:
         self.live.pop(workflow.uid, None)
@@ -193,72 +189,43 @@ class Runner:
         self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("a step's task failed", exc_info=error)
-            self._done(workflow, identifier, "Error", f"the step could not be carried out: {error}", {})
+            self._done(workflow, identifier, Outcome("Error", f"the step could not be carried out: {error}"))
 
     async def _pod(self, workflow: Workflow, identifier: str) -> None:
         work, place = workflow.work[identifier], Place(self.home, workflow)
-        async with self.slots:
-            key = str(place.folder(work["pod"]) / "main")
-            if workflow.spec.get("shutdown") == "Terminate" and await self.launcher.found(key) is None:
-                self._done(workflow, identifier, "Failed", "Stopped with strategy 'Terminate'", {})
-                return
-            may_move = begin_pod(workflow, identifier, now(), "127.0.0.1" if work.get("daemon") else None)
-            (self.kick if may_move else self.note)(workflow)
-            try:
-                phase, message, outputs = await self._carry_out(place, work, key)
-            except (AtriumError, ValueError, OSError) as error:
-                phase, message, outputs = "Error", str(error), {}
-        self._done(workflow, identifier, phase, message, outputs)
+        run = PodRun(self.kit, place, work, lambda address: self._ready(workflow, identifier, address))
+        self.runs[workflow.uid, identifier] = run
+        try:
+            async with self.slots:
+                if workflow.spec.get("shutdown") == "Terminate" and not await run.started():
+                    outcome = Outcome("Failed", "Stopped with strategy 'Terminate'")
+                else:
+                    may_move = begin_pod(workflow, identifier, now())
+                    (self.kick if may_move else self.note)(workflow)
+                    outcome = await run.run()
+        except (AtriumError, ValueError, OSError) as error:
+            outcome = Outcome("Error", str(error), ends=list(run.ends.values()))
+        finally:
+            del self.runs[workflow.uid, identifier]
+        self._done(workflow, identifier, outcome)
 
-    async def _carry_out(self, place: Place, work: Json, key: str) -> tuple[str, str, Json]:
-        """Runs a pod to its end; takes up one that still runs, or has ended, from before a restart."""
-        in_thread = asyncio.get_running_loop().run_in_executor
-        for _ in range(MOST_STARTS):
-            try:
-                end = await self.launcher.found(key)
-                if end is None:
-                    end = await self.launcher.run(await in_thread(self.threads, self._prepare, place, work))
-                return await in_thread(self.threads, self._collect, place, work, end)
-            except ContainerLost:
-                log.warning("%s ended with the keeper and runs again", key)
-        return "Error", f"the step's process was lost {MOST_STARTS} times (power or kill); retry it", {}
+    def _ready(self, workflow: Workflow, identifier: str, address: str) -> None:
+        """A daemon is ready: those that wait for it go on."""
+        begin_pod(workflow, identifier, now(), address)
+        self.kick(workflow)
 
-    def _prepare(self, place: Place, work: Json) -> Json:
-        secrets = tenancy.read_secrets(place.workflow.namespace) if wants_secrets(work) else {}
-        refresh_etc(self.etc)
-        settings = get_settings()
-        bounds = {
-            "log_bytes": settings.step_log_mib << 20,
-            "disk_bytes": int(settings.step_disk_gib * 2**30),
-            "disk": str(place.folder(work["pod"])),
-            "grace_seconds": GRACE_SECONDS,
-            "flush": settings.power_safe,
-        }
-        return bounds | order(
-            make_container(place, work, self.roots.take(place.workflow.namespace), secrets),
-            self.etc,
-            settings.steps_without_sandbox,
-        )
-
-    @staticmethod
-    def _collect(place: Place, work: Json, end: Json) -> tuple[str, str, Json]:
-        phase, message, outputs = collect(place, work, end)
-        if reason := str(end["reason"]):
-            phase, message = "Failed", ENDED_FOR.get(reason, reason)
-        return phase, message, outputs | {"_used": end}
-
-    def _done(self, workflow: Workflow, identifier: str, phase: str, message: str, outputs: Json) -> None:
+    def _done(self, workflow: Workflow, identifier: str, outcome: Outcome) -> None:
+        self.ended += [(end["key"], workflow.namespace, end["root"]) for end in outcome.ends]
+        self._turn_soon()
         if identifier not in workflow.nodes:
             return
-        if end := outputs.pop("_used", None):
-            node, seconds = workflow.nodes[identifier], end["ended"] - end["began"]
-            self.ended.append((end["key"], workflow.namespace, end["root"]))
-            node["measured"] = measured(end)
-            node["resourcesDuration"] = {
-                "cpu": round(end["cpu_seconds"]),
-                "memory": round(seconds * end["peak_memory_bytes"] / 2**20 / 100),
-            }
-        finish_pod(workflow, identifier, phase, message, outputs, now(), self.world)
+        for container, (phase, message) in outcome.containers.items():
+            mark_container(workflow, identifier, container, phase, message, now())
+        if outcome.ends:
+            node = workflow.nodes[identifier]
+            node["measured"] = measured(outcome.ends)
+            node["resourcesDuration"] = durations(outcome.ends)
+        finish_pod(workflow, identifier, outcome.phase, outcome.message, outcome.outputs, now(), self.world)
         self.kick(workflow)
 
     # --- telling ------------------------------------------------------------------------------------------------------
@@ -321,14 +288,22 @@ class Runner:
         self.told.submit(_tell, workflow.namespace, workflow.name, summary(workflow) | {"deleted": True})
 
 
-def measured(end: Json) -> Json:
-    """What a container used, as its node shows it."""
+def measured(ends: list[Json]) -> Json:
+    """What a pod's containers used, as its node shows it: together, the peak of memory of the largest."""
+    used = [end for end in ends if "began" in end]
     return {
-        "cpuSeconds": round(end["cpu_seconds"], 3),
-        "peakMemoryMib": round(end["peak_memory_bytes"] / 2**20, 1),
-        "readMib": round(end["read_bytes"] / 2**20, 1),
-        "writtenMib": round(end["written_bytes"] / 2**20, 1),
+        "cpuSeconds": round(sum(end["cpu_seconds"] for end in used), 3),
+        "peakMemoryMib": round(max((end["peak_memory_bytes"] for end in used), default=0) / 2**20, 1),
+        "readMib": round(sum(end["read_bytes"] for end in used) / 2**20, 1),
+        "writtenMib": round(sum(end["written_bytes"] for end in used) / 2**20, 1),
     }
+
+
+def durations(ends: list[Json]) -> Json:
+    """Argo's resourcesDuration: seconds of one CPU, seconds of 100 MiB of memory."""
+    used = [end for end in ends if "began" in end]
+    memory = sum((end["ended"] - end["began"]) * end["peak_memory_bytes"] / 2**20 / 100 for end in used)
+    return {"cpu": round(sum(end["cpu_seconds"] for end in used)), "memory": round(memory)}
 
 
 def summary(workflow: Workflow) -> Json:

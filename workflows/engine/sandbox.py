@@ -59,7 +59,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a pod, whose `folder` holds its output; it sees `root` as /; `result` keeps standard output apart.
+    """One container of a pod, whose `folder` holds its output; it sees `root` as /; `result` has standard output told.
 
     `files` are texts by the paths at which it reads them.
     """
@@ -78,7 +78,7 @@ class Container:
 
     @property
     def key(self) -> str:
-        """Path of its files without their ending: `.log`, `.out`."""
+        """What the keeper knows it by."""
         return str(self.folder / self.name)
 
 

@@ -14,14 +14,9 @@ TOSSES = set(json.loads((FOLDER / "random.json").read_text())) if FOLDER.exists(
 TOSSES |= {"retry-backoff.yaml", "retry-on-error.yaml", "retry-script.yaml"}  # exit codes by chance too
 LONG_SECONDS = 60  # examples that sleep longer than this run in CI alone
 NOT_YET = {
-    "artifact-passing-subpath.yaml": "subPath of an artifact is not applied",
-    "container-set-template/graph-workflow.yaml": "containerSet is refused",
-    "container-set-template/outputs-result-workflow.yaml": "containerSet is refused",
     "dag-task-level-timeout.yaml": "on Kubernetes the pod's own start counts into its timeout of 20 s; here it is done in 15 s",
     "data-transformations.yaml": "data templates are refused",
-    "init-container.yaml": "init containers are refused",
     "k8s-patch-merge-pod.yaml": "resource templates need a cluster",
-    "volumes-emptydir.yaml": "an emptyDir is a folder of the step here, no mount",
 }
 
 

@@ -382,7 +382,7 @@ def advance(workflow: Workflow, moment: datetime, world: World | None = None) ->
 def begin_pod(workflow: Workflow, identifier: str, moment: datetime, address: str | None = None) -> bool:
     """Notes that the pod of a node runs now, and tells whether anything can move for it; `address` is a daemon's, ready with it."""
     node = workflow.nodes[identifier]
-    if node["phase"] != PENDING:
+    if node["phase"] != PENDING and not (address and node["phase"] == RUNNING):
         return False
     machine = Machine(workflow, moment)
     daemon = {"daemoned": True, "podIP": address} if address else {}

@@ -6,6 +6,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from atrium.identity import Verb
+from workflows.engine.files import Artifacts as Kept
 from workflows.engine.rest.desk import Desk
 
 
@@ -22,11 +23,13 @@ class Artifacts:
         node = self.desk.find(params["namespace"], params["name"]).nodes.get(params["node"]) or {}
         for one in (node.get("outputs") or {}).get("artifacts") or []:
             if one["name"] == params["artifact"]:
-                path = self.desk.home.engine / "artifacts" / one["s3"]["key"]
+                path = Kept(self.desk.home.engine / "artifacts", params["namespace"]).path(one["s3"]["key"])
                 headers = {
                     "X-Content-Type-Options": "nosniff",
                     "Content-Security-Policy": "sandbox; default-src 'none'",
                 }
+                if path.name.endswith(".log") and not path.exists():  # of a container that printed nothing
+                    return Response("", headers=headers)
                 return FileResponse(path, filename=path.name, headers=headers, content_disposition_type="attachment")
         raise HTTPException(404, f"artifact {params['artifact']} of node {params['node']} not found")
 

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from atrium.clock import now
 from atrium.errors import AtriumError
 from atrium.identity import Verb
 from workflows.engine.listing import Query
-from workflows.engine.logs import stream_logs
+from workflows.engine.logs import Asked, stream_logs
 from workflows.engine.masks import Mask
 from workflows.engine.pods import Place
 from workflows.engine.rest.desk import Desk
@@ -128,12 +130,17 @@ class Streams:
             query = request.query_params
             pod = request.path_params.get("pod") or query.get("podName") or ""
             tail = number(query, "logOptions.tailLines")
+            seconds = number(query, "logOptions.sinceSeconds")
+            moment = number(query, "logOptions.sinceTime.seconds")
         except TOLD as error:
             return explain_stream(error)
-        lines = stream_logs(
-            self.desk.runner, Place(self.desk.home, workflow), pod, query.get("logOptions.follow") == "true",
-            query.get("grep", ""), tail,
+        since = now() - timedelta(seconds=seconds) if seconds else None
+        since = datetime.fromtimestamp(moment, UTC) if moment else since
+        asked = Asked(
+            query.get("logOptions.follow") == "true", query.get("grep", ""), tail, query.get("logOptions.container") or "main",
+            query.get("logOptions.timestamps") == "true", since,
         )  # fmt: skip
+        lines = stream_logs(self.desk.runner, Place(self.desk.home, workflow), pod, asked)
         return StreamingResponse((_line(line) async for line in lines), media_type="text/event-stream")
 
     def routes(self) -> list[Route]:

@@ -1,0 +1,366 @@
+"""Carries out one pod: its init containers, its main ones, its sidecars, what they get and what they give."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import tenancy
+from atrium.home import Home
+from atrium.settings import get_settings
+from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, take_parameter
+from workflows.engine.launcher import ContainerLost, Launcher
+from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
+from workflows.engine.probes import readiness
+from workflows.engine.roots import Roots, refresh_etc
+from workflows.engine.sandbox import Container, order
+from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
+from workflows.engine.variables import wants_secrets
+from workflows.engine.volumes import VolumeInvalid
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+MOST_STARTS = 3
+GRACE_SECONDS = 3.0
+DEADLINE = "Pod was active on the node longer than the specified deadline"
+REASONS = {"memory": "OOMKilled"}
+ENDED_BY_US = (137, 143)
+OF_POD = {
+    "deadline": DEADLINE,
+    "disk": "Pod ephemeral local storage usage exceeds the total limit of containers {limit}Gi.",
+}
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What the pods of one server share."""
+
+    home: Home
+    launcher: Launcher
+    roots: Roots
+    threads: Executor
+    config_map: Callable[[str, str], Json | None]
+
+    @property
+    def etc(self) -> Path:
+        """Folder with what containers see of the machine's /etc."""
+        return self.home.engine / "etc"
+
+
+@dataclass
+class Outcome:
+    """How a pod ended: `phase`, `message` and `outputs` as Argo has them; `containers` of a set with phase and message each.
+
+    `ends` are those of its containers: what they used, and the roots to be given back once all this is on disk.
+    """
+
+    phase: str
+    message: str = ""
+    outputs: Json = field(default_factory=dict)
+    containers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    ends: list[Json] = field(default_factory=list)
+
+
+class PodRun:
+    """One pod on its way."""
+
+    def __init__(self, kit: Kit, place: Place, work: Json, ready: Callable[[str], None]) -> None:
+        self.kit, self.place, self.work, self.ready = kit, place, work, ready
+        self.bodies = {str(body["name"]): body for body in all_bodies(work)}
+        self.mains = [str(body["name"]) for body in main_bodies(work)]
+        self.folder = place.folder(work["pod"])
+        self.pod: Pod | None = None
+        self.ends: dict[str, Json] = {}
+        self.made: dict[str, Container] = {}
+        self.stopping = ""
+
+    # --- from outside -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> Outcome:
+        """Carries the pod out; takes up what still runs, or has ended, from before a restart."""
+        for _ in range(MOST_STARTS):
+            try:
+                return await self._run()
+            except ContainerLost:
+                log.warning("pod %s was lost with the keeper and runs again", self.work["pod"])
+                self.kit.launcher.forget([end["key"] for end in self.ends.values()])
+                self.ends, self.made = {}, {}
+        return Outcome(ERROR, f"the step's process was lost {MOST_STARTS} times (power or kill); retry it")
+
+    def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Asks what runs to end, and ends it after the grace."""
+        self.stopping = "stopped"
+        for name in self.bodies:
+            self.kit.launcher.end(self._key(name), grace_seconds)
+
+    async def started(self) -> bool:
+        """Whether any container of the pod was started before."""
+        await self.kit.launcher.open()
+        return any(
+            self._key(name) in table
+            for table in (self.kit.launcher.running, self.kit.launcher.ended)
+            for name in self.bodies
+        )
+
+    # --- the order of things ------------------------------------------------------------------------------------------
+
+    async def _run(self) -> Outcome:
+        try:
+            for body in self.work.get("initContainers") or []:
+                end = await self._container(str(body["name"]))
+                if end["code"]:
+                    return self._ended(*_verdict([(str(body["name"]), end)], self.mains))
+            sidecars = [self._task(str(body["name"])) for body in self.work.get("sidecars") or []]
+            try:
+                await self._mains()
+            finally:
+                for body in self.work.get("sidecars") or []:
+                    self.kit.launcher.end(self._key(str(body["name"])), GRACE_SECONDS)
+            await asyncio.gather(*sidecars)
+        except (ArtifactMissing, VolumeInvalid) as error:
+            return self._ended(ERROR, f"init: Error (exit code 64): {error}")
+        return await self._collected()
+
+    async def _mains(self) -> None:
+        if self.work.get("daemon"):
+            await self._daemon()
+        elif len(self.mains) == 1:
+            await self._container(self.mains[0])
+        else:
+            tasks: dict[str, asyncio.Task[Json]] = {}
+            for body in self._sorted(self.work["containerSet"]["containers"]):
+                needs = [tasks[one] for one in body.get("dependencies") or []]
+                tasks[body["name"]] = self._task(str(body["name"]), needs)
+            await asyncio.gather(*tasks.values())
+
+    @staticmethod
+    def _sorted(bodies: list[Json]) -> list[Json]:
+        """The containers of a set, each after those that it needs."""
+        done: dict[str, Json] = {}
+        while len(done) < len(bodies):
+            ready = [
+                one
+                for one in bodies
+                if one["name"] not in done and all(need in done for need in one.get("dependencies") or [])
+            ]
+            if not ready:
+                raise VolumeInvalid("the dependencies of containerSet form a cycle")
+            done |= {one["name"]: one for one in ready}
+        return list(done.values())
+
+    def _task(self, name: str, needs: list["asyncio.Task[Json]"] | None = None) -> "asyncio.Task[Json]":
+        async def after() -> Json:
+            for need in needs or []:
+                before = await need
+                if before["code"]:
+                    text = f'dependency "{Path(before["key"]).name.partition("~")[0]}" exited with non-zero code: {before["code"]}'
+                    self.ends[name] = {
+                        **before,
+                        "key": self._key(name),
+                        "code": 64,
+                        "text": text,
+                        "root": "",
+                        "printed": False,
+                    }
+                    return self.ends[name]
+            return await self._container(name)
+
+        return asyncio.get_running_loop().create_task(after())
+
+    async def _daemon(self) -> None:
+        """Runs a daemon, and says when it is ready."""
+        main = self._task(MAIN)
+        probe = self.bodies[MAIN].get("readinessProbe")
+        if probe is None:
+            await self._until_running(main)
+        else:
+            self.bodies["readiness"] = {**readiness(probe), "name": "readiness"}
+            asked = self._task("readiness")
+            await asyncio.wait((main, asked), return_when=asyncio.FIRST_COMPLETED)
+            self.kit.launcher.end(self._key("readiness"), 0)
+            await asked
+            self.ends.pop("readiness", None)
+        if not main.done():
+            self.ready("127.0.0.1")
+        await main
+
+    async def _until_running(self, main: "asyncio.Task[Json]") -> None:
+        while not main.done() and self._key(MAIN) not in self.kit.launcher.running:
+            await asyncio.sleep(0.01)
+
+    # --- one container ------------------------------------------------------------------------------------------------
+
+    def _key(self, name: str, attempt: int = 0) -> str:
+        return str(self.folder / (f"{name}~{attempt}" if attempt else name))
+
+    async def _container(self, name: str) -> Json:
+        """Runs a container, again where its set says so; returns how it ended."""
+        strategy = (self.work.get("containerSet") or {}).get("retryStrategy") or {} if name in self.mains else {}
+        tries = 1 + int(strategy.get("retries") or 0)
+        wait = quantity_seconds(strategy.get("duration") or 0) if strategy else 0.0
+        for attempt in range(tries):
+            end = await self._once(name, attempt)
+            if not end["code"] or end["reason"] or self.stopping or attempt == tries - 1:
+                break
+            await asyncio.sleep(wait)
+        self.ends[name] = end
+        return end
+
+    async def _once(self, name: str, attempt: int) -> Json:
+        key = self._key(name, attempt)
+        end = await self.kit.launcher.found(key)
+        if end is None:
+            if self.stopping:
+                return {"key": key, "code": 143, "reason": "", "root": "", "printed": False}
+            made = self._order(name, key) if self._is_plain(name) else await self._threaded(self._order, name, key)
+            end = await self.kit.launcher.run(made | {"append": attempt > 0})
+        return end
+
+    async def _threaded(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.kit.threads, work, *arguments)
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether nothing but the container itself is to be laid out, so that no thread need be asked."""
+        body = self.bodies[name]
+        asks = (body.get("volumeMounts"), body.get("workingDir"), (self.work.get("inputs") or {}).get("artifacts"))
+        return not any(asks) and not wants_secrets(body) and self.kit.roots.has_free(self.place.workflow.namespace)
+
+    def _whole(self) -> Pod:
+        if self.pod is None:
+            namespace = self.place.workflow.namespace
+            parts = [*self.bodies.values(), self.work.get("volumes"), self.place.workflow.spec.get("volumes")]
+            asked = any(wants_secrets({"part": part}) for part in parts)
+            secrets: Mapping[str, str] = tenancy.read_secrets(namespace) if asked else {}
+            self.pod = Pod(self.place, self.work, secrets, lambda name: self.kit.config_map(namespace, name))
+        return self.pod
+
+    def _order(self, name: str, key: str) -> Json:
+        """Lays a container out and says how it is started."""
+        pod, settings, namespace = self._whole(), get_settings(), self.place.workflow.namespace
+        refresh_etc(self.kit.etc)
+        root = self.kit.roots.take(namespace)
+        try:
+            body = self.bodies[name]
+            container = pod.container(body, root, self._mirrored(body))
+            if name in self.mains:
+                self._give(pod, container)
+            self.made[name] = container
+            made = order(container, self.kit.etc, settings.steps_without_sandbox)
+        except Exception:
+            self.kit.roots.give_back(namespace, str(root))
+            raise
+        bounds = {
+            "log_bytes": settings.step_log_mib << 20, "disk_bytes": int(settings.step_disk_gib * 2**30), "path": str(self.folder / name),
+            "disk": [str(root), str(self.folder)], "grace_seconds": GRACE_SECONDS, "flush": settings.power_safe,
+        }  # fmt: skip
+        return made | bounds | {"key": key}
+
+    def _mirrored(self, body: Json) -> list[Json]:
+        return list(self.bodies[self.mains[0]].get("volumeMounts") or []) if body.get("mirrorVolumeMounts") else []
+
+    def _give(self, pod: Pod, container: Container) -> None:
+        store = self.place.artifacts
+        for artifact in (self.work.get("inputs") or {}).get("artifacts") or []:
+            if artifact.get("path"):
+                store.put(artifact, lambda path: pod.locate(container, path))
+        for artifact in (self.work.get("outputs") or {}).get("artifacts") or []:
+            if artifact.get("path"):
+                pod.locate(container, artifact["path"]).parent.mkdir(parents=True, exist_ok=True)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def _ended(self, phase: str, message: str, outputs: Json | None = None) -> Outcome:
+        return Outcome(phase, message, outputs or {}, self._set(), list(self.ends.values()))
+
+    def _set(self) -> dict[str, tuple[str, str]]:
+        if "containerSet" not in self.work:
+            return {}
+        found = {}
+        for name in self.mains:
+            end = self.ends.get(name)
+            code = end["code"] if end else 0
+            phase = SUCCEEDED if end and not code else ERROR if code == 64 else FAILED
+            message = f"{name}: {_reason(end)} (exit code {code}): {end.get('text', '')}" if end and code else ""
+            found[name] = (phase, message)
+        return found
+
+    async def _collected(self) -> Outcome:
+        phase, message = _verdict(list(self.ends.items()), self.mains)
+        outputs: Json = {}
+        if main := self.ends.get(MAIN):
+            outputs["exitCode"] = str(main["code"])
+        wanted = self.work.get("outputs") or {}
+        plain = (
+            not wanted.get("parameters")
+            and not wanted.get("artifacts")
+            and not any(one["printed"] for one in self.ends.values())
+        )
+        errors = self._take(outputs, wanted) if plain else await self._threaded(self._take, outputs, wanted)
+        if errors and phase == SUCCEEDED:
+            phase, message = ERROR, f"wait: Error (exit code 64): {errors}"
+        return self._ended(phase, message, outputs)
+
+    def _take(self, outputs: Json, wanted: Json) -> str:
+        """Puts the pod's outputs into `outputs`; returns what of them failed."""
+        main, errors = self.ends.get(MAIN), list[str]()
+        artifacts: list[Json] = []
+        store, key = self.place.artifacts, self.place.key(self.work["pod"])
+        if main and main["root"]:
+            locate = self._locator(Path(main["root"]))
+            if self.work.get("wantsResult"):
+                outputs["result"] = main.get("result", "").removesuffix("\n")
+            parameters, artifacts, errors = _outputs(wanted, store, key, locate)
+            if parameters:
+                outputs["parameters"] = parameters
+        for name in self.mains:
+            if self.ends.get(name, {}).get("printed"):
+                store.keep(self.folder / f"{name}.log", f"{key}/{name}.log")
+            artifacts.append({"name": f"{name}-logs", "s3": {"key": f"{key}/{name}.log"}})
+        outputs["artifacts"] = artifacts
+        return "; ".join(errors)
+
+    def _locator(self, root: Path) -> Callable[[str], Path]:
+        container = self.made.get(MAIN)
+        pod = self._whole()
+        if container is None:  # it was started by an earlier server
+            container = pod.container(self.bodies[MAIN], root)
+        found = container
+        return lambda path: pod.locate(found, path)
+
+
+def _outputs(
+    wanted: Json, store: Artifacts, key: str, locate: Callable[[str], Path]
+) -> tuple[list[Json], list[Json], list[str]]:
+    parameters, artifacts, errors = [], [], []
+    for one in wanted.get("parameters") or []:
+        try:
+            parameters.append(take_parameter(one, locate))
+        except (OutputMissing, VolumeInvalid, OSError) as error:
+            errors.append(str(error))
+    for one in wanted.get("artifacts") or []:
+        try:
+            if one.get("path") and (kept := store.take(one, key, locate)):
+                artifacts.append(kept)
+        except (OutputMissing, VolumeInvalid, OSError) as error:
+            errors.append(str(error))
+    return parameters, artifacts, errors
+
+
+def _reason(end: Json) -> str:
+    return REASONS.get(end["reason"], "Error")
+
+
+def _verdict(ends: list[tuple[str, Json]], mains: list[str]) -> tuple[str, str]:
+    """Phase and message of a pod, in the order of preference that Argo has: main containers, then the others."""
+    for reason, text in OF_POD.items():
+        if any(end["reason"] == reason for _, end in ends):
+            return FAILED, text.format(limit=f"{get_settings().step_disk_gib:g}")
+    for name, end in sorted(ends, key=lambda pair: pair[0] not in mains):
+        code = int(end["code"])
+        if code and (name in mains or code not in ENDED_BY_US):
+            message = f"{name}: {_reason(end)} (exit code {code})"
+            return FAILED, f"{message}: {end['text']}" if end.get("text") else message
+    return SUCCEEDED, ""
