@@ -25,8 +25,6 @@ NOT_YET = {
     "retry while running": SHUT,
     "a duration that is none": "the step group does not tell its child's error",
     "sequences and limits": "a loop over nothing leaves no node",
-    "daemon and sidecar": "daemons and sidecars are refused",
-    "container set": "containerSet is refused",
 }
 EXECUTOR = re.compile(r"level=\w+ msg=\"(capturing logs|sub-process exited)|Error: exit status \d+|^ResourcesDuration:")
 KILLED = ("main: Error (exit code 143)", "workflow shutdown with strategy:  Terminate", "pod deleted")
