@@ -204,14 +204,14 @@ def _in_chinese(demo: Demo) -> Callable[..., Any]:
 
 
 def _answer_side(demo: Demo) -> tuple[list[Any], gr.State]:
-    html = gr.HTML()
+    html = gr.HTML(padding=False)
     label = gr.Label(label=_label("answer"), num_top_classes=10, visible=False, show_heading=False)
     record = gr.State()
     with gr.Column(visible=False) as panel:
         gr.Markdown(_label("judge"))
         with gr.Row():
-            right = gr.Button(_label("right"), size="sm")
-            wrong = gr.Button(_label("wrong"), size="sm")
+            right = gr.Button(_label("right"), size="md")
+            wrong = gr.Button(_label("wrong"), size="md")
     thanks = gr.Markdown()
     for button, verdict in ((right, True), (wrong, False)):
         button.click(_judge(demo, verdict), record, [thanks, record], queue=False, api_visibility="private")
@@ -227,6 +227,7 @@ def build(view: DemoView, service: ServiceView, form: Form, asker: Asker) -> gr.
         with gr.Row():
             with gr.Column():
                 if form.kind == "image":
+                    gr.Markdown(_label("sketch"))
                     inputs: list[Any] = [sketch_pad()]
                     run = _predict_sketch(demo)
                 else:

@@ -57,4 +57,6 @@ def theme() -> "gr.themes.Base":
     }  # fmt: skip
     given = {name: COLOURS["light"][key] for name, key in named.items()}
     given |= {f"{name}_dark": COLOURS["dark"][key] for name, key in named.items() if name != "color_accent"}
-    return made.set(**given, block_shadow="none", block_border_width="1px", block_label_text_size="13px")
+    return made.set(
+        **given, block_shadow="none", input_border_width="1px", block_border_width="1px", block_label_text_size="13px"
+    )

@@ -8,12 +8,12 @@ CHINESE: Final = "zh-CN"
 LABELS: Final[dict[Tongue, dict[str, str]]] = {
     "en": {
         "ask": "Predict", "answer": "Prediction", "details": "Looked up in the feature store; change them if you know better",
-        "fields": "Tell us about the case", "right": "That was right", "wrong": "That was wrong", "sketch": "Draw here",
+        "fields": "Tell us about the case", "right": "That was right", "wrong": "That was wrong", "sketch": "Draw here with the mouse, a pen or a finger.",
         "clear": "Start again", "judge": "Was this right? Your answer is kept for the people who run the model.",
     },
     "zh": {
         "ask": "预测", "answer": "预测结果", "details": "以下数值来自特征库，如有更准确的数据可以修改",
-        "fields": "请填写情况", "right": "预测正确", "wrong": "预测错误", "sketch": "在这里书写",
+        "fields": "请填写情况", "right": "预测正确", "wrong": "预测错误", "sketch": "请用鼠标、手写笔或手指在这里书写。",
         "clear": "重新开始", "judge": "预测是否正确？您的回答会保存给模型的维护者。",
     },
 }  # fmt: skip

@@ -17,7 +17,7 @@ STYLE = """
 font:16px/1.5 Inter,'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',system-ui,sans-serif}
 main{width:min(400px,92vw);background:var(--card);border:1px solid var(--line);border-radius:12px;padding:36px 32px}
 .brand{display:flex;gap:10px;align-items:center;font-weight:650;font-size:20px}.brand svg{width:28px;height:28px}
-p{color:var(--soft);margin:10px 0 22px;font-size:14px}h1{font-size:18px;margin:0 0 4px}
+p{color:var(--soft);margin:10px 0 22px;font-size:14px}h1{font-size:18px;margin:18px 0 4px}
 label{display:block;font-size:14px;font-weight:550;margin:14px 0 6px}
 input{width:100%;padding:10px 12px;font:inherit;color:inherit;background:var(--bg);border:1px solid var(--edge);border-radius:8px}
 input:focus,button:focus,a:focus{outline:2px solid var(--fill);outline-offset:2px}

@@ -50,6 +50,11 @@ def errors_on(page: Page) -> list[str]:
 
 
 def sideways(page: Page) -> list[str]:
-    """Parts of the frame that scroll sideways."""
-    found: list[str] = page.evaluate(SIDEWAYS)
+    """Parts of the frame that scroll sideways once charts have taken their size, for which it waits a little."""
+    found: list[str] = []
+    for _look in range(20):
+        found = page.evaluate(SIDEWAYS)
+        if not found:
+            break
+        page.wait_for_timeout(250)
     return found

@@ -1,0 +1,52 @@
+"""What the pages give to copy runs as it is, with a token in the environment and nothing else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from small_platform import forget_settings
+from support import Platform
+
+import serving
+from atrium.identity import Actor, Kind
+from portal.views.snippets import Texts, service_texts, workflow_texts
+
+pytestmark = pytest.mark.platform
+SERVICE = ("curl", "tritonclient HTTP", "tritonclient gRPC")
+
+
+@pytest.fixture
+def here(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    """This process looks at the platform's home as one of its own would."""
+    for name in ("ATRIUM_HOME", "ATRIUM_PORT"):
+        monkeypatch.setenv(name, platform.environment[name])
+    forget_settings()
+    yield platform
+    forget_settings()
+
+
+def ran(texts: Texts, title: str, token: str) -> str:
+    """What a text prints; fails with its words where it fails."""
+    text, language = texts[title]
+    command = [sys.executable, "-c", text] if language == "python" else ["bash", "-euc", text]
+    environment = {**os.environ, "TOKEN": token}
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout
+
+
+@pytest.mark.parametrize("title", SERVICE)
+def test_a_services_text_gets_an_answer(here: Platform, title: str) -> None:
+    who = Actor("admin", Kind.PLATFORM, administrator=True)
+    texts = service_texts(serving.get_service(who, "flights", "flight-delay"))
+    assert "probabilities" in ran(texts, title, here.token("flights"))
+
+
+def test_heras_text_runs_a_workflow(here: Platform) -> None:
+    assert ran(workflow_texts("flights"), "Hera", here.token("flights")).strip() == "Succeeded"
+
+
+def test_curls_text_starts_a_pipeline(here: Platform) -> None:
+    assert '"digit-' in ran(workflow_texts("digits", "digit"), "curl", here.token("digits"))
