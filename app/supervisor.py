@@ -17,6 +17,7 @@ import psutil
 from app.components import Component, components, python_binary
 from atrium.errors import Unavailable
 from atrium.home import Home, get_home
+from atrium.metrics import own_prometheus_file
 from atrium.settings import CHECKOUT
 
 STOP_SECONDS = 30
@@ -147,6 +148,7 @@ def start(environment: Mapping[str, str] | None = None) -> None:
     """Starts the supervisor, which starts every component. Raises `SupervisorSilent` where it does not come up."""
     home = get_home()
     path = home.root / "supervisord.conf"
+    own_prometheus_file().unlink(missing_ok=True)  # the one that starts now writes it again, if there is one
     path.write_text(configuration(home))
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)]
     made = subprocess.run(

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support import Platform
@@ -35,3 +36,30 @@ def test_a_stakeholder_opens_the_demo_after_signing_in(page: Page, platform: Pla
     expect(page).to_have_url(re.compile("flight-delay--flights.localhost"))
     names = [cookie["name"] for cookie in page.context.cookies(f"http://flight-delay--flights.localhost:{port}/")]
     assert [name for name in names if name.startswith("atrium_") and "content" not in name] == []
+
+
+FAILING = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    container: {image: "busybox:1", command: [sh, -c, "echo the file is lost; exit 3"]}
+"""
+
+
+@pytest.mark.timeout(400)
+def test_a_failed_run_says_why_and_its_alert_is_silenced(page: Page, platform: Platform) -> None:
+    headers = {"Authorization": f"Bearer {platform.token('digits')}"}
+    api = f"{platform.url}/api/v1/projects/digits/pipelines/failing"
+    assert httpx.put(api, json={"manifest": FAILING}, headers=headers, timeout=60).is_success
+    run = httpx.post(f"{api}/runs", json={}, headers=headers, timeout=60).json()["name"]
+    page.goto(f"{platform.url}/app/pipelines?project=digits&run={run}")
+    expect(page.get_by_text("ended Failed with exit code 3")).to_be_visible(timeout=90_000)
+    page.goto(f"{platform.url}/app/monitoring?project=digits")
+    expect(page.get_by_text("The newest run of pipeline failing failed")).to_be_visible(timeout=120_000)
+    page.get_by_role("button", name="Silence").first.click()
+    page.get_by_label("Reason").fill("known, being mended")
+    page.get_by_test_id("stPopoverBody").get_by_role("button", name="Silence").click()
+    expect(page.get_by_text("Silenced by admin until")).to_be_visible(timeout=60_000)
