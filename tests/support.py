@@ -30,3 +30,19 @@ class Platform:
     def token(self, project: str) -> str:
         """A fresh token of the administrator for one project."""
         return self.atrium("token", "create", "test", "--project", project).strip()
+
+
+# one row of the flights' model
+FLIGHT: dict[str, object] = {
+    "carrier": "UA", "origin": "EWR", "month": 12, "weekday": 4, "hour": 18.5, "distance": 1400, "temp": 40, "wind_speed": 12,
+    "precip": 0, "visib": 10, "origin_delay_minutes": 20, "origin_late_share": 0.3, "origin_departures": 60,
+    "carrier_delay_minutes": 15, "carrier_late_share": 0.2, "carrier_departures": 90,
+}  # fmt: skip
+
+
+def tensors(row: dict[str, object]) -> list[dict[str, object]]:
+    """A row as KServe v2's inputs."""
+    return [
+        {"name": name, "shape": [1, 1], "datatype": "BYTES" if isinstance(value, str) else "FP32", "data": [value]}
+        for name, value in row.items()
+    ]

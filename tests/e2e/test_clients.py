@@ -8,14 +8,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from support import CHECKOUT, Platform
+from support import CHECKOUT, FLIGHT, Platform, tensors
 
 pytestmark = [pytest.mark.platform, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-FLIGHT = {
-    "carrier": "UA", "origin": "EWR", "month": 12, "weekday": 4, "hour": 18.5, "distance": 1400, "temp": 40, "wind_speed": 12,
-    "precip": 0, "visib": 10, "origin_delay_minutes": 20, "origin_late_share": 0.3, "origin_departures": 60,
-    "carrier_delay_minutes": 15, "carrier_late_share": 0.2, "carrier_departures": 90,
-}  # fmt: skip
 
 
 def argo_binary() -> str:
@@ -23,13 +18,6 @@ def argo_binary() -> str:
     if not Path(found).exists():
         pytest.skip("the real argo CLI is not on this machine (ATRIUM_TEST_ARGO)")
     return found
-
-
-def tensors(row: dict[str, object]) -> list[dict[str, object]]:
-    return [
-        {"name": name, "shape": [1, 1], "datatype": "BYTES" if isinstance(value, str) else "FP32", "data": [value]}
-        for name, value in row.items()
-    ]
 
 
 def ask(platform: Platform, model: str, row: dict[str, object], token: str) -> httpx.Response:
