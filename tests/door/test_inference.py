@@ -283,6 +283,7 @@ def test_no_request_is_lost_while_the_rights_change_under_load(door: Door, rewri
         view, _ = tenancy.create_token(_bob(), f"t{number}", ["flights"])
         before = len(seen)
         tenancy.revoke_token(ROOT, view.id)
+        write_resource("routes", route_configuration([f"flights--s{number}"]))  # as when a service is deployed
         until(lambda: view.id in _revoked_file(door) and len(seen) > before + 50, "the file and some load", 10)  # noqa: B023  asked at once
     ended.set()
     for thread in threads:
