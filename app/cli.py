@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from app.schedules import schedule
 from atrium.errors import AtriumError
 
 LINE = "{name:<10} {state:<9} {memory:>8}  {since:<25}  {what}"
@@ -254,6 +255,9 @@ def why(object: str, project: str, as_json: bool) -> None:
             click.echo(f"    {line}")
     for step in found.next_steps:
         click.echo(f"next: {step.said}" + (f"  ({step.command})" if step.command else ""))
+
+
+main.add_command(schedule)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from tenancy.models import Audience, AuditView, MemberView, ProjectView, SecretV
 from tenancy.projects import (
     ProjectExists,
     ProjectNotFound,
+    actor_for,
     add_member,
     create_project,
     get_project,
@@ -59,6 +60,7 @@ __all__ = [
     "UserNotFound",
     "UserView",
     "WrongPassword",
+    "actor_for",
     "actor_of_content_session",
     "actor_of_session",
     "actor_of_token",

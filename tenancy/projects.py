@@ -7,12 +7,12 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Conflict, NotFound
 from atrium.events import emit
-from atrium.identity import Actor, Role, Verb, require
+from atrium.identity import Actor, Kind, Role, Verb, require
 from atrium.names import check_name
 from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
 from tenancy.models import MemberRow, MemberView, ProjectRow, ProjectView, UserRow
-from tenancy.users import user_row
+from tenancy.users import UserNotFound, user_row
 
 
 class ProjectNotFound(NotFound):
@@ -29,6 +29,20 @@ def roles_of(session: Session, user: UserRow) -> dict[str, Role]:
         return dict.fromkeys(session.scalars(select(ProjectRow.name)), Role.ADMIN)
     rows = session.execute(select(MemberRow.project, MemberRow.role).where(MemberRow.user == user.name))
     return {project: Role(role) for project, role in rows}
+
+
+def actor_for(name: str, project: str) -> Actor:
+    """Who acts in `project` for a person who is not there, as a schedule does: with the rights that they have there now.
+
+    Raises:
+        UserNotFound: there is none, or they may not sign in any more.
+    """
+    with reading() as session:
+        user = user_row(session, name)
+        if not user.active:
+            raise UserNotFound(f"user {name!r}", "they may not sign in any more", "let somebody else take it over")
+        roles = {key: role for key, role in roles_of(session, user).items() if key == project}
+    return Actor(name, Kind.RUN, roles)
 
 
 def project_exists(project: str) -> bool:

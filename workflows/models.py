@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import JSON, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
@@ -36,6 +37,61 @@ class RevisionRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     saved_by: Mapped[str] = mapped_column(String(60))
     saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ScheduleNotFound(NotFound):
+    """The pipeline has no schedule."""
+
+
+class SlotState(StrEnum):
+    """What became of a slot of a schedule."""
+
+    DUE = "Due"
+    STARTED = "Started"
+    SKIPPED = "Skipped"
+    MISSED = "Missed"
+    FAILED = "Failed"
+
+
+class Overlap(StrEnum):
+    """What happens when a slot is due and the run of an earlier one goes on; Argo's concurrencyPolicy."""
+
+    ALLOW = "Allow"
+    FORBID = "Forbid"
+    REPLACE = "Replace"
+
+
+class ScheduleRow(Base):
+    """When a pipeline runs by itself; one for each pipeline. `looked_at` is until when its slots are in the ledger."""
+
+    __tablename__ = "schedules"
+
+    project: Mapped[str] = mapped_column(String(30), primary_key=True)
+    pipeline: Mapped[str] = mapped_column(String(30), primary_key=True)
+    crontab: Mapped[str] = mapped_column(String(200))
+    timezone: Mapped[str] = mapped_column(String(60))
+    parameters: Mapped[dict[str, str]] = mapped_column(JSON)
+    overlap: Mapped[str] = mapped_column(String(10))
+    catch_up_minutes: Mapped[int] = mapped_column()
+    suspended: Mapped[bool] = mapped_column()
+    owner: Mapped[str] = mapped_column(String(60))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    looked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SlotRow(Base):
+    """One time at which a schedule was due. It is written before its run is started; the run's name is made from it."""
+
+    __tablename__ = "schedule_slots"
+    __table_args__ = (Index("ix_schedule_slots_state", "state"),)
+
+    project: Mapped[str] = mapped_column(String(30), primary_key=True)
+    pipeline: Mapped[str] = mapped_column(String(30), primary_key=True)
+    moment: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    revision: Mapped[int] = mapped_column()
+    run: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(500))
 
 
 class RunSummaryRow(Base):
@@ -78,6 +134,34 @@ class PipelineView:
     manifest: str
     parameters: Mapping[str, str]
     form: list[ParameterView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ScheduleView:
+    """A pipeline's schedule; `next_at` is None while it is suspended, or where no time is left."""
+
+    project: str
+    pipeline: str
+    crontab: str
+    timezone: str
+    parameters: Mapping[str, str]
+    overlap: Overlap
+    catch_up_minutes: int
+    suspended: bool
+    owner: str
+    changed_at: datetime
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """A slot of a schedule: its time, the revision and run that stand for it, what became of it and why."""
+
+    moment: datetime
+    revision: int
+    run: str
+    state: SlotState
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pydantic import BaseModel, Field
 
 from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
-from workflows import service
-from workflows.models import PipelineView, RunSummary, RunView
+from workflows import schedules, service
+from workflows.models import Overlap, PipelineView, RunSummary, RunView, ScheduleView, SlotView
 
 router = APIRouter(prefix="/api/v1/projects/{project}", tags=["pipelines"])
 
@@ -47,6 +47,60 @@ def list_revisions(who: Who, project: str, name: str) -> list[PipelineView]:
 def run_pipeline(who: Who, project: str, name: str, body: Start) -> dict[str, str]:
     """Starts a run."""
     return {"name": service.run_pipeline(who, project, name, body.parameters)}
+
+
+class Schedule(BaseModel):
+    """When a pipeline runs by itself."""
+
+    crontab: str
+    timezone: str = "UTC"
+    parameters: dict[str, str] = Field(default_factory=dict)
+    overlap: Overlap = Overlap.FORBID
+    catch_up_minutes: int = 60
+
+
+@router.get("/schedules")
+def list_schedules(who: Who, project: str) -> list[ScheduleView]:
+    """The project's schedules."""
+    return schedules.list_schedules(who, project)
+
+
+@router.get("/pipelines/{name}/schedule")
+def get_schedule(who: Who, project: str, name: str) -> ScheduleView:
+    """A pipeline's schedule."""
+    return schedules.get_schedule(who, project, name)
+
+
+@router.put("/pipelines/{name}/schedule")
+def set_schedule(who: Who, project: str, name: str, body: Schedule) -> ScheduleView:
+    """Has a pipeline run by itself."""
+    return schedules.set_schedule(
+        who, project, name, body.crontab, body.timezone, body.parameters, body.overlap, body.catch_up_minutes
+    )
+
+
+@router.delete("/pipelines/{name}/schedule", status_code=204)
+def delete_schedule(who: Who, project: str, name: str) -> None:
+    """Removes a schedule."""
+    schedules.delete_schedule(who, project, name)
+
+
+@router.post("/pipelines/{name}/schedule/suspend")
+def suspend_schedule(who: Who, project: str, name: str) -> ScheduleView:
+    """Pauses a schedule."""
+    return schedules.suspend_schedule(who, project, name)
+
+
+@router.post("/pipelines/{name}/schedule/resume")
+def resume_schedule(who: Who, project: str, name: str) -> ScheduleView:
+    """Has a schedule go on."""
+    return schedules.suspend_schedule(who, project, name, suspended=False)
+
+
+@router.get("/pipelines/{name}/schedule/slots")
+def list_slots(who: Who, project: str, name: str, after: str | None = None, limit: int = 50) -> Page[SlotView]:
+    """Slots of a schedule, newest first."""
+    return schedules.list_slots(who, project, name, after, limit)
 
 
 @router.get("/runs")

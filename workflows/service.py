@@ -184,17 +184,25 @@ def run_pipeline(who: Actor, project: str, name: str, parameters: Mapping[str, s
     """
     require(who, Verb.WRITE, project)
     pipeline = get_pipeline(who, project, name)
-    given = dict(parameters or {})
-    if unknown := sorted(set(given) - set(pipeline.parameters)):
+    manifest = run_manifest(pipeline, parameters or {}, {"generateName": f"{name}-"})
+    return str(_engine(who, project).submit(manifest)["metadata"]["name"])
+
+
+def run_manifest(pipeline: PipelineView, parameters: Mapping[str, str], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The workflow of one run of a revision, with these parameters put over its own.
+
+    Raises:
+        ManifestInvalid: an unknown parameter.
+    """
+    if unknown := sorted(set(parameters) - set(pipeline.parameters)):
         known = ", ".join(pipeline.parameters) or "none"
         raise ManifestInvalid(f"parameter {unknown[0]!r}", f"the pipeline's parameters are {known}", "use one of these")
-    manifest = yaml.safe_load(pipeline.manifest)
-    values = {**pipeline.parameters, **given}
+    manifest: dict[str, Any] = yaml.safe_load(pipeline.manifest)
+    values = {**pipeline.parameters, **parameters}
     if values:
         manifest["spec"]["arguments"]["parameters"] = [{"name": key, "value": value} for key, value in values.items()]
-    labels = {PIPELINE: name, REVISION: str(pipeline.number)}
-    manifest |= {"kind": "Workflow", "metadata": {"generateName": f"{name}-", "labels": labels}}
-    return str(_engine(who, project).submit(manifest)["metadata"]["name"])
+    labels = {PIPELINE: pipeline.name, REVISION: str(pipeline.number), **metadata.get("labels", {})}
+    return manifest | {"kind": "Workflow", "metadata": {**metadata, "labels": labels}}
 
 
 def list_runs(

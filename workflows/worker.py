@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from atrium.events import Event, consume
 from atrium.jobs import Job
 from workflows.models import RunSummaryRow
+from workflows.slots import run_schedules
 
 LONGEST_MESSAGE = 500
 
@@ -41,4 +42,4 @@ def summarize_runs() -> None:
 
 def jobs() -> list[Job]:
     """The worker's part."""
-    return [Job("workflows.summaries", 0.3, summarize_runs)]
+    return [Job("workflows.summaries", 0.3, summarize_runs), Job("workflows.schedules", 1.0, run_schedules)]

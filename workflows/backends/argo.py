@@ -13,6 +13,7 @@ from workflows.backends.protocol import Json
 from workflows.models import ManifestInvalid, RunNotFound
 
 LOG_SECONDS = 10.0
+UNKNOWN = 2
 
 
 class ArgoBackend:
@@ -37,13 +38,14 @@ class ArgoBackend:
     @staticmethod
     def _refuse(response: httpx.Response) -> NoReturn:
         try:
-            message = str(response.json().get("message"))
+            message, code = str(response.json().get("message")), response.json().get("code")
         except ValueError:
-            message = response.text[:300]
+            message, code = response.text[:300], None
         kinds: dict[int, type[NotFound | ManifestInvalid | Conflict | Forbidden]] = {
             400: ManifestInvalid, 403: Forbidden, 404: RunNotFound, 409: Conflict
         }  # fmt: skip
-        kind = kinds.get(response.status_code)
+        unknown = code == UNKNOWN and response.request.url.path.endswith("/lint")  # how Argo's lint says what is wrong
+        kind = ManifestInvalid if unknown else kinds.get(response.status_code)
         if kind is None:
             raise Unavailable(f"the workflow server failed: {message}", "it answers 200", "see logs/argo.log")
         raise kind(message, "the workflow server takes other input there", "change it and try again")
@@ -59,6 +61,14 @@ class ArgoBackend:
     def get(self, name: str) -> Json:
         """A run, whole."""
         return self.call("GET", f"workflows/{self.project}/{name}")
+
+    def unfinished(self, labels: str) -> list[str]:
+        """Names of the runs with these labels (a selector) that have not ended."""
+        selector = f"{labels},workflows.argoproj.io/completed!=true"
+        query = {"listOptions.labelSelector": selector, "fields": "items.metadata.name"}
+        return [
+            one["metadata"]["name"] for one in self.call("GET", f"workflows/{self.project}", **query).get("items") or []
+        ]
 
     def act(self, name: str, action: str) -> Json:
         """stop, terminate, retry, resubmit, resume."""
