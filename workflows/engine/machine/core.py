@@ -17,7 +17,7 @@ from workflows.engine.machine.dag import Dag
 from workflows.engine.machine.ending import Ending
 from workflows.engine.machine.globals import GlobalsInvalid, global_names, note_globals, set_metadata
 from workflows.engine.machine.graph import Graph
-from workflows.engine.machine.limits import no_room
+from workflows.engine.machine.limits import is_full, no_room
 from workflows.engine.machine.locks import LockInvalid, Verdict
 from workflows.engine.machine.memo import look_up, save
 from workflows.engine.machine.memory import Frame, Memory, Names
@@ -61,7 +61,7 @@ class Waiting:
 
     def advance(self, machine: "Machine") -> None:
         """Asks for the lock again."""
-        machine.memory.frames.pop(self.id, None)
+        machine.memory.close(self.id)
         machine.admit(self.job, machine.wf.nodes[self.id])
 
 
@@ -185,12 +185,16 @@ class Machine:
         node = self.wf.node(call.name)
         if node is not None:
             self.memory.parents.setdefault(node["id"], call.parent)
-            if has_ended(node) or node["id"] in self.memory.frames or node["id"] in self.wf.work:
+            if self.is_underway(node):
                 return self.look(node)
         job = self._opened(call, node)
         if node is None and no_room(self, call):
             return None
         return self.admit(job, node)
+
+    def is_underway(self, node: Json) -> bool:
+        """Whether a node has begun, as far as this machine remembers: it has ended, its pod was asked for, or it has a frame."""
+        return has_ended(node) or node["id"] in self.memory.frames or node["id"] in self.wf.work
 
     def look(self, node: Json) -> Json:
         """A node as it is now, moved on where it must be looked at. Raises `CallFailed`."""
@@ -232,6 +236,10 @@ class Machine:
     def admit(self, job: Job, node: Json | None) -> Json:
         """Lets a job begin: its time, locks and cache are looked at first. Raises `CallFailed`."""
         self._in_time(job, node)
+        if node is not None and self._is_unstarted(node) and is_full(self):
+            self.memory.frames[node["id"]] = Waiting(job, node["id"])
+            self.memory.always.add(node["id"])
+            return node
         held = self._locked(job, node)
         if held is not None and not held.held:
             return self._wait(job, node, held)

@@ -149,7 +149,7 @@ class Dag:
 
     def advance(self, machine: "Machine") -> None:
         """Goes on with running tasks, starts those that may start, and ends the node when all that it waits for has ended."""
-        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template, None):
+        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template, lambda: self._ends(machine)):
             return
         for name in self._touched(machine):
             self._go_on(machine, name)
@@ -386,7 +386,7 @@ class Dag:
         if phase is None:
             return
         machine.memory.always.discard(self.id)
-        last = [found for target in self.targets if (found := self._node(machine, target))]
+        last = self._ends(machine)
         if phase != SUCCEEDED:
             machine.graph.set_outbound(node, last)
             machine.finish(node, self.job, phase, None)
@@ -394,6 +394,9 @@ class Dag:
         present = [name for name in self.tasks if self._node(machine, name)]
         machine.note_steps([found for name in present if (found := self._node(machine, name))])
         machine.succeed(node, self.job, self._names(machine, None), last)
+
+    def _ends(self, machine: "Machine") -> list[Json]:
+        return [found for target in self.targets if (found := self._node(machine, target))]
 
     def _phase(self, machine: "Machine", node: Json) -> str | None:
         """The phase with which the node ends; None where tasks are still to come."""

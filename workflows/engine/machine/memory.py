@@ -77,7 +77,7 @@ class Memory:
     def mark(self, identifier: str) -> None:
         """Has the frames from the node up to the root looked at in the next move."""
         place: str | None = identifier
-        while place is not None and place not in self.stale:
+        while place is not None:
             self.stale.add(place)
             place = self.parents.get(place)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workflows.engine.expressions import ExpressionInvalid, Value, printed, truth
 from workflows.engine.machine.calls import Call, CallFailed, Job
+from workflows.engine.machine.limits import is_full
 from workflows.engine.machine.memory import Names
 from workflows.engine.state import BAD, ERROR, FAILED, FULFILLED, SUCCEEDED, Json, pod_name, quantity_seconds
 from workflows.engine.templating import fill
@@ -71,7 +72,11 @@ class Retry:
         flag = {**(self.job.call.flag or {}), "retried": True}
         call = replace(self.job.call, name=name, parent=self.id, flag=flag, depth=self.job.call.depth)
         node = machine.wf.node(name)
-        if node is None or node["id"] not in machine.memory.parents:
+        if node is None and is_full(machine):
+            return None
+        if node is not None:
+            machine.memory.parents.setdefault(node["id"], self.id)
+        if node is None or not machine.is_underway(node):
             job = self._filled(machine, call, number, last)
             try:
                 made = machine.execute(job, node)

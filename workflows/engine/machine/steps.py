@@ -34,9 +34,7 @@ class Steps:
 
     def advance(self, machine: "Machine") -> None:
         """Goes from group to group until one is not done. Raises `CallFailed`."""
-        if failed_fast(
-            machine, machine.wf.nodes[self.id], self.job.template, machine.wf.node(f"{self.name}[{self.number}]")
-        ):
+        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template, lambda: self._last(machine)):
             return
         while self.number < len(self.groups):
             group = self._group_node(machine)
