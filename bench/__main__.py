@@ -10,7 +10,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench import inference, pages, setup, workflows
@@ -20,7 +20,7 @@ from bench.peers import rows as peers
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 RESULTS = CHECKOUT / ".tools" / "bench.json"
-PARTS: dict[str, Callable[[Instance], list[Figure]]] = {
+PARTS: dict[str, Callable[[Instance], Iterable[Figure]]] = {
     "warm": setup.warm,
     "memory": setup.idle_memory,
     "pages": pages.pages,

@@ -3,7 +3,7 @@
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,8 +84,10 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> None:
     raise TimeoutError(f"not so within {seconds} s")
 
 
-def told(figures: Sequence[Figure]) -> list[Figure]:
-    """The same figures, printed as they come."""
+def told(figures: Iterable[Figure]) -> list[Figure]:
+    """The same figures, each printed as it comes."""
+    found = []
     for one in figures:
         print(one, flush=True)
-    return list(figures)
+        found.append(one)
+    return found

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,16 +61,14 @@ def _to_its_end(client: httpx.Client, workflow: Json) -> str:
     return name
 
 
-def rows(instance: Instance) -> list[Figure]:
+def rows(instance: Instance) -> Iterator[Figure]:
     """The works with each kind of step, beside the bare loop right before it."""
-    found = []
     with instance.client(PROJECT) as client:
         for kind in KINDS:
             for work in WORKS:
                 bare = bare_seconds(work, kind)
-                found.append(Figure(f"{work.name}, `{kind}`: bare loop", bare, "s", note=isolation()))
-                found.append(_row(client, work, kind, bare))
-    return found
+                yield Figure(f"{work.name}, `{kind}`: bare loop", bare, "s", note=isolation())
+                yield _row(client, work, kind, bare)
 
 
 def _row(client: httpx.Client, work: Work, kind: str, bare: float) -> Figure:

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.figures import Figure
 from bench.instance import Instance
+from bench.peers import real_argo
 from bench.peers.environments import installed, python, version
 from bench.steps import FAN, LIMIT_SECONDS, MANY, WORKS, Work
 
@@ -68,23 +70,21 @@ def _end_all(folder: str) -> None:
             continue
 
 
-def peer_rows(peer: str) -> list[Figure]:
-    """A peer's rows. A row whose smaller sister says that it cannot end in time is not tried, and says so."""
-    how, found = f"{PEERS[peer]}; {NO_ISOLATION}", []
+def peer_rows(peer: str) -> Iterator[Figure]:
+    """A peer's rows. The largest is not tried where its smaller sister says that it cannot end in time, and says so."""
+    how = f"{PEERS[peer]}; {NO_ISOLATION}"
     spent: dict[str, float] = {}
     for work in (FIRST, *WORKS):
         name, unit = f"{work.name}: {version(peer)}", "ms" if work is FIRST else "s"
-        if work is MANY and (hopeless := _hopeless(spent)):
-            found.append(Figure(name, None, unit, note=hopeless))
-            continue
         try:
+            if work is MANY and (hopeless := _hopeless(spent)):
+                raise NotFinished(hopeless)
             seen = _run(peer, work)
         except NotFinished as reason:
-            found.append(Figure(name, None, unit, note=f"{reason}; {how}"))
+            yield Figure(name, None, unit, note=f"{reason}; {how}")
             continue
         spent[work.key] = seen["seconds"]
-        found.append(Figure(name, seen["latency"] * 1000 if work is FIRST else seen["seconds"], unit, note=how))
-    return found
+        yield Figure(name, seen["latency"] * 1000 if work is FIRST else seen["seconds"], unit, note=how)
 
 
 def _hopeless(spent: dict[str, float]) -> str:
@@ -96,9 +96,11 @@ def _hopeless(spent: dict[str, float]) -> str:
     return f"not tried: {FAN.steps} took {spent[FAN.key]:.0f} s, so these would take about {expected:.0f} s"
 
 
-def installed_peers(_instance: Instance) -> list[Figure]:
-    """The rows of the peers that `make bench-peers` has installed."""
-    there = [peer for peer in PEERS if installed(peer)]
-    missing = [peer for peer in PEERS if peer not in there]
-    absent = [Figure(f"peer {peer}", None, "", note="not installed: make bench-peers") for peer in missing]
-    return [figure for peer in there for figure in peer_rows(peer)] + absent
+def installed_peers(_instance: Instance) -> Iterator[Figure]:
+    """The rows of the peers that `make bench-peers` has installed, and of the real Argo where a cluster is named."""
+    yield from real_argo.rows()
+    for peer in PEERS:
+        if installed(peer):
+            yield from peer_rows(peer)
+        else:
+            yield Figure(f"peer {peer}", None, "", note="not installed: make bench-peers")
