@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -91,15 +92,13 @@ def configuration(home: Home) -> str:
         "run": home.run,
         "instance": home.instance,
         "checkout": CHECKOUT,
-        "python": python_binary(),
+        "python": shlex.quote(python_binary()),
     }
     programs = [
-        PROGRAM.format(
-            name=one.name, module=one.module, as_group=str(one.name not in OUTLIVED).lower(), **common
-        ).replace("%", "%%")
+        PROGRAM.format(name=one.name, module=one.module, as_group=str(one.name not in OUTLIVED).lower(), **common)
         for one in components()
     ]
-    return HEAD.format(**common) + "".join(programs)
+    return (HEAD.format(**common) + "".join(programs)).replace("%", "%%")  # supervisord takes a single one for its own
 
 
 def _proxy(home: Home) -> Any:

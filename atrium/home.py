@@ -13,6 +13,7 @@ from atrium.settings import get_settings
 
 LONGEST_SOCKET_PATH = 100  # the kernel takes 107 characters
 LONGEST_SOCKET_NAME = 24
+UNUSABLE = frozenset("%;#\n")  # supervisord's file reads these as its own
 
 
 def _private(folder: Path) -> Path:
@@ -99,8 +100,14 @@ def get_home() -> Home:
     """The home that the settings name.
 
     Raises:
-        SettingInvalid: the folder belongs to somebody else.
+        SettingInvalid: the folder belongs to somebody else, or its path holds what the supervisor's file cannot.
     """
     root = get_settings().home.expanduser().absolute()
+    if wrong := sorted(set(str(root)) & UNUSABLE):
+        raise SettingInvalid(
+            f"setting ATRIUM_HOME is {str(root)!r}, which holds {wrong[0]!r}",
+            "any path without % ; # and line breaks; spaces, other scripts and great length do no harm",
+            "name another folder",
+        )
     _private(root)
     return Home(root)

@@ -170,3 +170,30 @@ def test_a_machine_that_cannot_run_it_is_told_first(
     owner, name = what.split(".")
     monkeypatch.setattr(machine.platform if owner == "platform" else machine, name, lambda *_: answer)
     assert re.search(told, _told(capsys, lambda: machine.check_machine(installed=False)))
+
+
+def test_a_plain_user_gets_one_line_to_copy_before_any_download(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """This machine has the libraries and root, so both answers are made here."""
+    monkeypatch.setattr(machine, "library_found", lambda _name: False)
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")
+    missing = machine.missing_packages()
+    said = _told(capsys, lambda: machine.install_packages(missing))
+    assert "next:    sudo apt-get install -y --no-install-recommends libgomp1 libpython3.11" in said
+    assert "nothing was downloaded yet" in said
+
+
+def test_a_machine_without_debians_tools_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine.shutil, "which", lambda _name: None)
+    said = _told(capsys, lambda: machine.install_packages(["libgomp1"]))
+    assert "this machine lacks libgomp1" in said and "this system's package manager" in said
+
+
+def test_a_machine_with_another_python_needs_no_libpython_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "library_found", lambda _name: False)
+    monkeypatch.setattr(machine, "system_python", lambda: None)
+    assert machine.missing_packages() == ["libgomp1"]

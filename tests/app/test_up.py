@@ -1,5 +1,6 @@
 """Starting: ports, tables, imports."""
 
+import shlex
 import socket
 import subprocess
 import sys
@@ -51,3 +52,37 @@ def test_heavy_libraries_stay_out_of_light_processes(module: str) -> None:
 def test_the_command_line_answers_quickly_with_its_commands() -> None:
     said = subprocess.run([str(ATRIUM), "--help"], capture_output=True, text=True, timeout=5, check=True).stdout
     assert all(command in said for command in ("up", "down", "status", "doctor", "token", "run", "logs"))
+
+
+def test_paths_with_spaces_reach_the_supervisor_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Read as supervisord reads it, with its own parser."""
+    from supervisor.options import ServerOptions
+
+    from app import supervisor
+    from atrium.home import Home
+
+    odd = tmp_path / "a home with spaces and ümlauts"
+    odd.mkdir(mode=0o700)
+    monkeypatch.setattr(supervisor, "python_binary", lambda: "/opt/my python/bin/python")
+    path = odd / "supervisord.conf"
+    path.write_text(supervisor.configuration(Home(odd)))
+    options = ServerOptions()
+    options.realize(["-c", str(path)])
+    gate = next(group for group in options.process_group_configs if group.name == "gate").process_configs[0]
+    assert shlex.split(gate.command) == ["/opt/my python/bin/python", "-m", "tenancy.gate"]
+    assert gate.stdout_logfile == str(odd / "logs" / "gate.log")
+
+
+@pytest.mark.parametrize("name", ["100%", "a;b", "a #b"])
+def test_a_home_that_the_supervisor_could_not_write_down_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    from atrium.errors import SettingInvalid
+    from atrium.home import get_home
+
+    monkeypatch.setenv("ATRIUM_HOME", str(tmp_path / name))
+    forget_settings()
+    with pytest.raises(SettingInvalid, match="ATRIUM_HOME is"):
+        get_home()
+    monkeypatch.undo()
+    forget_settings()
