@@ -1,5 +1,6 @@
 """Features over the feature server's REST: Feast's, for all projects from one process."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,10 +25,10 @@ class FeastServer:
             response = http.request(method, f"/{self.project}/{path}", json=body)
         if response.is_success:
             return response.json() if response.content else None
-        said = response.json() if "json" in response.headers.get("content-type", "") else {"asked": response.text[:300]}
+        said = _said(response)
         missing = response.status_code == httpx.codes.NOT_FOUND and said.get("error") == "FeaturesNotDefined"
         kind = FeaturesMissing if missing else FeaturesRefused
-        asked = str(said.get("asked") or said.get("detail") or said)
+        asked = str(said.get("asked") or said.get("message") or said.get("detail") or said)
         raise kind(
             asked, str(said.get("allowed", "the registry's names")), str(said.get("next_step", "see the features"))
         )
@@ -53,3 +54,13 @@ class FeastServer:
         """Asks Feast's own route, which works until it is done."""
         body = {"start_ts": start.isoformat(), "end_ts": end.isoformat(), "feature_views": list(views)}
         self._ask("POST", "materialize", body, MATERIALIZE_SECONDS)
+
+
+def _said(response: httpx.Response) -> dict[str, Any]:
+    """What the server says of a refusal: our own shape, or Feast's, which is JSON within a JSON text."""
+    try:
+        found = response.json()
+        found = json.loads(found) if isinstance(found, str) else found
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"asked": response.text[:300]}

@@ -67,7 +67,7 @@ def _delete(name: str) -> None:
 def _parts(
     view: feature_store.DatasetView, columns: list[tuple[str, str]], versions: list[feature_store.VersionView]
 ) -> None:
-    first, fields, history = st.tabs([_("Rows"), _("Columns"), _("Versions")], key="dataset-tab", on_change="rerun")
+    first, fields, history = st.tabs([_("Data"), _("Columns"), _("Versions")], key="dataset-tab", on_change="rerun")
     if first.open:
         with first, guard():
             _rows(view, versions)
