@@ -16,6 +16,7 @@ LONGEST_SOCKET_NAME = 24
 UNUSABLE = frozenset("%;#\n")  # supervisord's file reads these as its own
 
 
+@lru_cache(256)
 def _private(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()

@@ -72,7 +72,7 @@ def bare_seconds(work: Work, kind: str) -> float:
         prepare_etc(etc)
         commands = []
         for number in range(work.slots):
-            root = place / str(number)
+            root = place / "roots" / str(number)
             make_root(root, skeleton(runtime_folders()))
             one = Container(place, "main", root, command, {"ATRIUM_PROJECT": "bench"}, find_image(image))
             commands.append([bwrap_binary(), *bwrap_options(one, etc), "--", *command])

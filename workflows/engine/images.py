@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from atrium.errors import Invalid
@@ -28,6 +29,7 @@ class Image:
     exact: bool = False
 
 
+@lru_cache
 def _runtime() -> Image:
     environment = CHECKOUT / ".venv"
     base = Path(sys.base_prefix)

@@ -41,10 +41,18 @@ def send(connection: socket.socket, message: dict[str, Any]) -> None:
     connection.sendall(LENGTH.pack(len(payload)) + payload)
 
 
+def _text(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, 1 << 16)
+    finally:
+        os.close(file)
+
+
 def children_of(pid: int) -> list[int]:
     """Pids of the children of a process's first thread; none where it is gone."""
     try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [int(one) for one in _text(f"/proc/{pid}/task/{pid}/children").split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
 
@@ -60,7 +68,7 @@ def tree_of(pid: int) -> list[int]:
 def session_of(pid: int) -> int:
     """The session of a process, a dead one too until it is waited for; 0 where it is gone."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[3])
+        return int(_text(f"/proc/{pid}/stat").rpartition(b")")[2].split()[3])
     except (FileNotFoundError, ProcessLookupError):
         return 0
 

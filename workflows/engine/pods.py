@@ -159,7 +159,8 @@ class Pod:
         shared = (self.work.get("containerSet") or {}).get("volumeMounts") or []
         mounts += self.volumes.mounts(body, [*shared, *more_mounts])
         folder = str(body.get("workingDir") or "/")
-        inside(root, folder).mkdir(parents=True, exist_ok=True)
+        if folder != "/":
+            inside(root, folder).mkdir(parents=True, exist_ok=True)
         return Container(
             self.folder, name, root, command, variables, image, folder, tuple(mounts), self._limits(body),
             bool(self.work.get("wantsResult")) and name == MAIN, files,

@@ -1,8 +1,10 @@
 """Folders that containers see as /, used again within a project, since to make one takes longer than a short step runs."""
 
+import contextlib
 import os
+import secrets
 import shutil
-import stat
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
@@ -26,8 +28,14 @@ def prepare_etc(folder: Path) -> None:
         _copy_etc(folder, name)
 
 
+_refreshed = {"at": 0.0}
+
+
 def refresh_etc(folder: Path) -> None:
-    """Copies again what the machine changes while it runs: its resolver and host names."""
+    """Copies again what the machine changes while it runs, its resolver and host names; looks at most once a second."""
+    if time.monotonic() - _refreshed["at"] < 1:
+        return
+    _refreshed["at"] = time.monotonic()
     for name in LIVE:
         source, kept = Path("/etc") / name, folder / name
         if source.exists() and (not kept.exists() or source.stat().st_mtime_ns != kept.stat().st_mtime_ns):
@@ -67,6 +75,16 @@ def skeleton(mounted: Iterable[str]) -> dict[str, str | None]:
     return held
 
 
+def _link(kept: Path, target: str, place: Path) -> None:
+    """Makes a symbolic link as one more name of one that is kept: that is quicker, and nobody can change what a link says."""
+    one = kept / target.strip("/").replace("/", "+")
+    if not os.path.lexists(one):
+        kept.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            one.symlink_to(target)
+    os.link(one, place, follow_symlinks=False)
+
+
 def make_root(folder: Path, held: Mapping[str, str | None]) -> None:
     """Makes a root anew."""
     folder.mkdir(parents=True, mode=0o755)
@@ -75,21 +93,17 @@ def make_root(folder: Path, held: Mapping[str, str | None]) -> None:
         if content is None:
             place.mkdir(exist_ok=True)
         elif content.startswith("->"):
-            place.symlink_to(content[2:])
+            _link(folder.parent.parent / ".links", content[2:], place)
         else:
             place.write_text(content)
     for path in ("tmp", "var/tmp"):
         (folder / path).chmod(0o1777)
 
 
-def _marks(folder: Path, held: Mapping[str, str | None]) -> dict[str, tuple[int, ...]]:
-    """What tells whether a part of a root was changed: inode, mode, owner, and a file's size and time."""
-    marks = {}
-    for path, content in held.items():
-        found = os.lstat(folder / path)
-        mark: tuple[int, ...] = (found.st_ino, found.st_mode, found.st_uid, found.st_gid)
-        marks[path] = mark if content is None else (*mark, found.st_size, found.st_mtime_ns)
-    return marks
+def _mark(path: str) -> tuple[int, ...]:
+    """What tells whether a file or folder was changed: nobody can set back the time of its last change (ctime)."""
+    found = os.lstat(path)
+    return (found.st_ino, found.st_mode, found.st_uid, found.st_gid, found.st_ctime_ns)
 
 
 def remove(folder: str | Path) -> None:
@@ -127,7 +141,7 @@ class Roots:
         self.folder, self.mounted = folder, mounted
         self.projects: dict[str, _Project] = {}
         self.marks: dict[str, dict[str, tuple[int, ...]]] = {}
-        self.numbers = count()
+        self.stamp, self.numbers = secrets.token_hex(4), count()
 
     def _project(self, name: str) -> _Project:
         if name not in self.projects:
@@ -136,8 +150,10 @@ class Roots:
 
     def sweep(self, used: set[str]) -> None:
         """Removes the roots that an earlier server made and nothing uses any more."""
-        for root in [str(one) for project in self.folder.glob("*") for one in project.iterdir()]:
-            if root not in used:
+        for root in [
+            str(one) for project in self.folder.glob("*") if project.name != ".links" for one in project.iterdir()
+        ]:
+            if root not in used and not Path(root).name.startswith(self.stamp):
                 remove(root)
 
     def has_free(self, name: str) -> bool:
@@ -150,9 +166,9 @@ class Roots:
         try:
             return Path(project.free.pop())
         except IndexError:
-            folder = self.folder / name / f"{os.getpid()}-{next(self.numbers)}"
+            folder = self.folder / name / f"{self.stamp}-{next(self.numbers)}"
             make_root(folder, project.held)
-            self.marks[str(folder)] = _marks(folder, project.held)
+            self.marks[str(folder)] = {path: _mark(f"{folder}/{path}") for path in project.held}
             return folder
 
     def give_back(self, name: str, root: str) -> None:
@@ -165,22 +181,31 @@ class Roots:
             remove(root)
 
     def _cleaned(self, root: str, project: _Project) -> bool:
+        """Empties what was changed; whether all that a root is made of is as it was."""
+        marks = self.marks[root]
         try:
             for path, content in project.held.items():
-                if content is None:
-                    self._empty(f"{root}/{path}", project.inside[path])
-            return _marks(Path(root), project.held) == self.marks[root]
+                place = f"{root}/{path}"
+                mark = _mark(place) if content is None or not content.startswith("->") else marks[path]
+                if mark == marks[path]:
+                    continue
+                if content is not None or mark[:-1] != marks[path][:-1]:
+                    return False
+                self._empty(place, project.inside[path])
+                parts = ((f"{path}/{name}".lstrip("/"), f"{place}/{name}") for name in project.inside[path])
+                if any(_mark(where)[:-1] != marks[part][:-1] for part, where in parts):
+                    return False
+                marks[path] = _mark(place)
         except OSError:
             return False
+        return True
 
     @staticmethod
     def _empty(folder: str, kept: set[str]) -> None:
-        if stat.S_ISLNK(os.lstat(folder).st_mode):
-            raise NotADirectoryError(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name not in kept:
                     if entry.is_dir(follow_symlinks=False):
-                        shutil.rmtree(entry.path)
+                        remove(entry.path)
                     else:
                         os.unlink(entry.path)

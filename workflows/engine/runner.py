@@ -28,6 +28,7 @@ from workflows.engine.watching import Watcher
 log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
 SUMMARY_SECONDS = 0.2
+TURN_SECONDS = 0.02
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
 
@@ -108,7 +109,8 @@ class Runner:
     def _turn_soon(self) -> None:
         if not self.turning:
             self.turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            waiting = len(self.runs) > self.slot_count  # then nothing starts the earlier for a quicker turn
+            asyncio.get_running_loop().call_later(TURN_SECONDS if waiting else 0, self._turn)
 
     def _turn(self) -> None:
         """Moves every kicked workflow on, writes all that changed in one transaction, and only then acts on it."""

@@ -82,12 +82,16 @@ class EngineServer:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
+        self.launch()
+        wait_until(self.answers, f"the server answers; see {self.home}/server.log", 180)
+
+    def launch(self) -> None:
+        """Starts the server."""
         script = str(Path(__file__).with_name("tcp_server.py"))
         with (self.home / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, script, str(self.port)], env=self.environment, stdout=log, stderr=log
             )
-        wait_until(self.answers, f"the server answers; see {self.home}/server.log", 180)
 
     def answers(self) -> bool:
         """Whether it answers now."""

@@ -135,8 +135,10 @@ def test_a_root_of_one_project_is_never_given_to_another(roots):
 
 def test_a_server_started_anew_removes_the_roots_that_nothing_uses(roots):
     used, unused = roots.take("flights"), roots.take("flights")
-    roots.sweep({str(used)})
-    assert (used.exists(), unused.exists()) == (True, False)
+    anew = Roots(roots.folder, roots.mounted)
+    own = anew.take("flights")
+    anew.sweep({str(used)})
+    assert (used.exists(), unused.exists(), own.exists()) == (True, False, True)
 
 
 def test_a_step_that_leaves_processes_behind_ends_with_them(engine_server):
