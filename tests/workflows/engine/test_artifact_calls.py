@@ -48,7 +48,8 @@ def test_an_output_is_downloaded_by_name_and_by_uid_as_an_attachment(engine_serv
         assert "attachment" in answer.headers["content-disposition"]
         assert "sandbox" in answer.headers["content-security-policy"]
     packed = get(engine_server, f"/artifacts/flights/{name}/{make}/packed").content
-    assert tarfile.open(fileobj=io.BytesIO(packed)).getnames() == ["one"]
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        assert archive.getnames() == ["one"]
 
 
 def test_an_input_is_downloaded_too(engine_server, made):

@@ -6,7 +6,7 @@ from datetime import datetime
 from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of
 from workflows.engine.machine.arguments import MapValue, listed
 from workflows.engine.machine.world import ConfigMapInvalid
-from workflows.engine.state import Json, Workflow
+from workflows.engine.state import RUNNING, Json, Workflow
 
 TIME_CODES = "aAbBcdDeFhHIjklmMnpPrRStTuUwxXyYzZ"
 
@@ -26,7 +26,7 @@ def global_names(workflow: Workflow, map_value: MapValue) -> dict[str, Value]:
     names: dict[str, Value] = {
         "workflow.name": workflow.name, "workflow.namespace": workflow.namespace, "workflow.uid": workflow.uid,
         "workflow.mainEntrypoint": spec.get("entrypoint", ""), "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
-        "workflow.parameters": listed(parameters), "workflow.parameters.json": listed(parameters),
+        "workflow.status": RUNNING, "workflow.parameters": listed(parameters), "workflow.parameters.json": listed(parameters),
     }  # fmt: skip
     if spec.get("priority") is not None:
         names["workflow.priority"] = str(spec["priority"])

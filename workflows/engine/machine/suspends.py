@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workflows.engine.machine.calls import CallFailed, Job
-from workflows.engine.state import RUNNING, SUCCEEDED, Json, quantity_seconds
+from workflows.engine.state import ERROR, RUNNING, SUCCEEDED, Json, quantity_seconds
 
 if TYPE_CHECKING:
     from workflows.engine.machine.core import Machine
@@ -36,7 +36,7 @@ class Suspend:
         try:
             seconds = quantity_seconds(self.duration)
         except ValueError as error:
-            raise CallFailed(str(error), node) from error
+            raise CallFailed(str(error), machine.graph.end(node, ERROR, str(error))) from error
         ends = datetime.fromisoformat(node["startedAt"]) + timedelta(seconds=seconds)
         if machine.now < ends:
             machine.memory.wake(ends, self.id)
