@@ -1,5 +1,6 @@
 """Tables of components, alerts, silences and charts, and what of them is shown."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
 from atrium.errors import Invalid, NotFound
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class AlertState(StrEnum):
@@ -208,10 +211,16 @@ class Charts:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One thing that was found: a sentence, and where there is one the text behind it (log lines, a message)."""
+    """One thing that was found: a sentence, and where there is one the text behind it (log lines, a message).
+
+    A terminal's colours are taken out of the text.
+    """
 
     said: Said
     text: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", COLOURS.sub("", self.text))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ def why_service(who: Actor, project: str, name: str) -> Why:
     one = serving.get_service(who, project, name)
     wanted = {"model": one.model, "wanted": one.wanted_version, "live": one.live_version or "–"}
     evidence = [Evidence(Said("Wanted is version {wanted} of model {model}; live is {live}", wanted))]
-    if one.message:
+    down = _down()
+    if one.message and one.message not in [row.checked for row in down]:
         evidence.append(Evidence(Said("What the last try said"), one.message))
     evidence += _tries(project, name)
-    down = _down()
     for row in down:
         evidence.append(Evidence(Said("Component {name}, which it needs, is {state}", {"name": row.name, "state": row.state}),
                                  row.checked))  # fmt: skip

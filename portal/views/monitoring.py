@@ -153,7 +153,7 @@ def _components() -> None:
         cpu = {line.labels.get("component", ""): line.values[-1][1] for line in (found.lines["cpu"] if found else [])}
         with card(_("Components"), _("Asked every few seconds, each in the way that its users do.")):
             columns = [
-                Column(_("Name"), "short"), Column(_("State")), Column(_("Since"), "short"), Column(_("Died and restarted"), "number"),
+                Column(_("Name"), "short"), Column(_("State")), Column(_("Runs since"), "short"), Column(_("Died and restarted"), "number"),
                 Column(_("Memory"), "number"), Column(_("CPU"), "number"), Column(_("Version"), "soft", phone=False),
                 Column(_("How it was checked"), "soft", phone=False),
             ]  # fmt: skip

@@ -14,7 +14,7 @@ from portal.words import _
 MIB, GIB = 2.0**20, 2.0**30
 MOST_LINES = 5
 HEIGHT = 220
-NARROWEST = 320
+NARROWEST = 260
 
 
 @st.fragment(run_every="15s")
