@@ -18,10 +18,7 @@ RECORDED = json.loads((FOLDER / "recorded.json").read_text()) if FOLDER.exists()
 KEPT = ("ConfigMap", "WorkflowTemplate", "ClusterWorkflowTemplate")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_YET = {
-    "container-set-template/graph-workflow.yaml": "containerSet is refused",
-    "container-set-template/outputs-result-workflow.yaml": "containerSet is refused",
     "data-transformations.yaml": "data templates are refused",
-    "init-container.yaml": "init containers are refused",
     "k8s-patch-merge-pod.yaml": "resource templates need a cluster",
 }
 
@@ -71,21 +68,13 @@ def replay(workflow, theirs: dict, world: World) -> None:
         for node in running[:1]:
             begin_pod(workflow, node["id"], moment)
             advance(workflow, moment, world)
-            for child in node.get("children", []):
-                inner = workflow.nodes[child]
-                if inner["type"] == "Container":
-                    end = theirs["nodes"].get(shown(inner), {})
-                    for one in [inner, *(workflow.nodes[c] for c in inner.get("children", []))]:
-                        end = theirs["nodes"].get(shown(one), {})
-                        container = one["name"].rsplit(".", 1)[1]
-                        mark_container(
-                            workflow,
-                            node["id"],
-                            container,
-                            end.get("phase", "Succeeded"),
-                            end.get("message") or "",
-                            moment,
-                        )
+            for inner in [
+                one for one in workflow.nodes.values() if one["type"] == "Container" and one["boundaryID"] == node["id"]
+            ]:
+                end, container = theirs["nodes"].get(shown(inner), {}), inner["name"].rsplit(".", 1)[1]
+                mark_container(
+                    workflow, node["id"], container, end.get("phase", "Succeeded"), end.get("message") or "", moment
+                )
             phase, message, outputs = outcome(
                 theirs["nodes"].get(shown(node), {"phase": "Succeeded"}), workflow.work[node["id"]]
             )

@@ -89,6 +89,11 @@ def _placed(value: Any, places: str) -> Iterator[Any]:
 
 
 def _holds(text: str, item: Any) -> bool:
+    """Whether an item passes a filter: comparisons joined by `&&`, those by `||`."""
+    return any(all(_passes(one, item) for one in either.split("&&")) for either in text.split("||"))
+
+
+def _passes(text: str, item: Any) -> bool:
     match = FILTER.match(text.strip())
     if match is None:
         raise ExpressionInvalid(

@@ -70,9 +70,10 @@ def _items(step: Json) -> list[Any]:
         try:
             items = json.loads(text)
         except ValueError as error:
-            raise LoopInvalid(
-                f"withParam value could not be parsed as a JSON list: {str(text).strip()}: {error}"
-            ) from None
+            told = (
+                f"withParam value could not be parsed as a JSON list: {str(text).strip()}: {go_error(str(text), error)}"
+            )
+            raise LoopInvalid(told) from None
         if not isinstance(items, list):
             raise LoopInvalid(
                 f"withParam value could not be parsed as a JSON list: {str(text).strip()}: json: cannot unmarshal "
@@ -80,6 +81,23 @@ def _items(step: Json) -> list[Any]:
             )
         return items
     return _sequence(step["withSequence"])
+
+
+def go_error(text: str, error: ValueError) -> str:
+    """What Go's decoder says of a text that is no JSON."""
+    place = getattr(error, "pos", 0)
+    left = text[place:].lstrip()
+    if not left:
+        return "unexpected end of JSON input"
+    inside = text[:place].rstrip()[-1:]
+    where = (
+        "looking for beginning of object key string"
+        if inside in ("{", ",") and "property name" in str(error)
+        else "looking for beginning of value"
+    )
+    if "Extra data" in str(error):
+        where = "after top-level value"
+    return f"invalid character {left[0]!r} {where}"
 
 
 def _whole(value: object) -> int:

@@ -112,7 +112,7 @@ class Retry:
             told = self._refusal(machine, tries)
             due = None if told is not None else self._due(tries)
         except ValueError as error:
-            raise CallFailed(str(error), node) from error
+            raise CallFailed(str(error), machine.graph.end(node, ERROR, str(error))) from error
         if told is None and due and machine.now < due and self._limit() is not None:
             wait = due - datetime.fromisoformat(last["finishedAt"])
             machine.memory.wake(due, self.id)

@@ -41,18 +41,19 @@ class Suspend:
         if machine.now < ends:
             machine.memory.wake(ends, self.id)
             return
-        machine.graph.end(node, SUCCEEDED, outputs=_defaulted(node))
+        try:
+            machine.graph.end(node, SUCCEEDED, outputs=_defaulted(node))
+        except ValueError as error:
+            raise CallFailed(str(error), machine.graph.end(node, ERROR, str(error))) from error
 
 
 def _defaulted(node: Json) -> Json | None:
-    """The outputs that nobody supplied, with their defaults. Raises `CallFailed`."""
+    """The outputs that nobody supplied, with their defaults. Raises ValueError."""
     parameters = []
     for one in (node.get("outputs") or {}).get("parameters") or []:
         default = (one.get("valueFrom") or {}).get("default")
         if one.get("value") is None and default is None:
-            raise CallFailed(
-                f"raw output parameter '{one['name']}' has not been set and does not have a default value", node
-            )
+            raise ValueError(f"raw output parameter '{one['name']}' has not been set and does not have a default value")
         parameters.append(
             {**{key: value for key, value in one.items() if key != "valueFrom"}, "value": one.get("value", default)}
         )
