@@ -13,7 +13,7 @@ from atrium.errors import AtriumError, Unavailable
 from atrium.identity import Actor, Kind
 
 POLL_SECONDS = 0.5
-LIMIT_SECONDS = 400
+LIMIT_SECONDS = 1800
 EXAMPLES = (
     ("flights", "Flights from New York", "flight-delay", "Flight delay"),
     ("digits", "Handwritten digits", "digit", "Handwritten digit"),
@@ -60,7 +60,7 @@ def _run(who: Actor, project: str, name: str) -> str:
 
 
 def watch(who: Actor, project: str, run: str) -> None:
-    """Prints each step of a run as it ends. Raises `ExampleFailed` with the step's own words, or after 400 seconds."""
+    """Prints each step of a run as it ends. Raises `ExampleFailed` with the step's own words, or after 30 minutes."""
     told: set[str] = set()
     begun = time.monotonic()
     while True:

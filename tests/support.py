@@ -8,7 +8,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 ATRIUM = Path(sys.executable).parent / "atrium"
 PASSWORD = "correct horse battery"
-UP_SECONDS = 600
+UP_SECONDS = 2400
 
 
 @dataclass(frozen=True, eq=False)
