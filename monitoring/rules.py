@@ -127,6 +127,17 @@ def _work_rules() -> list[Rule]:
             for_seconds=0, above=0.5, object="{pipeline}", kind="pipeline",
         ),
         Rule(
+            "ScheduleLate", Severity.WARNING, Query("atrium_schedule_lag_seconds", by=("project", "pipeline"), together="max"),
+            "The schedule of pipeline {object} is {value} late", "See whether the workflow server and the worker run",
+            for_seconds=0, above=120, unit="seconds", object="{pipeline}",
+        ),
+        Rule(
+            "ScheduleLost", Severity.WARNING,
+            Query("atrium_schedule_last_slot_lost", by=("project", "pipeline"), together="max"),
+            "The newest slot of pipeline {object}'s schedule got no run", "See the schedule's slots for the reason",
+            for_seconds=0, above=0.5, object="{pipeline}",
+        ),
+        Rule(
             "JobLate", Severity.WARNING, Query("atrium_job_lag_seconds", by=("job",), together="max"),
             "The worker's job {object} is {value} late", "See the worker's log for what it waits for",
             for_seconds=30, above=60, unit="seconds", object="{job}",

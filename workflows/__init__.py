@@ -1,6 +1,6 @@
 """Pipelines, runs and the workflow server behind them (Argo Workflows)."""
 
-from workflows.counts import NewestResult, RunCount, newest_results, run_counts
+from workflows.counts import NewestResult, RunCount, ScheduleLag, newest_results, run_counts, schedule_lags
 from workflows.models import (
     ManifestInvalid,
     NodeView,
@@ -55,6 +55,7 @@ __all__ = [
     "RunReasons",
     "RunSummary",
     "RunView",
+    "ScheduleLag",
     "ScheduleNotFound",
     "ScheduleView",
     "SlotState",
@@ -80,6 +81,7 @@ __all__ = [
     "run_reasons",
     "save_pipeline",
     "save_template",
+    "schedule_lags",
     "set_schedule",
     "suspend_schedule",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from monitoring.collect.state import (
     collect_jobs,
     collect_machine,
     collect_runs,
+    collect_schedules,
     collect_services,
 )
 
@@ -42,6 +43,7 @@ COLLECTORS: Mapping[str, Collector] = {
     "triton": _triton,
     "argo": _argo,
     "runs": collect_runs,
+    "schedules": collect_schedules,
     "services": collect_services,
     "jobs": collect_jobs,
     "machine": collect_machine,

@@ -65,6 +65,17 @@ def collect_runs() -> Iterator[Metric]:
     yield from (runs, failed)
 
 
+def collect_schedules() -> Iterator[Metric]:
+    """How late each schedule is, and whether its newest slot got no run."""
+    lag = gauge("atrium_schedule_lag_seconds", "Seconds by which a schedule's oldest waiting slot is late.")
+    lost = gauge("atrium_schedule_last_slot_lost", "1 where a schedule's newest slot failed or was missed, else 0.")
+    for one in workflows.schedule_lags(WHO):
+        labels = {"project": one.project, "pipeline": one.pipeline}
+        lag.add_sample(lag.name, labels, one.seconds)
+        lost.add_sample(lost.name, labels, float(one.lost))
+    yield from (lag, lost)
+
+
 def collect_services() -> Iterator[Metric]:
     """Services by state, and whether each answers with what is wanted."""
     states = gauge("atrium_services", "Services by project and state.")

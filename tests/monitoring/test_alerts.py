@@ -91,6 +91,8 @@ CASES = [
     ("ServiceSlow", {f"atrium_service_request_duration_seconds_bucket{{project=flights,service=delay,le={le}}}": count
                      for le, count in (("0.5", 1), ("1.0", 5), ("5.0", 10), ("+Inf", 10))}, 1, ("flights", "delay")),
     ("RunFailed", {"atrium_pipeline_last_run_failed{project=flights,pipeline=train}": 1}, 0, ("flights", "train")),
+    ("ScheduleLate", {"atrium_schedule_lag_seconds{project=flights,pipeline=train}": 300}, 0, ("flights", "train")),
+    ("ScheduleLost", {"atrium_schedule_last_slot_lost{project=flights,pipeline=train}": 1}, 0, ("flights", "train")),
     ("JobLate", {"atrium_job_lag_seconds{job=serving.reconcile}": 90}, 0, ("", "serving.reconcile")),
     ("JobFailing", {"atrium_job_failures_in_a_row{job=serving.reconcile}": 3}, 0, ("", "serving.reconcile")),
     ("CertificateEnds", {"atrium_certificate_remaining_seconds": 86400 * 3}, 0, ("", "certificate")),

@@ -1,6 +1,7 @@
 """What is measured, from the real front door and from our own tables."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from small_platform import until
 
 from app.door.config import route_configuration
 from app.door.rights import write_resource
+from atrium.clock import now
+from atrium.database import writing
 from atrium.identity import Actor
 from atrium.metrics import samples, written
 from monitoring.collect import COLLECTORS, collect
 from monitoring.collect.door import collect_door
+from workflows.models import ScheduleRow, SlotRow, SlotState
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,23 @@ def test_a_source_that_does_not_answer_is_named_and_the_rest_is_told(people: dic
 
 def test_processes_are_found_by_their_supervisor(own_home: Path) -> None:
     assert [one for one in samples(collect({"processes": COLLECTORS["processes"]})) if "collector" not in one[0]] == []
+
+
+def test_a_schedules_waiting_slot_is_late_and_a_missed_one_is_lost(people: dict[str, Actor]) -> None:
+    def slot(pipeline: str, state: SlotState) -> SlotRow:
+        return SlotRow(project="flights", pipeline=pipeline, moment=now() - timedelta(minutes=5), revision=0, run="r",
+                       state=state, reason="")  # fmt: skip
+
+    with writing() as session:
+        for name in ("late", "missed", "asleep"):
+            session.add(
+                ScheduleRow(project="flights", pipeline=name, crontab="* * * * *", timezone="UTC", parameters={}, overlap="Allow",
+                            catch_up_minutes=60, suspended=name == "asleep", owner="ben", changed_at=now(), looked_at=now())
+            )  # fmt: skip
+        session.add_all([slot("late", SlotState.DUE), slot("missed", SlotState.MISSED), slot("asleep", SlotState.DUE)])
+    found = collect({"schedules": COLLECTORS["schedules"]})
+    assert value(found, "atrium_schedule_lag_seconds", pipeline="late") == pytest.approx(300, abs=60)
+    assert value(found, "atrium_schedule_lag_seconds", pipeline="missed") == 0
+    assert value(found, "atrium_schedule_last_slot_lost", pipeline="missed") == 1
+    assert value(found, "atrium_schedule_last_slot_lost", pipeline="late") == 0
+    assert value(found, "atrium_schedule_lag_seconds", pipeline="asleep") == 0
