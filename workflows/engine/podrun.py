@@ -11,6 +11,7 @@ from typing import TypeVar
 import tenancy
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.data import run_data
 from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, take_parameter
 from workflows.engine.launcher import ContainerLost, Launcher
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
@@ -108,6 +109,8 @@ class PodRun:
     # --- the order of things ------------------------------------------------------------------------------------------
 
     async def _run(self) -> Outcome:
+        if "data" in self.work:
+            return Outcome(*await self._threaded(run_data, self.place, self.work))
         try:
             for body in self.work.get("initContainers") or []:
                 end = await self._container(str(body["name"]))

@@ -13,7 +13,6 @@ NOT_YET = {
     "resource": "resource templates need a Kubernetes cluster",
     "http": "http templates are not run by this server",
     "plugin": "executor plugins are not run by this server",
-    "data": "data templates are not run by this server",
 }
 
 

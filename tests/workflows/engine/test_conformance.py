@@ -15,7 +15,6 @@ TOSSES |= {"retry-backoff.yaml", "retry-on-error.yaml", "retry-script.yaml"}  # 
 LONG_SECONDS = 60  # examples that sleep longer than this run in CI alone
 NOT_YET = {
     "dag-task-level-timeout.yaml": "on Kubernetes the pod's own start counts into its timeout of 20 s; here it is done in 15 s",
-    "data-transformations.yaml": "data templates are refused",
     "k8s-patch-merge-pod.yaml": "resource templates need a cluster",
 }
 

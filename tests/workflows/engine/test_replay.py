@@ -18,7 +18,6 @@ RECORDED = json.loads((FOLDER / "recorded.json").read_text()) if FOLDER.exists()
 KEPT = ("ConfigMap", "WorkflowTemplate", "ClusterWorkflowTemplate")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_YET = {
-    "data-transformations.yaml": "data templates are refused",
     "k8s-patch-merge-pod.yaml": "resource templates need a cluster",
 }
 
