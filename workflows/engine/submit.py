@@ -89,7 +89,12 @@ def check(store: Store, namespace: str, document: Json, lint: bool = False) -> N
     """
     check_fields("Workflow", document, "workflow.")
     lookup = lookup_in(store, namespace)
-    check_workflow(lookup, document, lint=lint)
+    try:
+        check_workflow(lookup, document, lint=lint)
+    except RecursionError:
+        raise WorkflowInvalid(
+            "templates are nested deeper than can be checked; call fewer of them from each other"
+        ) from None
     spec = document.get("spec") or {}
     check_supported(_whole_spec(lookup, spec))
     found: Json = {}

@@ -48,6 +48,16 @@ async def worked(request: Request, work: Callable[[], T]) -> T:
     return work()
 
 
+def part(body: Json, name: str) -> Json:
+    """An object inside a body, empty where it is not there. Raises `WorkflowInvalid`."""
+    found = body.get(name)
+    if found is not None and not isinstance(found, dict):
+        raise WorkflowInvalid(
+            f"json: cannot unmarshal {type(found).__name__} into Go struct field {name} of type object"
+        )
+    return found or {}
+
+
 def texts(value: object, name: str) -> list[str]:
     """A list of texts that a client sent, or none. Raises `WorkflowInvalid`."""
     if value is None:

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from atrium.identity import Actor, Verb
 from workflows.engine.listing import continue_token
 from workflows.engine.masks import Mask
-from workflows.engine.rest.body import read_body, texts, worked
+from workflows.engine.rest.body import part, read_body, texts, worked
 from workflows.engine.rest.desk import Desk, answer, answer_list, answer_workflow
 from workflows.engine.rest.errors import UNKNOWN, refused
 from workflows.engine.rest.queries import list_query, masked, shown
@@ -46,7 +46,10 @@ class Workflows:
         document = body.get("workflow")
         if not isinstance(document, dict):
             raise WorkflowInvalid("workflow body not specified")
-        dry = bool((body.get("createOptions") or {}).get("dryRun"))
+        document = {
+            key: value for key, value in document.items() if key != "status"
+        }  # what it did is for the server to say
+        dry = bool(part(body, "createOptions").get("dryRun"))
         return await self.take(request, who, namespace, document, dry, bool(body.get("serverDryRun")))
 
     async def take(
@@ -69,7 +72,7 @@ class Workflows:
         namespace = request.path_params["namespace"]
         who = self.desk.who(request, Verb.WRITE, namespace)
         body = await read_body(request)
-        options = body.get("submitOptions") or {}
+        options = part(body, "submitOptions")
         document = self._from_resource(
             str(body.get("resourceKind") or ""), namespace, str(body.get("resourceName") or "")
         )
@@ -165,8 +168,8 @@ def _check_version(text: str) -> None:
 
 def _pairs(text: str, title: str) -> dict[str, str]:
     found = {}
-    for part in filter(None, text.split(",")):
-        key, equals, value = part.partition("=")
+    for pair in filter(None, text.split(",")):
+        key, equals, value = pair.partition("=")
         if not equals or not key:
             raise WorkflowInvalid(f"expected {title} of the form: NAME1=VALUE2,NAME2=VALUE2. Received: {text}")
         found[key] = value

@@ -48,6 +48,8 @@ def _check(wanted: str, value: object, owner: str, path: str, place: str, unknow
         if not isinstance(value, list):
             raise _mismatch(value, owner, path, wanted)
         for number, item in enumerate(value):
+            if item is None and wanted != "[]any":
+                raise WorkflowInvalid(f'strict decoding error: null value in list "{place}[{number}]"')
             if wanted == "[][]WorkflowStep" and isinstance(item, dict):  # a group that stands alone
                 _check("WorkflowStep", item, owner, path, f"{place}[{number}]", unknown)
             else:
