@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import secrets
 import subprocess
 
 import httpx
@@ -57,11 +58,14 @@ def test_an_uploaded_version_is_read_by_a_stock_delta_client_and_gone_when_delet
 
 
 def test_a_renamed_experiment_and_a_tagged_run_are_seen_by_the_mlflow_client(platform: Platform, token: str) -> None:
-    made = rest(platform, token, "POST", "experiments", json={"name": "by rest"}).json()["id"]
-    assert rest(platform, token, "PATCH", f"experiments/{made}", json={"name": "renamed"}).status_code == 204
-    assert stock_mlflow(platform, token, f"print(c.get_experiment('{made}').name)") == "renamed"
+    name = f"by-rest-{secrets.token_hex(4)}"  # the name of a deleted experiment stays taken
+    made = rest(platform, token, "POST", "experiments", json={"name": name}).json()["id"]
+    changed = rest(platform, token, "PATCH", f"experiments/{made}", json={"name": f"{name}-renamed"})
+    assert changed.status_code == 204, changed.text
+    assert stock_mlflow(platform, token, f"print(c.get_experiment('{made}').name)") == f"{name}-renamed"
     run = rest(platform, token, "GET", "tracking-runs?limit=1").json()["items"][0]["id"]
-    assert rest(platform, token, "PUT", f"tracking-runs/{run}/tags/judged", json={"value": "good"}).status_code == 204
+    tagged = rest(platform, token, "PUT", f"tracking-runs/{run}/tags/judged", json={"value": "good"})
+    assert tagged.status_code == 204, tagged.text
     assert stock_mlflow(platform, token, f"print(c.get_run('{run}').data.tags['judged'])") == "good"
     assert rest(platform, token, "DELETE", f"experiments/{made}").status_code == 204
 

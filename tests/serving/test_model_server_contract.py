@@ -8,6 +8,8 @@ from small_platform import Small
 
 from serving.backends import ModelServer, TritonLocal
 
+pytestmark = pytest.mark.timeout(600)
+
 
 class TestTritonLocal(ModelServerContract):
     """The Triton that the supervisor runs."""
