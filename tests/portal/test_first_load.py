@@ -1,5 +1,8 @@
 """What the browser is told to fetch with the portal's first page."""
 
+import subprocess
+import sys
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -7,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from support import CHECKOUT
 
 from portal.first_load import EVERY_PAGE, FOLDER, FONTS, OTHER_PAGES, STATIC, FirstLoad, with_imports, with_preloads
 
@@ -52,3 +56,12 @@ def test_another_answer_passes_as_it_is() -> None:
     answer = _client().get("/app/_stcore/health")
     assert answer.json() == "<html><head></head></html>"
     assert answer.headers["etag"] == '"before"'
+
+
+def test_every_page_is_imported_before_the_first_visitor_asks() -> None:
+    code = (
+        "import sys, pkgutil, portal.views; from portal.__main__ import import_pages; import_pages();"
+        "print([one.name for one in pkgutil.iter_modules(portal.views.__path__) if f'portal.views.{one.name}' not in sys.modules])"
+    )
+    made = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "[]"
