@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 ADMIN, PASSWORD = "admin", "measured once"
 LIMIT_SECONDS = 1800
@@ -20,6 +21,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def end_processes(folder: Path) -> None:
+    """Ends every process that names `folder` in its arguments or environment, with the families of those."""
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), *process.environ().values()]
+            if process.pid != os.getpid() and any(str(folder) in one for one in told):
+                for one in [process, *process.children(recursive=True)]:
+                    one.kill()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class Instance:
             yield made
 
     def stop(self) -> None:
-        """Stops everything of it."""
+        """Stops everything of it, steps that would outlive their server too."""
         if (self.checkout / ".venv" / "bin" / "atrium").exists():
             self.atrium("down")
+        end_processes(self.home)

@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.instance import Instance
+from bench.instance import Instance, end_processes
 from bench.peers import real_argo
 from bench.peers.environments import installed, python, version
 from bench.steps import FAN, LIMIT_SECONDS, MANY, WORKS, Work
@@ -51,23 +50,12 @@ def _run(peer: str, work: Work) -> dict[str, float]:
     except subprocess.TimeoutExpired:
         raise NotFinished(f"did not finish in {LIMIT_SECONDS:.0f} s") from None
     finally:
-        _end_all(folder)
+        end_processes(Path(folder))  # peers leave some in sessions of their own
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
     if found["seconds"] > LIMIT_SECONDS:
         raise NotFinished(f"did not finish in {LIMIT_SECONDS:.0f} s: it took {found['seconds']:.0f} s")
     return found
-
-
-def _end_all(folder: str) -> None:
-    """Ends every process whose home is the row's folder: peers leave some in sessions of their own."""
-    mark = f"HOME={folder}".encode()
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                os.kill(int(entry.name), signal.SIGKILL)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
 
 
 def peer_rows(peer: str) -> Iterator[Figure]:

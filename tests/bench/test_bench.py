@@ -1,5 +1,6 @@
 """The bench's own parts: what it reads of `make up`, how it judges, what it gives peers."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from support import CHECKOUT
 
 from bench.figures import Figure, write_json
+from bench.instance import end_processes
 from bench.peers.environments import LOCKS
 from bench.peers.rows import GIVEN, PEERS
 from bench.setup import INSTALLED, STAGE, copy_checkout
@@ -52,3 +54,16 @@ def test_each_peer_is_pinned_and_has_its_work(peer: str) -> None:
 def test_the_bare_loop_runs_every_kind_of_step_in_isolation(kind: str) -> None:
     assert isolation() == "bubblewrap"
     assert 0 < bare_seconds(WORKS[0], kind) < 120
+
+
+def test_processes_that_name_a_folder_are_ended_with_their_families(tmp_path: Path) -> None:
+    by_argument = subprocess.Popen(["sh", "-c", "sleep 600; true", str(tmp_path)])
+    by_environment = subprocess.Popen(["sleep", "600"], env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        end_processes(tmp_path)
+        assert (by_argument.wait(30), by_environment.wait(30)) == (-9, -9)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
