@@ -150,7 +150,7 @@ def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_ser
     assert engine_server.http.get(f"/api/v1/archived-workflows/{uid}").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["event-sources/flights", "sensors/flights/x", "sync/flights/key"])
+@pytest.mark.parametrize("path", ["event-sources/flights", "sensors/flights/x", "stream/sensors/flights"])
 def test_what_is_not_here_says_so(engine_server, path):
     answer = engine_server.http.get(f"/api/v1/{path}")
     assert (answer.status_code, answer.json()["code"]) == (501, 12)
@@ -234,3 +234,15 @@ def test_an_older_file_becomes_a_newer_one(tmp_path):
     store = Store(path)
     assert store.load("flights", "kept").phase == "Succeeded"
     assert store.label_values("a", ["flights"]) == ["b"]
+
+
+def test_a_limit_is_made_read_changed_and_taken_away_as_argo_sync_does(engine_server):
+    where, name = "/api/v1/sync/flights", {"cmName": "limits-of-sync"}
+    made = engine_server.http.post(where, json={**name, "key": "gpu", "limit": 2})
+    assert (made.status_code, made.json()["limit"]) == (200, 2)
+    assert engine_server.http.post(where, json={**name, "key": "gpu", "limit": 2}).status_code == 409
+    assert engine_server.http.put(f"{where}/gpu", json={**name, "limit": 3}).json()["limit"] == 3
+    assert engine_server.http.get(f"{where}/gpu", params=name).json()["limit"] == 3
+    assert engine_server.http.delete(f"{where}/gpu", params=name).status_code == 200
+    assert "not found in configmap" in engine_server.http.get(f"{where}/gpu", params=name).json()["message"]
+    assert engine_server.http.get(f"{where}/gpu", params={**name, "type": "DATABASE"}).status_code == 501

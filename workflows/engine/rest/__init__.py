@@ -20,6 +20,7 @@ from workflows.engine.rest.errors import HANDLERS
 from workflows.engine.rest.figures import FiguresRoutes
 from workflows.engine.rest.nothere import NotHere
 from workflows.engine.rest.streams import Streams
+from workflows.engine.rest.sync import Sync
 from workflows.engine.rest.templates import Templates
 from workflows.engine.rest.workflows import Workflows
 from workflows.engine.runner import Runner
@@ -44,7 +45,8 @@ def create_app(home: Home) -> Starlette:
     acting = Acting(desk, workflows)
     nouns = (
         workflows, Streams(desk), acting, Artifacts(desk), Templates(desk, "WorkflowTemplate"),
-        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), ConfigMaps(desk), About(), Archive(desk, acting), NotHere(desk), FiguresRoutes(desk),
+        Templates(desk, "ClusterWorkflowTemplate"), Cron(desk, scheduler), ConfigMaps(desk), Sync(desk), About(), Archive(desk, acting),
+        NotHere(desk), FiguresRoutes(desk),
     )  # fmt: skip
     routes = [route for noun in nouns for route in noun.routes()]
     return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)

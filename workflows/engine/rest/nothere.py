@@ -15,13 +15,12 @@ REASONS = {
     "stream/sensors": "sensors are Argo Events', which runs on Kubernetes; watch /api/v1/workflow-events",
     "events": "workflow event bindings are not kept here; start a run by POST /api/v1/workflows/{namespace}/submit",
     "workflow-event-bindings": "workflow event bindings are not kept here; start a run by POST /api/v1/workflows/{namespace}/submit",
-    "sync": "limits of semaphores are config maps of the project here; change them under config-maps",
 }
 METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
 class NotHere:
-    """Argo Events, event bindings and the limits' database."""
+    """Argo Events and event bindings."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
