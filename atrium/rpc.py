@@ -16,7 +16,15 @@ SEAMS = {"argo": "argo_url", "mlflow": "mlflow_url", "triton-http": "triton_url"
 
 
 class BackEndUnavailable(Unavailable):
-    """A component does not answer."""
+    """A component does not answer; `component` is its name."""
+
+    def __init__(self, component: str, problem: str) -> None:
+        super().__init__(
+            f"component {component!r} did not answer ({problem})",
+            "every component must run",
+            f".venv/bin/atrium doctor tells why; logs are in {get_home().logs}/{component}.log",
+        )
+        self.component = component
 
 
 def address(seam: str) -> str:
@@ -57,8 +65,4 @@ def reaching(seam: str) -> Iterator[None]:
         yield
     except httpx.TransportError as error:
         problem = str(error) or type(error).__name__
-        raise BackEndUnavailable(
-            f"component {seam!r} did not answer ({problem})",
-            "every component must run",
-            f".venv/bin/atrium doctor tells why; logs are in {get_home().logs}/{seam}.log",
-        ) from error
+        raise BackEndUnavailable(seam, problem) from error

@@ -11,8 +11,8 @@ from atrium.identity import Actor
 from atrium.looks import THEME_COOKIE
 from atrium.web import unexpected
 from portal import words
-from portal.session import who
-from portal.ui import say_now, show_error
+from portal.session import NoProject, who
+from portal.ui import empty, header, say_now, show_error
 from portal.ui.frontend import mounted
 from portal.ui.links import page_of, titles
 from portal.views.first_steps import SEEN
@@ -81,6 +81,19 @@ def _tell_browser() -> None:
     )  # fmt: skip
 
 
+def _welcome() -> None:
+    """What a visitor without a project sees."""
+    visitor = who()
+    with header(_("Welcome, {name}").format(name=visitor.name)):
+        pass
+    if visitor.administrator:
+        told = _("Projects keep data, pipelines, models and people apart; make the first one under Users and projects.")
+        empty("create_new_folder", _("There is no project yet"), told, "settings", _("Open the settings"))
+    else:
+        told = _("Ask an administrator or a project's admin to add you; your name is {name}.").format(name=visitor.name)
+        empty("group_add", _("You are a member of no project yet"), told)
+
+
 def main() -> None:
     """Runs one page for one visitor."""
     st.set_page_config(page_title="Atrium", page_icon="static/icon.svg", layout="wide")
@@ -93,6 +106,8 @@ def main() -> None:
         sidebar(visitor)
         say_now()
         page.run()
+    except NoProject:
+        _welcome()
     except AtriumError as error:
         show_error(error)
     except Exception as error:  # noqa: BLE001  the page's outermost edge: logged under a reference

@@ -29,9 +29,7 @@ def ask_text(seam: str, path: str) -> str:
     """The text that a component answers with. Raises `BackEndUnavailable`, `httpx.HTTPStatusError`."""
     socket = get_home().socket(seam)
     if not address(seam) and not socket.exists():  # httpcore leaves a socket open that it cannot connect
-        raise BackEndUnavailable(
-            f"component {seam!r} ({socket})", "its socket must be there", "run .venv/bin/atrium doctor"
-        )
+        raise BackEndUnavailable(seam, f"there is no {socket}")
     with reaching(seam), client(seam, platform_actor("monitoring"), ANSWER_SECONDS) as http:
         return http.get(path).raise_for_status().text
 

@@ -6,11 +6,18 @@ from contextlib import contextmanager
 import streamlit as st
 
 from atrium.errors import AtriumError, NotSignedIn, Unavailable
+from atrium.rpc import BackEndUnavailable
 from portal.words import _
 
 
 def show_error(error: AtriumError) -> None:
     """Shows what was asked, what is allowed, and the next step."""
+    if isinstance(error, BackEndUnavailable):
+        asked = _("Component {name} does not answer").format(name=error.component)
+        rest = _("What needs it is left out here; the rest works on, and this part comes back with it.")
+        step = _("an administrator runs {command}, which tells why").format(command="`.venv/bin/atrium doctor`")
+        st.error(f"**{asked}**  \n{rest}  \n{_('Next step')}: {step}", icon=":material/cloud_off:")
+        return
     icon = ":material/cloud_off:" if isinstance(error, Unavailable) else ":material/error:"
     step = f"[{_('Sign in again')}](/auth/login)" if isinstance(error, NotSignedIn) else error.next_step
     st.error(f"**{error.asked}**  \n{error.allowed}.  \n{_('Next step')}: {step}", icon=icon)

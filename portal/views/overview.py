@@ -5,7 +5,8 @@ import streamlit as st
 import monitoring
 import serving
 import workflows
-from portal.session import project, who
+from atrium.identity import Verb
+from portal.session import may, project, who
 from portal.ui import (
     Cell,
     Column,
@@ -36,7 +37,8 @@ BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
 def page() -> None:
     """The overview."""
     with header(_("Overview"), _("Project {name}").format(name=project())):
-        link_to("pipelines", _("Run a pipeline"), "play_arrow")
+        if may(Verb.WRITE):
+            link_to("pipelines", _("Run a pipeline"), "play_arrow")
     first_steps()
     _body()
 

@@ -43,7 +43,8 @@ SLOT_MINUTES, SLOTS = 5, 24
 def page() -> None:
     """The services."""
     with header(_("Services"), _("Models that answer requests over KServe's v2 protocol (Triton)")):
-        link_to("models", _("Put a model into service"), "deployed_code")
+        if may(Verb.DEPLOY):
+            link_to("models", _("Put a model into service"), "deployed_code")
     with guard():
         found = {one.name: one for one in serving.list_services(who(), project())}
         if not found:
