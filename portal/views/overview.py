@@ -71,13 +71,17 @@ def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceVie
 
 
 def _attention(runs: list[workflows.RunSummary], services: list[serving.ServiceView]) -> None:
-    """What failed and was not yet followed by a better run of the same pipeline."""
+    """What failed and was not followed by a better run of its pipeline; the platform's own alerts for administrators."""
     newest: dict[str, workflows.RunSummary] = {}
     for run in runs:
         newest.setdefault(run.pipeline or run.name, run)
     failed = [run for run in newest.values() if run.phase in BAD]
     broken = [one for one in services if one.state == "failed"]
-    alerts = monitoring.alerts_to_tell(who(), project())
+    visitor, told = who(), {run.pipeline for run in failed}
+    alerts = [
+        one for one in monitoring.alerts_to_tell(visitor, project())
+        if (one.project or visitor.administrator) and not (one.rule == "RunFailed" and one.object in told)
+    ]  # fmt: skip
     if not failed and not broken and not alerts:
         return
     with card(_("Needs attention")):

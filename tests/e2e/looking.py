@@ -35,7 +35,7 @@ def open_page(page: Page, url: str, name: str, project: str, **asked: str) -> No
     page.goto(f"{url}/app/{'' if name == 'overview' else name}?{query}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]").first).to_be_attached()
-    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    expect(page.locator("[data-testid=stSkeleton]:visible")).to_have_count(0)
 
 
 def words_of(page: Page) -> list[str]:

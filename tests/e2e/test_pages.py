@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+from e2e.looking import NewPage, open_page
 from playwright.sync_api import Browser, Page, expect
 from support import Platform
 
@@ -63,3 +64,40 @@ def test_a_failed_run_says_why_and_its_alert_is_silenced(page: Page, platform: P
     page.get_by_label("Reason").fill("known, being mended")
     page.get_by_test_id("stPopoverBody").get_by_role("button", name="Silence").click()
     expect(page.get_by_text("Silenced by admin until")).to_be_visible(timeout=60_000)
+
+
+def test_a_person_changes_language_and_theme_and_finds_them_again(signed_in: NewPage, platform: Platform) -> None:
+    page = signed_in()
+    open_page(page, platform.url, "pipelines", "flights")
+    page.get_by_role("button", name="admin").click()
+    page.get_by_role("radio", name="Dark").click()
+    expect(page.locator("[data-testid=stApp]")).to_have_css("color-scheme", "dark")
+    open_page(page, platform.url, "services", "flights")
+    expect(page.locator("[data-testid=stApp]")).to_have_css("color-scheme", "dark")
+    page.get_by_role("button", name="admin").click()
+    page.get_by_role("radio", name="中文").click()
+    expect(page.get_by_role("heading", level=1, name="服务")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    other = page.context.new_page()
+    other.goto(f"{platform.url}/app/settings?project=flights")
+    expect(other.get_by_role("heading", level=1, name="设置")).to_be_visible()
+    other.goto(f"{platform.url}/auth/password")
+    expect(other.get_by_role("heading", level=1, name="修改密码")).to_be_visible()
+    expect(other.locator("html")).to_have_class("Dark")
+
+
+def test_a_step_of_a_run_is_chosen_by_keyboard_and_its_address_can_be_shared(
+    signed_in: NewPage, platform: Platform
+) -> None:
+    page = signed_in()
+    open_page(page, platform.url, "pipelines", "flights")
+    page.get_by_role("link", name=re.compile("^flight-delay-")).first.click()
+    step = page.get_by_role("button", name="extract")
+    expect(step).to_be_visible()
+    step.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("node="))
+    expect(step).to_have_attribute("aria-pressed", "true")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_role("button", name="extract")).to_have_attribute("aria-pressed", "true")
