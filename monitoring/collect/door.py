@@ -6,6 +6,7 @@ import httpx
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
+import serving
 from atrium.home import get_home
 from atrium.identity import platform_actor
 from atrium.metrics import counter, gauge, read
@@ -115,6 +116,8 @@ class _Door:
 def collect_door() -> Iterator[Metric]:
     """Requests by port, component and service, with the time that they took. Raises `BackEndUnavailable`."""
     found = _Door()
+    for one in serving.service_states(platform_actor("monitoring")):  # also those that nobody asked yet
+        found.classes("atrium_service_requests_total", {"project": one.project, "service": one.name})
     for family in read(ask_text("door-admin", f"/stats/prometheus?filter={_quoted(WANTED)}")):
         for sample in family.samples:
             found.take(sample)
