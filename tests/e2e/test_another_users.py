@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -25,10 +25,11 @@ INFER = "/v2/models/flights--flight-delay/infer"
 
 
 @pytest.fixture(scope="module")
-def stranger(platform: Platform) -> httpx.Client:
+def stranger(platform: Platform) -> Iterator[httpx.Client]:
     """Somebody with a token for the project digits alone."""
     headers = {"Authorization": f"Bearer {platform.token('digits')}"}
-    return httpx.Client(base_url=platform.url, headers=headers, timeout=60)
+    with httpx.Client(base_url=platform.url, headers=headers, timeout=60) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -72,14 +73,17 @@ def test_anothers_token_can_be_neither_seen_nor_ended(platform: Platform, strang
         [sys.executable, "-c", EVE], env=platform.environment, capture_output=True, text=True, check=True
     )
     text = made.stdout.strip()
-    eve = httpx.Client(base_url=platform.url, headers={"Authorization": f"Bearer {text}"}, timeout=60)
-    owned = {one["id"] for one in eve.get("/api/v1/tokens").json()}
-    others = {one["id"] for one in stranger.get("/api/v1/tokens").json()} - owned
-    assert others and len(owned) == 1
-    refused = eve.delete(f"/api/v1/tokens/{sorted(others)[0]}")
-    assert refused.status_code == 404 and "one of yours" in refused.json()["allowed"]
-    for change in _changes_of_the_platform():
-        assert change(eve).status_code == 403
+    with httpx.Client(base_url=platform.url, headers={"Authorization": f"Bearer {text}"}, timeout=60) as eve:
+        owned, all_others = _token_ids(eve), _token_ids(stranger)
+        assert len(owned) == 1 and not owned & all_others and all_others
+        refused = eve.delete(f"/api/v1/tokens/{sorted(all_others)[0]}")
+        assert refused.status_code == 404 and "one of yours" in refused.json()["allowed"]
+        for change in _changes_of_the_platform():
+            assert change(eve).status_code == 403
+
+
+def _token_ids(client: httpx.Client) -> set[str]:
+    return {one["id"] for one in client.get("/api/v1/tokens").json()["items"]}
 
 
 def _changes_of_the_platform() -> list[Callable[[httpx.Client], httpx.Response]]:

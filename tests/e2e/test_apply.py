@@ -64,9 +64,9 @@ def test_a_folder_is_planned_then_applied_then_there_is_nothing_to_do(platform: 
 
 @pytest.mark.parametrize(
     ("place", "content", "told"),
-    [("p/services/x.yaml", {"model": "m"}, "version: Field required"), ("p/services/x.yaml", {"model": "m", "version": "1", "replicas": 3}, "replicas"),
-     ("p/notes.txt", {}, "a project's folder holds project.yaml and"), ("p/project.yaml", {"members": {"a": "king"}}, "'viewer', 'engineer' or 'admin'"),
-     ("No Name/project.yaml", {}, "No Name"), ("p/pipelines/x.yaml", [1], "it holds a mapping")],
+    [("pp/services/xx.yaml", {"model": "m"}, "version: Field required"), ("pp/services/xx.yaml", {"model": "m", "version": "1", "replicas": 3}, "replicas"),
+     ("pp/notes.txt", {}, "a project's folder holds project.yaml and"), ("pp/project.yaml", {"members": {"a": "king"}}, "'viewer', 'engineer' or 'admin'"),
+     ("No Name/project.yaml", {}, "No Name"), ("pp/pipelines/xx.yaml", [1], "it holds a mapping")],
 )  # fmt: skip
 def test_a_file_that_cannot_be_is_named_with_what_it_may_hold(
     platform: Platform, tmp_path: Path, place: str, content: object, told: str

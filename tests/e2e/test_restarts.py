@@ -92,6 +92,6 @@ def test_a_revoked_token_is_refused_within_two_seconds(platform: Platform) -> No
     headers = {"Authorization": f"Bearer {platform.token('flights')}"}
     url = f"{platform.url}/v2/models/flights--flight-delay"
     assert httpx.get(url, headers=headers).status_code == 200
-    newest = httpx.get(f"{platform.url}/api/v1/tokens", headers=headers).json()[0]["id"]
+    newest = httpx.get(f"{platform.url}/api/v1/tokens", headers=headers).json()["items"][0]["id"]
     assert httpx.delete(f"{platform.url}/api/v1/tokens/{newest}", headers=headers).status_code == 204
     until(lambda: httpx.get(url, headers=headers).status_code == 403, seconds=2)
