@@ -483,3 +483,29 @@ def test_a_step_that_cannot_be_used_says_so_up_to_the_top(template, told):
     play(wf)
     assert shown(wf)["wf[0]"] == f"Error: {told}"
     assert (wf.phase, wf.status["message"]) == ("Failed", told)
+
+
+def test_a_groups_progress_and_resources_are_those_of_what_is_in_it():
+    wf = made(
+        {
+            "templates": [
+                steps([use("a", withItems=[1, 2], continueOn={"failed": True})], [use("b", "inner")]),
+                dag(use("x")) | {"name": "inner"},
+                work(),
+            ]
+        }
+    )
+    world, moment = World.of(Maps()), START
+    while not wf.done:
+        for start in advance(wf, moment, world).start:
+            wf.nodes[start]["resourcesDuration"] = {"cpu": 2, "memory": 1}
+            finish_pod(wf, start, *(NO if "1:2" in wf.nodes[start]["name"] else OK), {}, moment, world)
+    assert {key: wf.node("wf")[key] for key in ("progress", "resourcesDuration")} == {
+        "progress": "2/3",
+        "resourcesDuration": {"cpu": 6, "memory": 3},
+    }
+    assert (wf.node("wf[0]")["progress"], wf.node("wf[1].b")["progress"], wf.status["progress"]) == (
+        "1/2",
+        "1/1",
+        "2/3",
+    )

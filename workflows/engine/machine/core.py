@@ -128,7 +128,10 @@ class Machine:
         """Begins what has not begun: names, labels, phase. Raises `GlobalsInvalid`."""
         if "workflow.name" not in self.memory.names:
             self.memory.names.update(global_names(self.wf, self.map_value))
-        if not self.wf.status.get("startedAt"):
+        started = self.wf.status.get("startedAt")
+        lasted = (self.now - datetime.fromisoformat(started)).total_seconds() if started else 0.0
+        self.names.update({"workflow.status": self.wf.status.get("phase") or "", "workflow.duration": f"{lasted:f}"})
+        if not started:
             try:
                 set_metadata(self.wf, self.names)
             except GlobalsInvalid as error:

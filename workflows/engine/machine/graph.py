@@ -7,6 +7,7 @@ from workflows.engine.machine.calls import Call
 from workflows.engine.machine.memory import UNITS, Memory
 from workflows.engine.state import FULFILLED, RUNNING, Json, Workflow, node_id, stamp
 
+GROUPS = ("Steps", "StepGroup", "DAG", "TaskGroup", "Retry")
 SEPARATOR = re.compile(r"^(\[\d+\])?\.")
 
 
@@ -83,10 +84,32 @@ class Graph:
             fields["finishedAt"] = stamp(self.now)
         if node["type"] in UNITS and phase == "Succeeded":
             fields["progress"] = "1/1"
+        if node["type"] in GROUPS and phase in FULFILLED:
+            fields |= self._sums(node)
         self.change(node, **fields)
         if phase in FULFILLED:
             self.memory.close(node["id"])
         return node
+
+    def _sums(self, node: Json) -> dict[str, object]:
+        """`progress` and `resourcesDuration` of a group: those of all that is linked below it, each once."""
+        done = total = 0
+        used: dict[str, int] = {}
+        seen, stack = {node["id"]}, list(node.get("children") or [])
+        while stack:
+            identifier = stack.pop()
+            if identifier in seen:
+                continue
+            seen.add(identifier)
+            child = self.wf.nodes[identifier]
+            stack += child.get("children") or []
+            if child["type"] in UNITS:
+                ready, of = str(child.get("progress") or "0/1").split("/")
+                done, total = done + int(ready), total + int(of)
+            if child["type"] == "Pod":
+                for kind, amount in (child.get("resourcesDuration") or {}).items():
+                    used[kind] = used.get(kind, 0) + amount
+        return {"progress": f"{done}/{total}", "resourcesDuration": used or None}
 
     def link(self, parent: Json, child: Json) -> None:
         """Adds a link once."""
