@@ -199,7 +199,8 @@ class Unit:
     Its order: `key`, `path` (its log's, without ending; `append` adds to it), `root` (its root's folder), `argv`, `options` (texts that bwrap reads from
     descriptor 9), `files` (texts that it reads from the descriptors after that), `environment`,
     `boxed` (whether argv is bwrap's), `result` (whether the last of standard output is told), `seconds` (deadline), `grace_seconds`,
-    `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `flush` (whether its end is flushed to disk).
+    `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `groups` (control groups to be
+    removed), `flush` (whether its end is flushed to disk).
     """
 
     def __init__(self, order: dict[str, Any]) -> None:
@@ -311,6 +312,14 @@ class Unit:
         if inside:
             self.used["peak_memory_bytes"] = max(self.used["peak_memory_bytes"], usage.ru_maxrss * 1024)
 
+    def _leave_groups(self) -> None:
+        """Learns whether the kernel ended it for its memory, and removes its control groups."""
+        for group in self.order.get("groups") or ():
+            if self.code and _oom_kills(group):
+                self.ended_for = self.ended_for or "memory"
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
+
     def finish(self) -> dict[str, Any]:
         """Takes the rest of its output and returns how it ended."""
         for descriptor in self.pipes:
@@ -319,10 +328,20 @@ class Unit:
                     break
             os.close(descriptor)
         self.log.close()
+        self._leave_groups()
         about = {"key": self.key, "root": self.order["root"], "code": self.code, "reason": self.ended_for}
         if self.order["result"]:
             about["result"] = self.result.decode(errors="replace")
         return about | {"began": self.began, "ended": time.time(), "printed": self.log.size > 0, **self.used}
+
+
+def _oom_kills(group: str) -> int:
+    """How many processes the kernel ended in a group because it was over its memory limit."""
+    for name in ("memory.oom_control", "memory.events"):
+        with contextlib.suppress(FileNotFoundError):
+            words = _text(f"{group}/{name}").split()
+            return int(words[words.index(b"oom_kill") + 1]) if b"oom_kill" in words else 0
+    return 0
 
 
 def _held(text: str) -> int:

@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import tenancy
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.admission import Grant
+from workflows.engine.cgroups import confined
 from workflows.engine.data import run_data
 from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, take_parameter
+from workflows.engine.images import find_image
 from workflows.engine.launcher import ContainerLost, Launcher
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
 from workflows.engine.probes import readiness
@@ -55,7 +58,8 @@ class Kit:
 class Outcome:
     """How a pod ended: `phase`, `message` and `outputs` as Argo has them; `containers` of a set with phase and message each.
 
-    `ends` are those of its containers: what they used, and the roots to be given back once all this is on disk.
+    `ends` are those of its containers: what they used, and the roots to be given back once all this is on disk. `images` tells by
+    image what stood for it.
     """
 
     phase: str
@@ -63,6 +67,7 @@ class Outcome:
     outputs: Json = field(default_factory=dict)
     containers: dict[str, tuple[str, str]] = field(default_factory=dict)
     ends: list[Json] = field(default_factory=list)
+    images: dict[str, str] = field(default_factory=dict)
 
 
 class PodRun:
@@ -77,6 +82,8 @@ class PodRun:
         self.ends: dict[str, Json] = {}
         self.made: dict[str, Container] = {}
         self.stopping = ""
+        self.gpus: tuple[str, ...] = ()
+        self.waiting: asyncio.Future[Grant | None] | None = None
 
     # --- from outside -------------------------------------------------------------------------------------------------
 
@@ -94,8 +101,14 @@ class PodRun:
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Asks what runs to end, and ends it after the grace."""
         self.stopping = "stopped"
+        if self.waiting and not self.waiting.done():
+            self.waiting.set_result(None)
         for name in self.bodies:
             self.kit.launcher.end(self._key(name), grace_seconds)
+
+    def waits_for(self, granted: "asyncio.Future[Grant | None]") -> None:
+        """Has the wait for room end when the pod is stopped."""
+        self.waiting = granted
 
     async def started(self) -> bool:
         """Whether any container of the pod was started before."""
@@ -250,8 +263,11 @@ class PodRun:
             container = pod.container(body, root, self._mirrored(body))
             if name in self.mains:
                 self._give(pod, container)
+            container = replace(container, gpus=self.gpus)
             self.made[name] = container
             made = order(container, self.kit.etc, settings.steps_without_sandbox)
+            limits = container.limits
+            made = confined(made, f"{pod.name}.{name}.{root.name}", limits.memory_bytes, limits.cpu_millicores)
         except Exception:
             self.kit.roots.give_back(namespace, str(root))
             raise
@@ -276,7 +292,9 @@ class PodRun:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _ended(self, phase: str, message: str, outputs: Json | None = None) -> Outcome:
-        return Outcome(phase, message, outputs or {}, self._set(), list(self.ends.values()))
+        images = [str(body.get("image") or "") for body in self.bodies.values()]
+        stood = {image: find_image(image).stands_for for image in images if image and not find_image(image).exact}
+        return Outcome(phase, message, outputs or {}, self._set(), list(self.ends.values()), stood)
 
     def _set(self) -> dict[str, tuple[str, str]]:
         if "containerSet" not in self.work:

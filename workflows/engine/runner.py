@@ -15,6 +15,7 @@ from atrium.errors import AtriumError
 from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.admission import Admission, wants_of
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import Launcher
 from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod, mark_container
@@ -41,7 +42,7 @@ class Runner:
         self.live: dict[str, Workflow] = {}
         self.watchers: set[Watcher] = set()
         slots = get_settings().step_slots or SLOTS_PER_CORE * (os.cpu_count() or 1)
-        self.slot_count, self.slots = slots, asyncio.Semaphore(slots)
+        self.slot_count, self.admission = slots, Admission(slots)
         self.threads = ThreadPoolExecutor(slots + 2, "step")
         self.told = ThreadPoolExecutor(1, "tell")
         self.kicked: dict[str, Workflow] = {}
@@ -198,18 +199,36 @@ class Runner:
         run = PodRun(self.kit, place, work, lambda address: self._ready(workflow, identifier, address))
         self.runs[workflow.uid, identifier] = run
         try:
-            async with self.slots:
-                if workflow.spec.get("shutdown") == "Terminate" and not await run.started():
-                    outcome = Outcome("Failed", "Stopped with strategy 'Terminate'")
-                else:
-                    may_move = begin_pod(workflow, identifier, now())
-                    (self.kick if may_move else self.note)(workflow)
-                    outcome = await run.run()
+            outcome = await self._admitted(workflow, identifier, run)
         except (AtriumError, ValueError, OSError) as error:
             outcome = Outcome("Error", str(error), ends=list(run.ends.values()))
         finally:
             del self.runs[workflow.uid, identifier]
         self._done(workflow, identifier, outcome)
+
+    async def _admitted(self, workflow: Workflow, identifier: str, run: PodRun) -> Outcome:
+        """Carries a pod out once the machine has room for it."""
+        grant = await self.admission.take(
+            wants_of(run.work), lambda text: self._waits(workflow, identifier, text), run.waits_for
+        )
+        if grant is None:
+            return Outcome("Failed", f"Stopped with strategy '{workflow.spec.get('shutdown')}'")
+        try:
+            if workflow.spec.get("shutdown") == "Terminate" and not await run.started():
+                return Outcome("Failed", "Stopped with strategy 'Terminate'")
+            may_move = begin_pod(workflow, identifier, now())
+            (self.kick if may_move else self.note)(workflow)
+            run.gpus = grant.gpus
+            return await run.run()
+        finally:
+            self.admission.give_back(grant)
+
+    def _waits(self, workflow: Workflow, identifier: str, text: str) -> None:
+        """A pod has waited for a while: its node says for what."""
+        if (node := workflow.nodes.get(identifier)) and node["phase"] == PENDING:
+            node["message"] = text
+            workflow.touch(node)
+            self.note(workflow)
 
     def _ready(self, workflow: Workflow, identifier: str, address: str) -> None:
         """A daemon is ready: those that wait for it go on."""
@@ -227,6 +246,8 @@ class Runner:
             node = workflow.nodes[identifier]
             node["measured"] = measured(outcome.ends)
             node["resourcesDuration"] = durations(outcome.ends)
+            if outcome.images:
+                node["standsFor"] = outcome.images
         finish_pod(workflow, identifier, outcome.phase, outcome.message, outcome.outputs, now(), self.world)
         self.kick(workflow)
 

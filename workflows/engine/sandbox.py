@@ -15,6 +15,8 @@ from workflows.engine.state import Json
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OPTIONS = 9
+KERNEL = ("sys", "irq", "bus", "fs", "acpi", "scsi", "asound", "dynamic_debug", "mtrr", "pressure")
+GPU_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 ARGOSAY = """#!/bin/sh
 case "$1" in
   "") echo "hello argo" ;;
@@ -75,6 +77,7 @@ class Container:
     limits: Limits = field(default_factory=Limits)
     result: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
+    gpus: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -112,6 +115,10 @@ def _common(etc: Path, read_only: tuple[Path, ...]) -> tuple[str, ...]:
         "--clearenv",
     ]
     after = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--ro-bind", str(etc), MACHINE_ETC]
+    # As root, files below these could be written by their owner without any capability, and bubblewrap leaves them as they are.
+    for name in KERNEL:
+        if Path("/proc", name).exists():
+            after += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
     for link in LINKS:
         source = Path("/") / link
         if source.is_symlink():
@@ -130,6 +137,8 @@ def bwrap_options(container: Container, etc: Path) -> list[str]:
     options = [*common[:cut], "--bind", str(container.root), "/", *common[cut + 1 :]]
     for mount in sorted(container.mounts, key=lambda one: one.target.count("/")):
         options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
+    for device in (*(f"nvidia{gpu}" for gpu in container.gpus), *(GPU_DEVICES if container.gpus else ())):
+        options += ["--dev-bind-try", f"/dev/{device}", f"/dev/{device}"]
     for number, path in enumerate(_files(container), OPTIONS + 1):
         options += ["--perms", "0755", "--ro-bind-data", str(number), path]
     for name, value in _environment(container).items():
@@ -146,7 +155,7 @@ def _environment(container: Container) -> dict[str, str]:
     path = ":".join((*container.image.path, PATH))
     temporary = "/tmp"  # noqa: S108  the step's own
     own = {"PATH": path, "HOME": temporary, "LANG": "C.UTF-8", "TMPDIR": temporary, "USER": "step"}
-    return own | dict(container.environment)
+    return own | dict(container.environment) | {"CUDA_VISIBLE_DEVICES": ",".join(container.gpus)}
 
 
 def order(container: Container, etc: Path, unprotected: bool = False) -> Json:

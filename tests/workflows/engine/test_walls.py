@@ -5,12 +5,15 @@ import json
 import pytest
 
 TRY = """
-import json, os, pathlib, signal
+import ctypes, json, os, pathlib, signal, socket
 def attempt(action):
     try:
         return str(action())[:200]
     except Exception as error:
         return f"refused: {type(error).__name__}"
+def libc(name, *arguments):
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), name)
 def environments():
     return [p.read_bytes().decode(errors='replace') for p in pathlib.Path('/proc').glob('[0-9]*/environ') if os.access(p, os.R_OK)]
 seen = {
@@ -27,6 +30,23 @@ seen = {
     "capabilities": next(line.split()[1] for line in open('/proc/self/status') if line.startswith('CapEff')),
     "token": len(open(os.environ['ATRIUM_TOKEN_FILE']).read()) > 50,
     "secret": os.environ['PASSWORD'],
+    "mount": attempt(lambda: libc('mount', b'none', b'/mnt', b'tmpfs', 0, None)),
+    "unmount": attempt(lambda: libc('umount2', b'/usr', 2)),
+    "namespace": attempt(lambda: libc('setns', os.open('/proc/1/ns/mnt', 0), 0)),
+    "chroot": attempt(lambda: os.chroot('/tmp')),
+    "device": attempt(lambda: os.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))),
+    "owner": attempt(lambda: os.chown('/tmp', 12345, 12345)),
+    "kernel": attempt(lambda: open('/proc/sys/kernel/core_pattern', 'a').close()),
+    "sysrq": attempt(lambda: open('/proc/sysrq-trigger', 'w').write('h')),
+    "groups": attempt(lambda: os.mkdir('/sys/fs/cgroup/memory/x')),
+    "keeper": attempt(lambda: socket.socket(socket.AF_UNIX).connect('HOME_FOLDER/run/keeper.sock')),
+    "private": attempt(lambda: os.listdir('/etc/ssl/private')),
+    "steps": attempt(lambda: os.listdir('HOME_FOLDER/engine/steps')),
+    "written": [str(p) for p in pathlib.Path('/proc').rglob('*') if not p.parts[2].isdigit() and p.parts[2] not in ('self', 'thread-self')
+                and not p.is_symlink() and p.is_file() and os.access(p, os.W_OK)][:5],
+    "processes": len([p for p in pathlib.Path('/proc').glob('[0-9]*')]),
+    "setuid": open('/proc/self/status').read().partition('NoNewPrivs:')[2].split()[0],
+    "abstract": [line.split()[-1] for line in open('/proc/net/unix') if '@' in line.split()[-1] and 'atrium' in line],
 }
 print(json.dumps(seen))
 """
@@ -53,13 +73,25 @@ def seen(engine_server):
     return json.loads(done["status"]["outputs"]["parameters"][0]["value"])
 
 
-@pytest.mark.parametrize("what", ["key", "database", "engine", "other", "shadow", "kill", "usr"])
+@pytest.mark.parametrize(
+    "what",
+    ["key", "database", "engine", "other", "shadow", "kill", "usr", "mount", "unmount", "namespace", "chroot", "device", "owner", "kernel",
+     "sysrq", "groups", "keeper", "private", "steps"],
+)  # fmt: skip
 def test_a_step_cannot_reach(seen, what):
     assert seen[what].startswith("refused: "), f"{what}: {seen[what]}"
 
 
 def test_a_step_sees_an_empty_home_of_root(seen):
     assert seen["root"] in ("[]", "refused: PermissionError")
+
+
+def test_a_step_writes_nothing_of_the_kernels(seen):
+    assert seen["written"] == []
+
+
+def test_a_step_sees_its_own_processes_alone_and_gains_no_rights_by_setuid_files(seen):
+    assert (seen["processes"] <= 3, seen["setuid"], seen["abstract"]) == (True, "1", [])
 
 
 def test_a_step_sees_no_environment_of_the_server(seen):

@@ -1,0 +1,142 @@
+"""What steps may use, and how they wait for it: memory, CPU, slots, GPUs, time, disk."""
+
+import asyncio
+
+import pytest
+from servers import wait_until
+from test_pods import single
+from test_running import container, node
+
+from workflows.engine.admission import Admission, Grant, TooMuch, Wants, wants_of
+from workflows.engine.cgroups import controller
+
+GIB = 2**30
+
+
+def python(source: str, **more: object) -> dict:
+    return {"name": "main", "script": {"image": "python:3.11", "command": ["python"], "source": source, **more}}
+
+
+def test_memory_of_children_counts_and_a_step_over_it_says_so(engine_server):
+    source = (
+        "import subprocess, sys, time\n"
+        "subprocess.run([sys.executable, '-c', \"kept = b'x' * 300_000_000; import time; time.sleep(60)\"], check=True)\n"
+    )
+    done = engine_server.run(single(python(source, resources={"limits": {"memory": "100Mi"}})))
+    assert done["status"]["message"].startswith("main: OOMKilled (exit code "), done["status"]
+
+
+@pytest.mark.skipif(controller("cpu") is None, reason="control groups of cpu cannot be made on this machine")
+def test_a_cpu_limit_is_kept(engine_server):
+    source = "import time; begun = time.monotonic()\nwhile time.process_time() < 0.5: pass\nprint('took', time.monotonic() - begun)"
+    done = engine_server.run(single(python(source, resources={"limits": {"cpu": "200m"}})))
+    log = engine_server.http.get(f"/api/v1/workflows/flights/{done['metadata']['name']}/log").text
+    assert float(log.partition("took ")[2].split('"')[0]) > 1.5, "half a second of CPU at a fifth of one"
+
+
+def test_a_step_that_asks_for_more_than_the_machine_is_told(engine_server):
+    done = engine_server.run(single(python("pass", resources={"requests": {"cpu": "5000"}})))
+    assert (done["status"]["phase"], "asks for 5000 CPUs" in done["status"]["message"]) == ("Error", True)
+
+
+def test_a_step_that_waits_says_for_what(engine_server):
+    cpus = Admission(1).cpu_millicores // 1000
+    name = engine_server.submit(
+        {
+            "metadata": {"generateName": "w-"},
+            "spec": {
+                "entrypoint": "main",
+                "templates": [
+                    {"name": "main", "steps": [[{"name": "a", "template": "t"}, {"name": "b", "template": "t"}]]},
+                    {
+                        "name": "t",
+                        "container": {
+                            "image": "busybox", "command": ["sleep", "8"], "resources": {"requests": {"cpu": str(cpus)}},
+                        },
+                    },
+                ],
+            },
+        }
+    )["metadata"]["name"]  # fmt: skip
+
+    def told() -> bool:
+        nodes = engine_server.get(name)["status"].get("nodes") or {}
+        return any("Insufficient cpu" in one.get("message", "") for one in nodes.values())
+
+    wait_until(told, "the second step says that it waits", 60)
+    done = engine_server.ended(name, seconds=120)
+    assert done["status"]["phase"] == "Succeeded"
+    assert not node(done, "b").get("message")
+
+
+def test_a_step_that_ignores_the_request_to_end_is_ended_at_its_deadline(engine_server):
+    stubborn = container("main", "trap '' TERM; while :; do sleep 0.1; done", activeDeadlineSeconds=1)
+    done = engine_server.run(single(stubborn))
+    assert done["status"]["message"] == "Pod was active on the node longer than the specified deadline"
+
+
+def test_a_step_that_fills_the_disk_is_ended(mortal_server):
+    mortal_server.kill()
+    mortal_server.environment["ATRIUM_STEP_DISK_GIB"] = "0.05"
+    mortal_server.start()
+    done = mortal_server.run(
+        single(container("main", "dd if=/dev/zero of=/tmp/big bs=1M count=200; sleep 60")), seconds=120
+    )
+    assert (
+        done["status"]["message"] == "Pod ephemeral local storage usage exceeds the total limit of containers 0.05Gi."
+    )
+
+
+def admitted(admission: Admission, *asked: Wants) -> list[bool]:
+    """Asks for each in order; whether each was let in at once."""
+
+    async def ask() -> list[bool]:
+        tasks = [asyncio.ensure_future(admission.take(one, lambda _: None, lambda _: None)) for one in asked]
+        await asyncio.sleep(0)
+        found = [task.done() and isinstance(task.result(), Grant) for task in tasks]
+        for task in tasks:
+            task.cancel()
+        return found
+
+    return asyncio.run(ask())
+
+
+def test_a_small_step_passes_a_large_one_that_waits():
+    admission = Admission(4, 2000, 4 * GIB, [])
+    assert admitted(admission, Wants(1500), Wants(1000), Wants(500), Wants(100)) == [True, False, True, False]
+
+
+def test_slots_memory_and_gpus_bound_too():
+    assert admitted(Admission(2, 2000, GIB, []), Wants(), Wants(), Wants()) == [True, True, False]
+    assert admitted(Admission(9, 2000, GIB, []), Wants(0, GIB), Wants(0, 1)) == [True, False]
+    assert admitted(Admission(9, 2000, GIB, ["0", "1"]), Wants(gpus=1), Wants(gpus=2), Wants(gpus=1)) == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_gpus_are_given_by_number_and_come_back():
+    async def use() -> list[tuple[str, ...]]:
+        admission = Admission(9, 2000, GIB, ["0", "1"])
+        first = await admission.take(Wants(gpus=1), print, print)
+        second = await admission.take(Wants(gpus=1), print, print)
+        assert first and second
+        admission.give_back(first)
+        third = await admission.take(Wants(gpus=1), print, print)
+        assert third
+        return [first.gpus, second.gpus, third.gpus]
+
+    assert asyncio.run(use()) == [("0",), ("1",), ("0",)]
+
+
+def test_more_than_there_ever_is_is_refused():
+    with pytest.raises(TooMuch, match="3 GPUs"):
+        asyncio.run(Admission(1, 1000, GIB, ["0"]).take(Wants(gpus=3), print, print))
+
+
+def test_what_a_pod_wants_is_its_containers_together():
+    body = {"resources": {"limits": {"cpu": "2", "memory": "1Gi", "nvidia.com/gpu": 1}, "requests": {"cpu": "500m"}}}
+    initial = {"name": "i", "resources": {"requests": {"cpu": "64"}}}
+    side = {"name": "s", "resources": {"requests": {"memory": "512Mi"}}}
+    assert wants_of({"container": body, "initContainers": [initial], "sidecars": [side]}) == Wants(500, GIB * 3 // 2, 1)

@@ -1,0 +1,172 @@
+"""Which steps may run now: so many at once, and never more CPU, memory and GPUs asked for than the machine has."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from workflows.engine.pods import all_bodies, main_bodies, quantity_bytes, quantity_millicores
+from workflows.engine.state import Json
+
+GPU = ("nvidia.com/gpu", "amd.com/gpu")
+MOST_PASSED = 100
+TELL_SECONDS = 1.0
+
+
+class TooMuch(ValueError):
+    """A step asks for more than this machine has."""
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What a pod asks for: thousandths of CPUs, bytes of memory, whole GPUs."""
+
+    cpu_millicores: int = 0
+    memory_bytes: int = 0
+    gpus: int = 0
+
+
+@dataclass
+class Grant:
+    """What a pod was given, to be given back."""
+
+    wants: Wants
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass
+class _Waiting:
+    wants: Wants
+    granted: "asyncio.Future[Grant | None]"
+    passed: int = 0
+
+
+def wants_of(work: Json) -> Wants:
+    """What the containers of a pod that run at once ask for: their requests, or their limits where they name none."""
+    initial = work.get("initContainers") or []
+    bodies = (
+        [one for one in all_bodies(work) if one not in initial]
+        if initial
+        else [*main_bodies(work), *(work.get("sidecars") or [])]
+    )
+    cpu = memory = gpus = 0
+    for body in bodies:
+        resources = body.get("resources") or {}
+        asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+        cpu += quantity_millicores(str(asked.get("cpu") or "0")) or 0
+        memory += quantity_bytes(str(asked.get("memory") or "0")) or 0
+        gpus += sum(int(str(asked.get(name) or 0)) for name in GPU)
+    return Wants(cpu, memory, gpus)
+
+
+def gpus_here() -> list[str]:
+    """Numbers of the GPUs of this machine, as CUDA counts them."""
+    found = sorted(int(one.name.removeprefix("nvidia")) for one in Path("/dev").glob("nvidia[0-9]*"))
+    return [str(number) for number in found]
+
+
+@dataclass
+class Admission:
+    """Slots, CPUs, memory and GPUs of this machine, given out in the order of asking; a small step may pass a large one now and then."""
+
+    slots: int
+    cpu_millicores: int = field(default_factory=lambda: 1000 * len(os.sched_getaffinity(0)))
+    memory_bytes: int = field(default_factory=lambda: psutil.virtual_memory().total)
+    gpus: list[str] = field(default_factory=gpus_here)
+
+    def __post_init__(self) -> None:
+        self.free_slots, self.free_cpu, self.free_memory = self.slots, self.cpu_millicores, self.memory_bytes
+        self.free_gpus = list(self.gpus)
+        self.queue: list[_Waiting] = []
+
+    async def take(
+        self, wants: Wants, tell: Callable[[str], None], waits: Callable[["asyncio.Future[Grant | None]"], None]
+    ) -> Grant | None:
+        """Waits until the pod may run; `tell` is told for what it waits. None where the future given to `waits` was answered so.
+
+        Raises:
+            TooMuch: this machine never has so much.
+        """
+        self._check(wants)
+        one = _Waiting(wants, asyncio.get_running_loop().create_future())
+        self.queue.append(one)
+        self._serve()
+        if not one.granted.done():
+            waits(one.granted)
+            telling = asyncio.get_running_loop().call_later(TELL_SECONDS, lambda: tell(self.why(wants)))
+            one.granted.add_done_callback(lambda _: telling.cancel())
+        granted = await one.granted
+        if one in self.queue:
+            self.queue.remove(one)
+        return granted
+
+    def give_back(self, grant: Grant) -> None:
+        """Frees what a pod was given."""
+        self.free_slots += 1
+        self.free_cpu += grant.wants.cpu_millicores
+        self.free_memory += grant.wants.memory_bytes
+        self.free_gpus += grant.gpus
+        self._serve()
+
+    def why(self, wants: Wants) -> str:
+        """For what a pod with these wishes waits, as Kubernetes says it, with the figures."""
+        if wants.cpu_millicores > self.free_cpu:
+            return _short(
+                "cpu", f"{wants.cpu_millicores / 1000:g}", f"{self.free_cpu / 1000:g} of {self.cpu_millicores / 1000:g}"
+            )
+        if wants.memory_bytes > self.free_memory:
+            gib = 2**30
+            return _short(
+                "memory",
+                f"{wants.memory_bytes / gib:.1f}Gi",
+                f"{self.free_memory / gib:.1f} of {self.memory_bytes / gib:.1f}Gi",
+            )
+        if wants.gpus > len(self.free_gpus):
+            return _short(GPU[0], str(wants.gpus), f"{len(self.free_gpus)} of {len(self.gpus)}")
+        return f"Unschedulable: all {self.slots} step slots of this machine are taken (ATRIUM_STEP_SLOTS)"
+
+    def _check(self, wants: Wants) -> None:
+        has = Wants(self.cpu_millicores, self.memory_bytes, len(self.gpus))
+        if wants.cpu_millicores > has.cpu_millicores or wants.memory_bytes > has.memory_bytes or wants.gpus > has.gpus:
+            raise TooMuch(
+                f"the step asks for {wants.cpu_millicores / 1000:g} CPUs, {wants.memory_bytes / 2**30:.1f}Gi of memory and {wants.gpus} GPUs; "
+                f"this machine has {has.cpu_millicores / 1000:g}, {has.memory_bytes / 2**30:.1f}Gi and {has.gpus}: ask for less, or use a cluster"
+            )
+
+    def _fits(self, wants: Wants) -> bool:
+        return (
+            self.free_slots > 0
+            and wants.cpu_millicores <= self.free_cpu
+            and wants.memory_bytes <= self.free_memory
+            and wants.gpus <= len(self.free_gpus)
+        )
+
+    def _serve(self) -> None:
+        skipped: list[_Waiting] = []
+        while self.queue and self.free_slots > 0:
+            one = self.queue.pop(0)
+            if one.granted.done():
+                continue
+            if self._fits(one.wants):
+                for before in skipped:
+                    before.passed += 1
+                one.granted.set_result(self._given(one.wants))
+            else:
+                skipped.append(one)
+                if one.passed >= MOST_PASSED:
+                    break
+        self.queue = skipped + self.queue
+
+    def _given(self, wants: Wants) -> Grant:
+        self.free_slots -= 1
+        self.free_cpu -= wants.cpu_millicores
+        self.free_memory -= wants.memory_bytes
+        gpus, self.free_gpus = tuple(self.free_gpus[: wants.gpus]), self.free_gpus[wants.gpus :]
+        return Grant(wants, gpus)
+
+
+def _short(what: str, asked: str, free: str) -> str:
+    return f"Unschedulable: 0/1 nodes are available: 1 Insufficient {what} (asks for {asked}; free are {free})"
