@@ -154,7 +154,7 @@ def test_a_person_uploads_a_table_sees_it_and_deletes_it_after_a_question(
 ) -> None:
     page.goto(f"{platform.url}/app/datasets?project=flights")
     page.get_by_role("button", name="Upload").first.click()
-    page.get_by_label("Dataset").fill("by-page")
+    page.get_by_role("textbox", name="Dataset").fill("by-page")
     page.locator("input[type=file]").set_input_files(
         {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3,4\n"}
     )
