@@ -171,15 +171,18 @@ def start(environment: Mapping[str, str] | None = None) -> None:
 
 
 def stop() -> bool:
-    """Stops every component and the supervisor; False where none ran."""
+    """Stops every component, the supervisor and the steps, which run again at the next start; False where none ran."""
+    from workflows import end_keeper
+
     home = get_home()
     if not running(home):
-        return False
+        return end_keeper(home)
     pid = int(_proxy(home).getPID())
     _proxy(home).shutdown()
     due = time.monotonic() + STOP_SECONDS * 2
     while Path(f"/proc/{pid}").exists() and time.monotonic() < due:
         time.sleep(0.1)
+    end_keeper(home)
     return True
 
 

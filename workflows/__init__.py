@@ -1,6 +1,7 @@
 """Pipelines, runs and the workflow server behind them (Argo Workflows)."""
 
 from workflows.counts import NewestResult, RunCount, ScheduleLag, newest_results, run_counts, schedule_lags
+from workflows.engine.launcher import end_keeper
 from workflows.models import (
     ManifestInvalid,
     NodeView,
@@ -63,6 +64,7 @@ __all__ = [
     "Wait",
     "act_on_run",
     "delete_schedule",
+    "end_keeper",
     "get_pipeline",
     "get_run",
     "get_schedule",

@@ -2,7 +2,8 @@
 
 One a home, of the standard library alone, run by its path, so that it is small and starts others quickly. It speaks frames of a
 length (4 bytes, network order) and JSON over a Unix socket. A server orders: `hello`, answered with what runs and what has ended;
-`start` a unit (see `Unit`); `end` one; `forget` ends that it has taken in. Every end is in the journal before it is told.
+`start` a unit (see `Unit`); `end` one; `forget` ends that it has taken in; `quit`, by which all that runs is lost, to run again. Every
+end is in the journal before it is told.
 """
 
 import contextlib
@@ -379,11 +380,11 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self.selector.register(wake, selectors.EVENT_READ, self._wake)
-        self.died = False
+        self.died = self.quitting = False
         self.idle_since = time.monotonic()
 
     def run(self) -> None:
-        """Serves until no server is there and nothing runs."""
+        """Serves until no server is there and nothing runs, or it is told to quit."""
         sampled = 0.0
         while True:
             for key, _ in self.selector.select(SAMPLE_SECONDS if self.units else IDLE_SECONDS):
@@ -391,6 +392,10 @@ class Keeper:
             if self.died:  # after the pipes of this round, which it closes
                 self.died = False
                 self._reap()
+            if self.quitting:
+                for unit in self.units.values():
+                    unit.tell(signal.SIGKILL)
+                return
             now = time.monotonic()
             if self.units and now - sampled >= SAMPLE_SECONDS:
                 sampled = now
@@ -445,6 +450,8 @@ class Keeper:
                 unit.end(float(order["grace_seconds"]), order.get("reason", ""))
         elif order["do"] == "forget":
             self.journal.forget(order["keys"])
+        elif order["do"] == "quit":
+            self.quitting = True
         elif order["key"] not in self.units:
             self._start(order)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from atrium.home import Home
+from workflows.engine.launcher import end_keeper
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 SETUP = """
 import sys
@@ -106,10 +109,11 @@ class EngineServer:
         self.process.wait()
 
     def stop(self) -> None:
-        """Ends the server."""
+        """Ends the server, and what still runs."""
         self.http.close()
         self.process.terminate()
         self.process.wait(10)
+        end_keeper(Home(self.home))
 
     def argo_environment(self, namespace: str = "flights") -> dict[str, str]:
         """Environment by which the CLI and Hera find this server."""

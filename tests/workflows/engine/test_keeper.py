@@ -9,7 +9,9 @@ import pytest
 from servers import wait_until
 from test_running import container, node, steps_workflow
 
+from atrium.home import Home
 from workflows.engine.keeper import Journal
+from workflows.engine.launcher import end_keeper
 from workflows.engine.roots import Roots
 
 
@@ -47,6 +49,22 @@ def test_a_step_that_ends_while_no_server_is_there_is_not_run_again(mortal_serve
     assert node(done, "s")["message"] == "main: Error (exit code 7)"
     assert marks.read_text() == "x\n"
     assert journal.read_text() == ""
+
+
+def test_a_step_ends_with_its_platform_and_runs_again_at_the_next_start(mortal_server):
+    slow = container("slow", "echo x >>$ATRIUM_DATA/starts; sleep 2; sleep 0.$(wc -l <$ATRIUM_DATA/starts)")
+    name = mortal_server.submit(steps_workflow(slow, steps=[[{"name": "s", "template": "slow"}]]))["metadata"]["name"]
+    starts = mortal_server.home / "projects/flights/data/starts"
+    wait_until(starts.exists, "the step runs")
+    keeper = keeper_of(mortal_server.home)
+    steps = keeper.children(recursive=True)
+    mortal_server.kill()
+    assert end_keeper(Home(mortal_server.home))
+    _, alive = psutil.wait_procs([keeper, *steps], timeout=20)
+    assert (alive, end_keeper(Home(mortal_server.home))) == ([], False)
+    mortal_server.start()
+    assert mortal_server.ended(name)["status"]["phase"] == "Succeeded"
+    assert starts.read_text() == "x\nx\n"
 
 
 def test_what_a_step_used_is_its_own(engine_server):
