@@ -16,6 +16,7 @@ from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.admission import Admission, wants_of
+from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import Launcher
 from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod, mark_container
@@ -57,6 +58,7 @@ class Runner:
         self.tasks: set[asyncio.Task[None]] = set()
         self.phases: dict[str, tuple[str, str]] = {}
         self.summaries: dict[str, Workflow] = {}
+        self.expiry = Expiry(self._expire)
 
     async def resume_all(self) -> None:
         """Takes up the workflows that were live when the server last ended."""
@@ -79,6 +81,7 @@ class Runner:
         self.launcher.forget([key for key in self.launcher.ended if str(Path(key).parent) not in keys])
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
+        self.expiry.add(self.store.expiring())
 
     def add(self, workflow: Workflow, saved: bool = False) -> None:
         """Takes a new workflow: it is on disk before this returns, or `saved` before."""
@@ -179,6 +182,14 @@ class Runner:
         place = Place(self.home, workflow)
         place.token_file.unlink(missing_ok=True)
         self.told.submit(tenancy.end_run_tokens, workflow.namespace, workflow.name)
+        self.expiry.add([workflow.document])
+
+    def _expire(self, listed: Listed) -> None:
+        """Takes a workflow from the lists whose time has come, where it is still there and was not retried since."""
+        uid, namespace, name = listed
+        found = self.store.load(namespace, name)
+        if found and found.uid == uid and (moment := leaves_at(found.document)) and moment <= now():
+            self.remove(found)
 
     # --- pods ---------------------------------------------------------------------------------------------------------
 

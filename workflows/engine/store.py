@@ -98,6 +98,11 @@ class Store:
         rows = self.connection.execute("SELECT uid, document FROM workflows WHERE done=0").fetchall()
         return [self._whole(uid, document) for uid, document in rows]
 
+    def expiring(self) -> list[Json]:
+        """The documents of the listed workflows that have ended and name a `ttlStrategy`."""
+        query = "SELECT document FROM workflows WHERE done=1 AND archived=0 AND instr(document, '\"ttlStrategy\"') > 0"
+        return [json.loads(document) for (document,) in self.connection.execute(query)]
+
     def find(self, query: listing.Query) -> tuple[list[tuple[str, listing.Key]], bool]:
         """Uid and key of each workflow that is asked for, newest first, and whether more follow."""
         return listing.find(self.connection, query)
