@@ -1,13 +1,13 @@
 """Projects, members, tokens and the audit as REST."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 import tenancy
 from atrium.identity import Role
 from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
-from tenancy.models import AuditView, MemberView, ProjectView, TokenView
+from tenancy.models import AuditView, MemberView, ProjectView, SecretView, TokenView
 
 router = APIRouter(prefix="/api/v1", tags=["tenancy"])
 
@@ -32,6 +32,12 @@ class TokenMade(BaseModel):
 
     token: TokenView
     text: str
+
+
+class SecretGiven(BaseModel):
+    """A secret's value, which nobody is shown again."""
+
+    value: SecretStr
 
 
 class RoleGiven(BaseModel):
@@ -93,6 +99,24 @@ def create_token(who: Who, body: NewToken) -> TokenMade:
 def revoke_token(who: Who, identifier: str) -> None:
     """Ends a token within 2 seconds."""
     tenancy.revoke_token(who, identifier)
+
+
+@router.get("/projects/{project}/secrets")
+def list_secrets(who: Who, project: str, after: str | None = None, limit: Limit = DEFAULT_ITEMS) -> Page[SecretView]:
+    """Names of the secrets, who set each and when; never a value."""
+    return tenancy.list_secrets(who, project, after, limit)
+
+
+@router.put("/projects/{project}/secrets/{name}", status_code=204)
+def set_secret(who: Who, project: str, name: str, body: SecretGiven) -> None:
+    """Sets a secret, in place of an older value."""
+    tenancy.set_secret(who, project, name, body.value.get_secret_value())
+
+
+@router.delete("/projects/{project}/secrets/{name}", status_code=204)
+def delete_secret(who: Who, project: str, name: str) -> None:
+    """Forgets a secret."""
+    tenancy.delete_secret(who, project, name)
 
 
 @router.get("/projects/{project}/audit")

@@ -1,0 +1,62 @@
+"""Secrets by REST: set, listed by name, deleted; their values come back to nobody."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import tenancy
+from app.rest import create_app
+from atrium.identity import IDENTITY_HEADER, Actor, Role, mint_identity, platform_actor
+
+PASSWORD = "correct horse battery"
+SECRETS = "/api/v1/projects/flights/secrets"
+
+
+@pytest.fixture
+def ada(own_home: Path) -> Actor:
+    boss = platform_actor("test")
+    tenancy.create_user(boss, "ada", PASSWORD, administrator=True)
+    tenancy.create_project(boss, "flights")
+    return tenancy.actor_of_session(tenancy.sign_in("ada", PASSWORD, "here"))
+
+
+def client(who: Actor) -> TestClient:
+    return TestClient(create_app(), headers={IDENTITY_HEADER: mint_identity(who)})
+
+
+def test_a_secret_is_set_listed_by_name_and_deleted(ada: Actor) -> None:
+    asked = client(ada)
+    assert asked.put(f"{SECRETS}/db.password", json={"value": "hush-hush"}).status_code == 204
+    listed = asked.get(SECRETS)
+    assert [one["name"] for one in listed.json()["items"]] == ["db.password"]
+    assert "hush-hush" not in listed.text
+    assert asked.get(f"{SECRETS}/db.password").status_code == 405
+    assert tenancy.read_secrets("flights") == {"db.password": "hush-hush"}
+    assert asked.delete(f"{SECRETS}/db.password").status_code == 204
+    assert asked.delete(f"{SECRETS}/db.password").status_code == 404
+    noted = [(one.action, one.object) for one in tenancy.list_audit(ada, "flights").items]
+    assert noted[:2] == [("secret.delete", "db.password"), ("secret.set", "db.password")]
+    assert "hush-hush" not in str(tenancy.list_audit(ada, "flights"))
+
+
+def test_an_engineer_sees_names_and_sets_nothing_and_a_viewer_sees_nothing(ada: Actor) -> None:
+    client(ada).put(f"{SECRETS}/key", json={"value": "hush-hush"})
+    for name, role in (("eng", Role.ENGINEER), ("view", Role.VIEWER)):
+        tenancy.create_user(ada, name, PASSWORD)
+        tenancy.add_member(ada, "flights", name, role)
+    engineer, viewer = (
+        client(tenancy.actor_of_session(tenancy.sign_in(who, PASSWORD, "x"))) for who in ("eng", "view")
+    )
+    assert (engineer.get(SECRETS).status_code, viewer.get(SECRETS).status_code) == (200, 403)
+    for asked in (engineer, viewer):
+        assert asked.put(f"{SECRETS}/key", json={"value": "mine"}).status_code == 403
+        assert asked.delete(f"{SECRETS}/key").status_code == 403
+    assert tenancy.read_secrets("flights") == {"key": "hush-hush"}
+
+
+@pytest.mark.parametrize("value", ["", "x" * 70_000])
+def test_a_value_out_of_bounds_is_refused_without_being_repeated(ada: Actor, value: str) -> None:
+    answer = client(ada).put(f"{SECRETS}/key", json={"value": value})
+    assert answer.status_code == 400
+    assert "xxx" not in answer.text
