@@ -4,17 +4,18 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.instance import Instance, end_processes
+from bench.instance import Instance
 from bench.peers import real_argo
 from bench.peers.environments import installed, python, version
 from bench.steps import FAN, LIMIT_SECONDS, MANY, WORKS, Work
 
-GIVEN = Path(__file__).parent / "given"
+GIVEN, KEPT = Path(__file__).parent / "given", Path(__file__).parent / "kept.py"
 FIRST = Work("first", "first step's latency", 1, 1)
 START_SECONDS = 120.0
 STARTING = ("luigi", "prefect", "airflow")  # their servers start before the clock does
@@ -35,7 +36,16 @@ class NotFinished(Exception):
 def _run(peer: str, work: Work) -> dict[str, float]:
     """What a peer's row took. Raises `NotFinished`."""
     folder = tempfile.mkdtemp(prefix=f"{peer}-")
-    command = [str(python(peer)), str(GIVEN / f"{peer}.py"), work.key, str(work.steps), str(work.slots)]
+    command = [
+        sys.executable,
+        "-I",
+        str(KEPT),
+        str(python(peer)),
+        str(GIVEN / f"{peer}.py"),
+        work.key,
+        str(work.steps),
+        str(work.slots),
+    ]
     environment = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ} | {"HOME": folder}
     with (Path(folder) / "said").open("w") as said:
         process = subprocess.Popen(
@@ -50,7 +60,7 @@ def _run(peer: str, work: Work) -> dict[str, float]:
     except subprocess.TimeoutExpired:
         raise NotFinished(f"did not finish in {LIMIT_SECONDS:.0f} s") from None
     finally:
-        end_processes(Path(folder))  # peers leave some in sessions of their own
+        process.terminate()  # and with it all that the peer started
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
     if found["seconds"] > LIMIT_SECONDS:

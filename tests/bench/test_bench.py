@@ -2,16 +2,20 @@
 
 import os
 import re
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from support import CHECKOUT
 
 from bench.figures import Figure, write_json
 from bench.instance import end_processes
 from bench.peers.environments import LOCKS
-from bench.peers.rows import GIVEN, PEERS
+from bench.peers.rows import GIVEN, KEPT, PEERS
 from bench.setup import INSTALLED, STAGE, copy_checkout
 from bench.steps import KINDS, WORKS, bare_seconds, isolation
 
@@ -67,3 +71,42 @@ def test_processes_that_name_a_folder_are_ended_with_their_families(tmp_path: Pa
     finally:
         other.kill()
         other.wait()
+
+
+LEAVING = "setsid env -i sh -c 'echo $$ >left.new; mv left.new left; exec sleep 600' & while [ ! -e left ]; do sleep 0.01; done; "
+
+
+def _left(folder: Path) -> int:
+    """Pid of the process that the command left in a session of its own, without words of where it is from."""
+    due = time.monotonic() + 60
+    while not (folder / "left").exists():
+        assert time.monotonic() < due, "the command leaves a process within a minute"
+        time.sleep(0.02)
+    return int((folder / "left").read_text())
+
+
+@pytest.mark.parametrize("asked", [None, signal.SIGTERM, signal.SIGINT])
+def test_what_a_peer_leaves_ends_with_it_whether_it_ends_or_is_ended(
+    tmp_path: Path, asked: signal.Signals | None
+) -> None:
+    script = LEAVING + ("sleep 600" if asked else "exit 3")
+    with subprocess.Popen(
+        [sys.executable, "-I", KEPT, "sh", "-c", script], cwd=tmp_path, start_new_session=True
+    ) as kept:
+        left = _left(tmp_path)
+        if asked:
+            assert psutil.pid_exists(left)
+            kept.send_signal(asked)
+        assert kept.wait(60) == (128 + asked if asked else 3)
+    assert not psutil.pid_exists(left)
+
+
+def test_what_a_peer_started_ends_with_a_bench_that_is_killed(tmp_path: Path) -> None:
+    source = f"import subprocess, sys; subprocess.run([sys.executable, '-I', {str(KEPT)!r}, 'sh', '-c', {LEAVING + 'sleep 600'!r}])"
+    with subprocess.Popen([sys.executable, "-c", source], cwd=tmp_path) as bench:
+        left = _left(tmp_path)
+        bench.kill()
+    due = time.monotonic() + 60
+    while psutil.pid_exists(left):
+        assert time.monotonic() < due, "the process that was left ends within a minute"
+        time.sleep(0.02)
