@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from app.images import image
 from app.schedules import schedule
 from atrium.errors import AtriumError
 
@@ -258,6 +259,7 @@ def why(object: str, project: str, as_json: bool) -> None:
 
 
 main.add_command(schedule)
+main.add_command(image)
 
 
 if __name__ == "__main__":

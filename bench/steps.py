@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflows.engine.images import find_image, runtime_folders
+from workflows.engine.images import ImageUnknown, runtime_folders, shipped_image
 from workflows.engine.roots import make_root, prepare_etc, skeleton
 from workflows.engine.sandbox import Container, bwrap_binary, bwrap_options, sandbox_works
 
@@ -44,7 +44,9 @@ LIMIT_SECONDS = 180.0  # what nobody finishes in three minutes is told and left
 
 def manifest(work: Work, kind: str) -> dict[str, object]:
     """The workflow of such steps: a chain as a DAG, else one loop."""
-    image, command = KINDS[kind]
+    name, command = KINDS[kind]
+    if (image := shipped_image(name)) is None:
+        raise ImageUnknown(f"image {name!r}", "an image that every machine has", "mend KINDS")
     template = {"name": "step", "container": {"image": image, "command": command}}
     if work.slots == 1:
         tasks = [
@@ -65,7 +67,9 @@ def isolation() -> str:
 
 def bare_seconds(work: Work, kind: str) -> float:
     """Seconds that the bare loop takes for the same."""
-    image, command = KINDS[kind]
+    name, command = KINDS[kind]
+    if (image := shipped_image(name)) is None:
+        raise ImageUnknown(f"image {name!r}", "an image that every machine has", "mend KINDS")
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as folder:
         place = Path(folder)
         etc = place / "etc"
@@ -74,7 +78,7 @@ def bare_seconds(work: Work, kind: str) -> float:
         for number in range(work.slots):
             root = place / "roots" / str(number)
             make_root(root, skeleton(runtime_folders()))
-            one = Container(place, "main", root, command, {"ATRIUM_PROJECT": "bench"}, find_image(image))
+            one = Container(place, "main", root, command, {"ATRIUM_PROJECT": "bench"}, image)
             commands.append([bwrap_binary(), *bwrap_options(one, etc), "--", *command])
 
         def loop(number: int) -> None:

@@ -2,7 +2,12 @@
 
 from workflows.counts import NewestResult, RunCount, ScheduleLag, newest_results, run_counts, schedule_lags
 from workflows.engine.launcher import end_keeper
+from workflows.images import add_image, list_images, remove_image
 from workflows.models import (
+    ImageExists,
+    ImageKind,
+    ImageNotFound,
+    ImageView,
     ManifestInvalid,
     NodeView,
     Overlap,
@@ -44,6 +49,10 @@ from workflows.templates import list_templates, save_template
 
 __all__ = [
     "CrontabInvalid",
+    "ImageExists",
+    "ImageKind",
+    "ImageNotFound",
+    "ImageView",
     "ManifestInvalid",
     "NewestResult",
     "NodeView",
@@ -63,12 +72,14 @@ __all__ = [
     "SlotView",
     "Wait",
     "act_on_run",
+    "add_image",
     "delete_schedule",
     "end_keeper",
     "get_pipeline",
     "get_run",
     "get_schedule",
     "last_runs",
+    "list_images",
     "list_pipelines",
     "list_revisions",
     "list_runs",
@@ -76,6 +87,7 @@ __all__ = [
     "list_slots",
     "list_templates",
     "newest_results",
+    "remove_image",
     "run_artifact",
     "run_counts",
     "run_logs",

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
-from atrium.errors import Invalid, NotFound
+from atrium.errors import Conflict, Invalid, NotFound
 
 
 class PipelineNotFound(NotFound):
@@ -94,6 +94,38 @@ class SlotRow(Base):
     reason: Mapped[str] = mapped_column(String(500))
 
 
+class ImageNotFound(NotFound):
+    """No image is registered under this name."""
+
+
+class ImageExists(Conflict):
+    """An image is registered under this name already."""
+
+
+class ImageNameInvalid(Invalid):
+    """The name is no image reference."""
+
+
+class ImageKind(StrEnum):
+    """What a registered image is on this machine."""
+
+    VENV = "venv"
+    ROOTFS = "rootfs"
+
+
+class ImageRow(Base):
+    """An environment of this machine that stands for an image; `name` may have `*`. `exact`: it is what the name says."""
+
+    __tablename__ = "images"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    path: Mapped[str] = mapped_column(String(1000))
+    exact: Mapped[bool] = mapped_column()
+    added_by: Mapped[str] = mapped_column(String(60))
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class RunSummaryRow(Base):
     """What lists show of a run; fed by the engine's events."""
 
@@ -165,6 +197,18 @@ class SlotView:
 
 
 @dataclass(frozen=True)
+class ImageView:
+    """A registered image: its name or pattern, the folder that stands for it, whether exactly, and who added it when."""
+
+    name: str
+    kind: ImageKind
+    path: str
+    exact: bool
+    added_by: str
+    added_at: datetime
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """A run as lists show it; phases are Argo's."""
 
@@ -181,7 +225,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class NodeView:
-    """A node of a run's graph."""
+    """A node of a run's graph; `images` tells by image what stood for it, once the node has ended."""
 
     id: str
     name: str
@@ -196,6 +240,7 @@ class NodeView:
     outputs: Mapping[str, str] = field(default_factory=dict)
     artifacts: list[str] = field(default_factory=list)
     measured: Mapping[str, Any] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

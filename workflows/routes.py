@@ -5,10 +5,11 @@ from pydantic import BaseModel, Field
 
 from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
-from workflows import schedules, service
-from workflows.models import Overlap, PipelineView, RunSummary, RunView, ScheduleView, SlotView
+from workflows import images, schedules, service
+from workflows.models import ImageKind, ImageView, Overlap, PipelineView, RunSummary, RunView, ScheduleView, SlotView
 
 router = APIRouter(prefix="/api/v1/projects/{project}", tags=["pipelines"])
+images_router = APIRouter(prefix="/api/v1/images", tags=["pipelines"])
 
 
 class Manifest(BaseModel):
@@ -119,3 +120,30 @@ def get_run(who: Who, project: str, name: str) -> RunView:
 def act_on_run(who: Who, project: str, name: str, action: str) -> dict[str, str]:
     """stop, terminate, retry, resume, resubmit."""
     return {"name": service.act_on_run(who, project, name, action)}
+
+
+class NewImage(BaseModel):
+    """A folder of this machine that is to stand for an image."""
+
+    name: str
+    path: str
+    kind: ImageKind = ImageKind.VENV
+    exact: bool = True
+
+
+@images_router.get("")
+def list_images(who: Who) -> list[ImageView]:
+    """The registered images; for the administrator."""
+    return images.list_images(who)
+
+
+@images_router.post("", status_code=201)
+def add_image(who: Who, body: NewImage) -> ImageView:
+    """Has a folder stand for an image; for the administrator."""
+    return images.add_image(who, body.name, body.kind, body.path, body.exact)
+
+
+@images_router.delete("/{name:path}", status_code=204)
+def remove_image(who: Who, name: str) -> None:
+    """Unregisters an image; for the administrator."""
+    images.remove_image(who, name)

@@ -1,4 +1,4 @@
-"""What `image:` means on one machine: an environment that stands for it."""
+"""What `image:` means on every machine: the environments that stand for well-known images."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from atrium.errors import Invalid
-from atrium.settings import CHECKOUT, get_settings
+from atrium.settings import CHECKOUT
 
 RUNTIME = "atrium/runtime"
 LIBRARIES = ("atrium", "examples", "feature_store", "tenancy", "workflows")
@@ -19,7 +19,10 @@ class ImageUnknown(Invalid):
 
 @dataclass(frozen=True)
 class Image:
-    """An environment: `read_only` paths beside the machine's /usr, `path` folders first on PATH, `stands_for` in words."""
+    """An environment: `read_only` paths beside the machine's /usr, `path` folders first on PATH, `stands_for` in words.
+
+    With `root` it is the root file system of that folder, and nothing of the machine's /usr is there.
+    """
 
     name: str
     stands_for: str
@@ -27,6 +30,7 @@ class Image:
     path: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     exact: bool = False
+    root: Path | None = None
 
 
 @lru_cache
@@ -59,7 +63,7 @@ def _python(name: str) -> Image:
     runtime = _runtime()
     return Image(
         name,
-        f"Python {version} of the platform",
+        f"the platform's Python: {version}",
         runtime.read_only,
         runtime.path,
         exact=bool(asked and asked[1] == version),
@@ -75,28 +79,21 @@ MACHINE = {
 }
 
 
-def known_images() -> list[str]:
-    """Names that a person may use, as patterns."""
+def shipped_names() -> list[str]:
+    """Names that mean something on every machine, as patterns."""
     return [f"{RUNTIME}:1", "python:3.x", "python:alpine*", *(f"{name}:*" for name in MACHINE), "argoproj/argosay:v2"]
 
 
-def find_image(image: str) -> Image:
-    """The environment that stands for `image`.
-
-    Raises:
-        ImageUnknown: none does, or only inexactly where the settings ask for exact ones; lists those known.
-    """
+def shipped_image(image: str) -> Image | None:
+    """What of the machine's own stands for `image`; None where nothing does."""
     plain = re.sub(r"^(docker\.io/|quay\.io/|ghcr\.io/)?(library/|argoproj/)?", "", image)
     name = plain.partition(":")[0].partition("@")[0]
-    found = None
     if name == RUNTIME:
-        found = _runtime()
-    elif name == "python":
-        found = _python(plain)
-    elif name in MACHINE:
-        found = _machine(plain, MACHINE[name])
-    elif name == "argosay":
-        found = Image(plain, "a small stand-in of Argo's argosay", entrypoint=("/argosay",))
-    if found is None or (get_settings().images_exact and not found.exact):
-        raise ImageUnknown(f"image {image!r}", f"images known here are {', '.join(known_images())}", "use one of these")
-    return found
+        return _runtime()
+    if name == "python":
+        return _python(plain)
+    if name in MACHINE:
+        return _machine(plain, MACHINE[name])
+    if name == "argosay":
+        return Image(plain, "a small stand-in of Argo's argosay", entrypoint=("/argosay",))
+    return None

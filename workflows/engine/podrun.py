@@ -1,6 +1,7 @@
 """Carries out one pod: its init containers, its main ones, its sidecars, what they get and what they give."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -14,8 +15,9 @@ from atrium.settings import get_settings
 from workflows.engine.admission import Grant
 from workflows.engine.cgroups import confined
 from workflows.engine.data import run_data
+from workflows.engine.environments import ImageFolderInvalid, find_image
 from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, take_parameter
-from workflows.engine.images import find_image
+from workflows.engine.images import ImageUnknown
 from workflows.engine.launcher import ContainerLost, Launcher
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
 from workflows.engine.probes import readiness
@@ -136,7 +138,7 @@ class PodRun:
                 for body in self.work.get("sidecars") or []:
                     self.kit.launcher.end(self._key(str(body["name"])), GRACE_SECONDS)
             await asyncio.gather(*sidecars)
-        except (ArtifactMissing, VolumeInvalid) as error:
+        except (ArtifactMissing, VolumeInvalid, ImageUnknown, ImageFolderInvalid) as error:
             return self._ended(ERROR, f"init: Error (exit code 64): {error}")
         return await self._collected()
 
@@ -292,9 +294,16 @@ class PodRun:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _ended(self, phase: str, message: str, outputs: Json | None = None) -> Outcome:
-        images = [str(body.get("image") or "") for body in self.bodies.values()]
-        stood = {image: find_image(image).stands_for for image in images if image and not find_image(image).exact}
-        return Outcome(phase, message, outputs or {}, self._set(), list(self.ends.values()), stood)
+        return Outcome(phase, message, outputs or {}, self._set(), list(self.ends.values()), self._stood())
+
+    def _stood(self) -> dict[str, str]:
+        """By image what stood for it; of containers that an earlier server started, what stands for it now."""
+        found: dict[str, str] = {}
+        for name, body in self.bodies.items():
+            if image := str(body.get("image") or ""):
+                with contextlib.suppress(ImageUnknown, ImageFolderInvalid):
+                    found[image] = (self.made[name].image if name in self.made else find_image(image)).stands_for
+        return found
 
     def _set(self) -> dict[str, tuple[str, str]]:
         if "containerSet" not in self.work:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.environments import find_image
 from workflows.engine.files import Artifacts
-from workflows.engine.images import find_image
 from workflows.engine.sandbox import Container, Limits, Mount
 from workflows.engine.state import Json, Workflow, quantity_seconds
 from workflows.engine.variables import Known, environment, expanded, pod_fields

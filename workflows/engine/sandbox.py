@@ -10,11 +10,21 @@ from pathlib import Path
 
 from atrium.errors import Unavailable
 from workflows.engine.images import Image
+from workflows.engine.rootfs import root_options
 from workflows.engine.roots import LINKS, MACHINE_ETC
 from workflows.engine.state import Json
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OPTIONS = 9
+NAMESPACES = (
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--die-with-parent",
+    "--cap-drop",
+    "ALL",
+    "--clearenv",
+)
 KERNEL = ("sys", "irq", "bus", "fs", "acpi", "scsi", "asound", "dynamic_debug", "mtrr", "pressure")
 GPU_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 ARGOSAY = """#!/bin/sh
@@ -102,45 +112,44 @@ def sandbox_works() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@lru_cache
-def _common(etc: Path, read_only: tuple[Path, ...]) -> tuple[str, ...]:
-    """Options that all containers of an image share: namespaces, /usr, a little of /etc, the image's own folders."""
-    options = [
-        "--unshare-pid",
-        "--unshare-ipc",
-        "--unshare-uts",
-        "--die-with-parent",
-        "--cap-drop",
-        "ALL",
-        "--clearenv",
-    ]
-    after = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--ro-bind", str(etc), MACHINE_ETC]
+def _kernel() -> list[str]:
     # As root, files below these could be written by their owner without any capability, and bubblewrap leaves them as they are.
-    for name in KERNEL:
-        if Path("/proc", name).exists():
-            after += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
+    found = [f"/proc/{name}" for name in KERNEL if Path("/proc", name).exists()]
+    return ["--proc", "/proc", "--dev", "/dev", *(word for path in found for word in ("--ro-bind", path, path))]
+
+
+@lru_cache
+def _machine(etc: Path, read_only: tuple[Path, ...]) -> tuple[str, ...]:
+    """Options that all containers of an image share: /usr, a little of /etc, the image's own folders."""
+    options = ["--ro-bind", "/usr", "/usr", *_kernel(), "--ro-bind", str(etc), MACHINE_ETC]
     for link in LINKS:
         source = Path("/") / link
         if source.is_symlink():
-            after += ["--symlink", str(source.readlink()), f"/{link}"]
+            options += ["--symlink", str(source.readlink()), f"/{link}"]
         elif source.is_dir():
-            after += ["--ro-bind", str(source), f"/{link}"]
+            options += ["--ro-bind", str(source), f"/{link}"]
     for path in read_only:
-        after += ["--ro-bind", str(path), str(path)]
-    return (*options, "\0", *after)
+        options += ["--ro-bind", str(path), str(path)]
+    return tuple(options)
 
 
 def bwrap_options(container: Container, etc: Path) -> list[str]:
     """What the sandbox is made of: nothing of the machine but /usr, a little of /etc and the container's own folders."""
-    common = _common(etc, container.image.read_only)
-    cut = common.index("\0")
-    options = [*common[:cut], "--bind", str(container.root), "/", *common[cut + 1 :]]
+    own = container.image.root
+    if own:
+        targets = [*(mount.target for mount in container.mounts), *_files(container)]
+        base = [*root_options(own, container.root, etc, targets), *_kernel()]
+    else:
+        base = ["--bind", str(container.root), "/", *_machine(etc, container.image.read_only)]
+    options = [*NAMESPACES, *base]
     for mount in sorted(container.mounts, key=lambda one: one.target.count("/")):
         options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
     for device in (*(f"nvidia{gpu}" for gpu in container.gpus), *(GPU_DEVICES if container.gpus else ())):
         options += ["--dev-bind-try", f"/dev/{device}", f"/dev/{device}"]
     for number, path in enumerate(_files(container), OPTIONS + 1):
         options += ["--perms", "0755", "--ro-bind-data", str(number), path]
+    if own:
+        options += ["--remount-ro", "/"]
     for name, value in _environment(container).items():
         options += ["--setenv", name, value]
     return [*options, "--chdir", container.workdir]
@@ -162,7 +171,7 @@ def order(container: Container, etc: Path, unprotected: bool = False) -> Json:
     """How the keeper is to start the container.
 
     Raises:
-        NoSandbox: bubblewrap does not work here and `unprotected` is not set.
+        NoSandbox: bubblewrap does not work here, and `unprotected` is not set or the image is a root file system.
     """
     command = [*container.image.entrypoint, *container.command]
     made: Json = {
@@ -181,7 +190,7 @@ def order(container: Container, etc: Path, unprotected: bool = False) -> Json:
             "options": bwrap_options(container, etc),
             "environment": {"PATH": PATH},
         }
-    if not unprotected:
+    if not unprotected or container.image.root:
         raise NoSandbox(
             "a workflow step",
             "steps run in bubblewrap, which this machine does not allow",

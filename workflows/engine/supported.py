@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from atrium.errors import AtriumError
-from workflows.engine.images import find_image
+from workflows.engine.environments import find_image, look_again
 from workflows.engine.pods import all_bodies
 from workflows.engine.state import Json
 from workflows.engine.validate import WorkflowInvalid
@@ -76,6 +76,7 @@ def uses_of(template: Json) -> Iterable[Json]:
 
 def check_supported(spec: Json) -> None:
     """Refuses by name what is not run here, so that nothing is passed over. Raises `WorkflowInvalid`."""
+    look_again()
     for template in templates_of(spec):
         _check_template(template)
     _check_volumes("spec.volumes", spec.get("volumes") or [])

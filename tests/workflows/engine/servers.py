@@ -20,7 +20,7 @@ SETUP = """
 import sys
 from atrium.database import create_all
 from atrium.identity import Role, platform_actor
-import tenancy, tenancy.models, atrium.events
+import tenancy, tenancy.models, atrium.events, workflows.models
 create_all()
 boss = platform_actor("setup")
 tenancy.create_user(boss, "ada", "a-long-password-1", administrator=True)
