@@ -70,8 +70,9 @@ class Runner:
         for workflow in unfinished:
             self.live[workflow.uid] = workflow
             place = Place(self.home, workflow)
-            if not place.token_file.exists():
-                self._issue_token(workflow, (workflow.metadata.get("labels") or {}).get(OWNER, ""))
+            if not place.token_file.exists() and not self._has_new_token(workflow):
+                self.kick(workflow)
+                continue
             for node in list(workflow.pods(PENDING, RUNNING)):
                 keys.add(str(place.folder(workflow.work[node["id"]]["pod"])))
                 self._spawn(workflow, node["id"])
@@ -84,18 +85,33 @@ class Runner:
         self.expiry.add(self.store.expiring())
 
     def add(self, workflow: Workflow, saved: bool = False) -> None:
-        """Takes a new workflow: it is on disk before this returns, or `saved` before."""
-        owner = (workflow.metadata.get("labels") or {}).get(OWNER, "")
-        if not saved:
+        """Takes a new workflow: it is on disk before this returns, or `saved` before.
+
+        Raises:
+            UserNotFound: its owner is no more, and nothing is kept; one that was saved before ends with a message instead.
+        """
+        if saved:
+            self._has_new_token(workflow)
+        else:
+            self._issue_token(workflow, _owner(workflow))
             self.store.save(workflow)
         self.live[workflow.uid] = workflow
-        self._issue_token(workflow, owner)
         self.kick(workflow)
+
+    def _has_new_token(self, workflow: Workflow) -> bool:
+        """Gives a workflow that is saved a run token; one whose owner is no more ends with a message instead."""
+        try:
+            self._issue_token(workflow, _owner(workflow))
+        except tenancy.UserNotFound as error:
+            log.warning("workflow %s/%s cannot go on: %s", workflow.namespace, workflow.name, error)
+            workflow.status.update(phase="Error", message=f"cannot go on: {error}", finishedAt=stamp(now()))
+            return False
+        return True
 
     def _issue_token(self, workflow: Workflow, owner: str) -> None:
         place = Place(self.home, workflow)
-        place.token_file.parent.mkdir(exist_ok=True, mode=0o700)
         text = tenancy.issue_run_token(owner, workflow.namespace, workflow.name)
+        place.token_file.parent.mkdir(exist_ok=True, mode=0o700)
         descriptor = os.open(place.token_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
@@ -338,6 +354,10 @@ def durations(ends: list[Json]) -> Json:
     used = [end for end in ends if "began" in end]
     memory = sum((end["ended"] - end["began"]) * end["peak_memory_bytes"] / 2**20 / 100 for end in used)
     return {"cpu": round(sum(end["cpu_seconds"] for end in used)), "memory": round(memory)}
+
+
+def _owner(workflow: Workflow) -> str:
+    return str((workflow.metadata.get("labels") or {}).get(OWNER, ""))
 
 
 def summary(workflow: Workflow) -> Json:

@@ -1,11 +1,9 @@
 """Runs cron workflows: every slot once, whatever crashes, since the slot and its workflow are written together."""
 
 import asyncio
-import logging
 from datetime import datetime, timedelta
 
 from atrium.clock import now
-from atrium.errors import AtriumError
 from workflows.engine.cron import documents as cron
 from workflows.engine.cron.history import Children
 from workflows.engine.runner import Runner
@@ -15,7 +13,6 @@ from workflows.engine.submit import lookup_in, take_in
 from workflows.engine.validate import WorkflowInvalid
 from workflows.engine.watching import Watcher
 
-log = logging.getLogger(__name__)
 KIND = "CronWorkflow"
 LONGEST_WAIT_SECONDS = 60.0
 MOST_LATE = 20
@@ -142,12 +139,7 @@ class CronScheduler:
             cron.note_condition(document, kind, "")
         metadata.setdefault("annotations", {})[cron.LAST_SCHEDULE] = cron.schedule_with_zone(document["spec"])
         self.store.start_slot(document, stamp(moment), workflow)
-        try:
-            self.runner.add(workflow, saved=True)
-        except AtriumError as error:
-            log.warning("the run %s of a cron workflow has no token: %s", workflow.name, error)
-            workflow.status.update(phase="Error", message=str(error), finishedAt=stamp(now()))
-            self.runner.take_up(workflow)
+        self.runner.add(workflow, saved=True)
 
     def _reconcile(self, document: Json) -> None:
         """Takes in what became of its runs, and keeps to its history limits. Raises `WorkflowInvalid`."""
