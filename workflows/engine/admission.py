@@ -103,6 +103,13 @@ class Admission:
             self.queue.remove(one)
         return granted
 
+    def take_up(self, wants: Wants, gpus: tuple[str, ...]) -> Grant | None:
+        """Gives a pod that ran before a restart what it had, past all that wait; None where one of its GPUs is not free or no more."""
+        if not set(gpus) <= set(self.free_gpus) or len(gpus) != wants.gpus:
+            return None
+        self.free_gpus = [one for one in self.free_gpus if one not in gpus]
+        return self._counted(wants, gpus)
+
     def give_back(self, grant: Grant) -> None:
         """Frees what a pod was given."""
         self.free_slots += 1
@@ -161,10 +168,13 @@ class Admission:
         self.queue = skipped + self.queue
 
     def _given(self, wants: Wants) -> Grant:
+        gpus, self.free_gpus = tuple(self.free_gpus[: wants.gpus]), self.free_gpus[wants.gpus :]
+        return self._counted(wants, gpus)
+
+    def _counted(self, wants: Wants, gpus: tuple[str, ...]) -> Grant:
         self.free_slots -= 1
         self.free_cpu -= wants.cpu_millicores
         self.free_memory -= wants.memory_bytes
-        gpus, self.free_gpus = tuple(self.free_gpus[: wants.gpus]), self.free_gpus[wants.gpus :]
         return Grant(wants, gpus)
 
 

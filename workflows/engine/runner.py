@@ -15,7 +15,7 @@ from atrium.errors import AtriumError
 from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
-from workflows.engine.admission import Admission, wants_of
+from workflows.engine.admission import Admission, Grant, wants_of
 from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import Launcher
@@ -33,6 +33,7 @@ SUMMARY_SECONDS = 0.2
 TURN_SECONDS = 0.02
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
+GPUS = "gpus"
 
 
 class Runner:
@@ -54,6 +55,7 @@ class Runner:
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
         self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map)
         self.runs: dict[tuple[str, str], PodRun] = {}
+        self.kept: dict[tuple[str, str], Grant] = {}
         self.wakes: dict[str, asyncio.TimerHandle] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.phases: dict[str, tuple[str, str]] = {}
@@ -67,22 +69,32 @@ class Runner:
         keys = set()
         unfinished = self.store.unfinished()
         self.world.locks.take_up(unfinished)
+        going = [one for one in unfinished if Place(self.home, one).token_file.exists() or self._has_new_token(one)]
+        self._keep_grants(going)
         for workflow in unfinished:
             self.live[workflow.uid] = workflow
+            self.kick(workflow)
+        for workflow in going:
             place = Place(self.home, workflow)
-            if not place.token_file.exists() and not self._has_new_token(workflow):
-                self.kick(workflow)
-                continue
             for node in list(workflow.pods(PENDING, RUNNING)):
                 keys.add(str(place.folder(workflow.work[node["id"]]["pod"])))
                 self._spawn(workflow, node["id"])
-            self.kick(workflow)
         for key in [one for one in self.launcher.running if str(Path(one).parent) not in keys]:
             self.launcher.end(key, GRACE_SECONDS)  # of nodes that had ended without them
         self.launcher.forget([key for key in self.launcher.ended if str(Path(key).parent) not in keys])
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
         self.expiry.add(self.store.expiring())
+
+    def _keep_grants(self, workflows: list[Workflow]) -> None:
+        """Keeps for the pods that may still run what they had, before any other is let in."""
+        for workflow in workflows:
+            for node in workflow.pods(PENDING, RUNNING):
+                work = workflow.work[node["id"]]
+                if node["phase"] == RUNNING or GPUS in work:
+                    grant = self.admission.take_up(wants_of(work), tuple(work.get(GPUS) or ()))
+                    if grant:
+                        self.kept[workflow.uid, node["id"]] = grant
 
     def add(self, workflow: Workflow, saved: bool = False) -> None:
         """Takes a new workflow: it is on disk before this returns, or `saved` before.
@@ -235,7 +247,7 @@ class Runner:
 
     async def _admitted(self, workflow: Workflow, identifier: str, run: PodRun) -> Outcome:
         """Carries a pod out once the machine has room for it."""
-        grant = await self.admission.take(
+        grant = self.kept.pop((workflow.uid, identifier), None) or await self.admission.take(
             wants_of(run.work), lambda text: self._waits(workflow, identifier, text), run.waits_for
         )
         if grant is None:
@@ -246,6 +258,10 @@ class Runner:
             may_move = begin_pod(workflow, identifier, now())
             (self.kick if may_move else self.note)(workflow)
             run.gpus = grant.gpus
+            if grant.gpus and run.work.get(GPUS) != [*grant.gpus]:
+                run.work[GPUS] = [*grant.gpus]  # on disk before the start, so that a restart gives them to nobody else
+                workflow.touch(workflow.nodes[identifier])
+                self.store.save(workflow)
             return await run.run()
         finally:
             self.admission.give_back(grant)

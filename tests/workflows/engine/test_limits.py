@@ -1,14 +1,27 @@
 """What steps may use, and how they wait for it: memory, CPU, slots, GPUs, time, disk."""
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from servers import wait_until
 from test_pods import single
 from test_running import container, node
 
+import tenancy
+from atrium.home import Home
+from atrium.identity import platform_actor
+from workflows.engine import keeper
 from workflows.engine.admission import Admission, Grant, TooMuch, Wants, wants_of
 from workflows.engine.cgroups import controller
+from workflows.engine.launcher import end_keeper
+from workflows.engine.runner import Runner
+from workflows.engine.store import Store
+from workflows.engine.submit import take_in
 
 GIB = 2**30
 
@@ -140,3 +153,72 @@ def test_what_a_pod_wants_is_its_containers_together():
     initial = {"name": "i", "resources": {"requests": {"cpu": "64"}}}
     side = {"name": "s", "resources": {"requests": {"memory": "512Mi"}}}
     assert wants_of({"container": body, "initContainers": [initial], "sidecars": [side]}) == Wants(500, GIB * 3 // 2, 1)
+
+
+@asynccontextmanager
+async def started_runner(home: Home) -> AsyncIterator[Runner]:
+    """A workflow server's runner on a machine with two GPUs."""
+    runner = Runner(home, Store(home.engine / "engine.db"))
+    runner.admission = Admission(8, 4000, 8 * GIB, ["0", "1"])
+    await runner.resume_all()
+    try:
+        yield runner
+    finally:
+        for task in runner.tasks:
+            task.cancel()
+        await asyncio.gather(*runner.tasks, return_exceptions=True)
+        writer = runner.launcher.writer
+        await runner.launcher.close()
+        if writer:
+            await writer.wait_closed()
+        runner.store.connection.close()
+
+
+async def gpus_of_next(runner: Runner) -> list[str]:
+    """The GPUs that the step of a new workflow gets, as they are on disk once it runs."""
+    asks = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
+    template = {"name": "main", "container": {"image": "busybox", "command": ["sleep", "60"], **asks}}
+    workflow = take_in(runner.store, "flights", single(template), "ada")
+    runner.add(workflow)
+    async with asyncio.timeout(60):
+        while not runner.launcher.running or not any(one.get("gpus") for one in workflow.work.values()):
+            await asyncio.sleep(0.02)
+    kept = runner.store.by_uid(workflow.uid)
+    assert kept
+    return next(iter(kept.work.values()))["gpus"]
+
+
+def test_the_gpus_of_a_step_that_still_runs_are_given_to_nobody_else_after_a_restart(own_home: Path):
+    tenancy.create_user(platform_actor("test"), "ada", "a-long-password-1")
+    home = Home(own_home)
+
+    async def first() -> tuple[list[str], list[str]]:
+        async with started_runner(home) as runner:
+            before = await gpus_of_next(runner)
+            (ends,) = runner.live.values()
+            found = before, await gpus_of_next(runner)
+            runner.remove(ends)
+            async with asyncio.timeout(60):
+                while not runner.admission.free_gpus:
+                    await asyncio.sleep(0.02)
+            return found
+
+    async def second() -> tuple[list[str], list[str]]:
+        async with started_runner(home) as runner:
+            return await gpus_of_next(runner), [*runner.admission.free_gpus]
+
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        keeper.__file__,
+        str(home.socket("keeper")),
+        str(home.engine / "keeper.journal"),
+    ]
+    with subprocess.Popen(command, start_new_session=True):
+        wait_until(home.socket("keeper").exists, "the keeper listens")
+        try:
+            assert asyncio.run(first()) == (["0"], ["1"])
+            assert asyncio.run(second()) == (["0"], [])
+        finally:
+            end_keeper(home)
