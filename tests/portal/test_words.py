@@ -9,6 +9,8 @@ from support import CHECKOUT
 from atrium.identity import Kind, Role
 from monitoring.rules import rules
 from portal.ui.states import TONES
+from workflows.engine.environments import WORDS
+from workflows.engine.images import MACHINE, shipped_image
 
 PORTAL = CHECKOUT / "portal"
 CATALOGUE = PORTAL / "words" / "zh_CN.po"
@@ -57,3 +59,9 @@ def test_each_placeholder_is_in_both() -> None:
 
 def test_every_state_and_role_is_in_chinese() -> None:
     assert sorted({*TONES, *(role.value for role in Role), *(kind.value for kind in Kind)} - set(translated())) == []
+
+
+def test_what_stands_for_an_image_is_in_chinese() -> None:
+    shipped = [shipped_image(name) for name in ("atrium/runtime:1", "python:3.11", *MACHINE, "argoproj/argosay:v2")]
+    said = {one.stands_for.partition(": ")[0] for one in shipped if one} | set(WORDS.values())
+    assert sorted(said - set(translated())) == []
