@@ -13,6 +13,8 @@ import psutil
 from small_platform import free_port
 from support import ATRIUM, PASSWORD, Platform
 
+from atrium.home import Home
+
 LIMIT_SECONDS = 170
 
 
@@ -57,7 +59,7 @@ def until(found: Callable[[], bool], what: str, seconds: float = LIMIT_SECONDS) 
 
 def supervisor_pid(platform: Platform) -> int:
     """Its supervisor's process."""
-    return int((platform.home / "run" / "supervisord.pid").read_text())
+    return int((Home(platform.home).run / "supervisord.pid").read_text())
 
 
 def component_pids(platform: Platform) -> dict[str, int]:
