@@ -86,9 +86,9 @@ def test_a_slot_runs_once_though_it_is_looked_at_by_two_and_the_note_of_it_is_lo
         "ago('once', 70)\nslots.write_slots('flights', 'once')\nslot = workflows.list_slots(ada, 'flights', 'once').items[0]\n"
         "slots.start_slot('flights', 'once', slot.moment)\n"
         "slots._note('flights', 'once', slot.moment, 'Due', '')\nslots.run_schedules()\nslots.run_schedules()\n"
-        "print(told('once')[0], [one for one in runs() if one.startswith('once')] == [slot.run])"
+        "print({one.run: one.state.value for one in workflows.list_slots(ada, 'flights', 'once').items}[slot.run], runs().count(slot.run))"
     )
-    assert printed.strip() == "('Started', '') True"
+    assert printed.strip() == "Started 1"
 
 
 def test_of_slots_that_nobody_could_start_the_newest_is_caught_up_and_the_others_are_noted(platform):
@@ -117,7 +117,7 @@ def test_a_slot_waits_for_a_server_that_is_away_and_starts_when_it_is_back(platf
     printed = platform.ask("ago('away', 70)\nslots.run_schedules()\nprint(told('away')[0][0])")
     assert printed.strip() == "Due"
     platform.start()
-    assert platform.ask("slots.run_schedules()\nprint(told('away')[0])").strip() == "('Started', '')"
+    assert "('Started', '')" in platform.ask("slots.run_schedules()\nprint(told('away'))")  # a minute may end meanwhile
 
 
 def test_a_suspended_schedule_starts_nothing_and_one_of_a_person_who_left_fails_with_the_reason(platform):
