@@ -68,7 +68,10 @@ def component_pids(platform: Platform) -> dict[str, int]:
 
     found = {}
     for child in psutil.Process(supervisor_pid(platform)).children():
-        line = " ".join(child.cmdline())
+        try:
+            line = " ".join(child.cmdline())
+        except psutil.Error:  # it has just ended
+            continue
         name = next((one.name for one in COMPONENTS if f"-m {one.module}" in line), None)
         name = name or ("door" if "/envoy" in line else "triton" if "tritonserver" in line else line)
         found[name] = child.pid

@@ -32,7 +32,10 @@ def test_what_was_exported_changes_nothing_when_it_is_applied(platform: Platform
     assert "Nothing is to be changed." in platform.atrium("apply", str(tmp_path))
 
 
-def test_a_folder_is_planned_then_applied_then_there_is_nothing_to_do(platform: Platform, tmp_path: Path) -> None:
+def test_a_folder_is_planned_then_applied_then_there_is_nothing_to_do(
+    platform: Platform, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("exported")
     pipeline = {**TEMPLATE, "kind": "Workflow"}
     _write(
         tmp_path,
@@ -46,8 +49,8 @@ def test_a_folder_is_planned_then_applied_then_there_is_nothing_to_do(platform: 
                  "missing       declared/secrets/db.password"):  # fmt: skip
         assert line in planned
     assert (
-        "declared" not in platform.atrium("export", str(tmp_path / "before"))
-        and not (tmp_path / "before" / "declared").exists()
+        "declared" not in platform.atrium("export", str(outside / "before"))
+        and not (outside / "before" / "declared").exists()
     )
     platform.atrium("apply", str(tmp_path))
     assert "Nothing is to be changed." in platform.atrium("apply", str(tmp_path))

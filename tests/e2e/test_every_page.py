@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.platform, pytest.mark.browser]
 CATALOGUE = CHECKOUT / "portal" / "words" / "zh_CN.po"
 BACK_ENDS = ("argo", "mlflow", "feast", "triton")
 EMPTY = "blank"
+OWN_WORDS = re.compile("Open|Close|Clear all|Remove .+")  # labels that Streamlit gives its own widgets
+CHINESE = re.compile("[\u4e00-\u9fff]")
 OUTPUT = CHECKOUT / "tests" / "output"
 
 
@@ -77,7 +79,8 @@ def test_a_page_is_whole_in_its_language(
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=str(OUTPUT / f"{name}.png"))
     if language == "zh_CN":
-        assert [one for one in words_of(page) if english.fullmatch(one)] == []
+        told = [one for one in words_of(page) if not CHINESE.search(one) and not OWN_WORDS.fullmatch(one)]
+        assert [one for one in told if english.fullmatch(one)] == []
 
 
 @pytest.mark.parametrize("project", ["flights", EMPTY])
@@ -93,7 +96,7 @@ def test_a_page_fits_a_telephone(
 
 def _supervisor(platform: Platform, *words: str) -> None:
     control = Path(sys.executable).parent / "supervisorctl"
-    command = [str(control), "-c", str(platform.home / "supervisord.conf"), *words]
+    command = [str(control), "-s", f"unix://{platform.home}/run/supervisor.sock", *words]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 
