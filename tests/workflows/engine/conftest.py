@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # servers.py stands beside the tests
 
 from servers import CHECKOUT, EngineServer, argo_cli
+from small_platform import forget_settings
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,19 @@ def mortal_server(tmp_path):
     server = EngineServer(tmp_path)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """A home with its tables, for tests that take workflows in without a server."""
+    from app.migrate import upgrade
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATRIUM_HOME", str(tmp_path_factory.mktemp("home")))
+        forget_settings()
+        upgrade()
+        yield
+    forget_settings()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from workflows.engine.machine import World, advance, begin_pod, finish_pod, mark
 from workflows.engine.store import Store
 from workflows.engine.submit import take_in
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 FOLDER = Path(os.environ.get("ATRIUM_TEST_ASSETS") or CHECKOUT.parent / "shared") / "conformance"
 RECORDED = json.loads((FOLDER / "recorded.json").read_text()) if FOLDER.exists() else {}
 KEPT = ("ConfigMap", "WorkflowTemplate", "ClusterWorkflowTemplate")

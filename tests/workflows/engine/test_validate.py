@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from workflows.engine.validate import WorkflowInvalid, check_workflow
 from workflows.engine.validate.fields import check_fields
 
+pytestmark = pytest.mark.usefixtures("tables")
+
 SAY = {
     "name": "say",
     "inputs": {"parameters": [{"name": "x", "default": "1"}]},
