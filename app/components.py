@@ -59,7 +59,7 @@ def _ask_worker() -> str:
         raise ComponentSilent(
             "worker's heartbeat", f"it is {age:.0f} s old, at most {BEAT_SECONDS:.0f} is good", "see logs/worker.log"
         )
-    return f"wrote worker.beat, age {age:.0f} s"
+    return f"age of worker.beat: {age:.0f}s"
 
 
 COMPONENTS = (

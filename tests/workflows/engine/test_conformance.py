@@ -42,6 +42,7 @@ def submitted(engine_server, conformance):
             one for one in documents(conformance / "examples" / name) if one["kind"] == "Workflow"
         ):
             document["metadata"].pop("namespace", None)
+            document["spec"].pop("ttlStrategy", None)  # each is looked at when its turn comes
             answers[name, number] = engine_server.http.post(
                 "/api/v1/workflows/flights", json={"workflow": as_recorded(document)}
             )

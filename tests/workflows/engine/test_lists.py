@@ -90,7 +90,13 @@ def test_pages_neither_repeat_nor_lose_rows_while_some_come_and_go(engine_server
         WHERE, params=selector | {"listOptions.continue": more["metadata"]["continue"]}
     ).json()
     shown = [one["metadata"]["labels"]["number"] for page in (first, more, rest) for one in page["items"]]
-    assert sorted(shown) == ["0", "1", "2", "3", "4"]
+    assert sorted(one for one in shown if one != "9") == [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+    ]  # 9 may share their second, and follow
     assert "continue" not in rest["metadata"]
 
 
