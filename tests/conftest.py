@@ -14,6 +14,13 @@ sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 from small_platform import free_port
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the tests: one has those of the whole platform, the files of the others go to whichever is free."""
+    for item in items:
+        whole = "platform" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("platform" if whole else item.location[0]))
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The platform with both examples live; stopped at the end."""

@@ -134,8 +134,10 @@ def test_the_argo_cli_submits_and_reads_over_tls(secure: Platform, token: str, t
         assert made.returncode == 0, made.stderr
         return made.stdout
 
-    assert "Succeeded" in argo("submit", "--watch", str(tmp_path / "tls.yaml"))
-    assert "hello over tls" in argo("logs", "@latest", "--no-color")
+    watched = argo("submit", "--watch", str(tmp_path / "tls.yaml"))
+    assert "Succeeded" in watched
+    (name,) = set(re.findall(r"Name:\s+(tls-\S+)", watched))
+    assert "hello over tls" in argo("logs", name, "--no-color")
 
 
 @pytest.mark.browser

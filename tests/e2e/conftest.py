@@ -14,8 +14,9 @@ from support import Platform
 PATIENCE_MILLISECONDS = 60_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one file: its event loop runs in this thread, and must end before other tests start theirs."""
     found = next((path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()), None)
     if not found:
         assert os.environ.get("CI") != "true", "no Chromium on this machine: apt-get install chromium"
@@ -28,7 +29,7 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(browser: Browser, platform: Platform) -> Iterator[NewPage]:
     """Makes pages of a signed-in administrator: `signed_in(width=1440, locale="en-US", **options of the context)`."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
@@ -59,6 +60,6 @@ def signed_in(browser: Browser, platform: Platform) -> Iterator[NewPage]:
         one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(signed_in: NewPage) -> Page:
     return signed_in()
