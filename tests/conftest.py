@@ -14,11 +14,12 @@ sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 from small_platform import free_port
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the tests: one has those of the whole platform, the files of the others go to whichever is free."""
+    """Two processes share the tests: one has those of the whole platform, folders of others go to whichever is free."""
     for item in items:
         whole = "platform" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("platform" if whole else item.location[0]))
+        item.add_marker(pytest.mark.xdist_group("platform" if whole else str(Path(item.location[0]).parent)))
 
 
 @pytest.fixture(scope="session")

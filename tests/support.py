@@ -1,9 +1,15 @@
 """What tests of the whole platform share."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ATRIUM = Path(sys.executable).parent / "atrium"
@@ -46,3 +52,20 @@ def tensors(row: dict[str, object]) -> list[dict[str, object]]:
         {"name": name, "shape": [1, 1], "datatype": "BYTES" if isinstance(value, str) else "FP32", "data": [value]}
         for name, value in row.items()
     ]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The machine's Chromium or Chrome. Its event loop runs in this thread, and must end before other tests start theirs."""
+    found = next((path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()), None)
+    if not found:
+        assert os.environ.get("CI") != "true", "no Chromium on this machine: apt-get install chromium"
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        try:
+            yield made
+        finally:
+            made.close()

@@ -18,7 +18,8 @@ import tritonclient.grpc
 import tritonclient.http
 from certificates import make_pair
 from instances import instance, running, until
-from support import ATRIUM, CHECKOUT, PASSWORD, Platform
+from playwright.sync_api import expect
+from support import ATRIUM, CHECKOUT, PASSWORD, Platform, chromium
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 DEMO = "flight-delay--flights.localhost"
@@ -142,14 +143,7 @@ def test_the_argo_cli_submits_and_reads_over_tls(secure: Platform, token: str, t
 
 @pytest.mark.browser
 def test_a_browser_sees_pages_and_the_demo_over_tls(served: None, secure: Platform) -> None:
-    from playwright.sync_api import expect, sync_playwright
-
-    chromium = next((path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()), None)
-    if not chromium:
-        assert os.environ.get("CI") != "true", "no Chromium on this machine: apt-get install chromium"
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         context = browser.new_context(ignore_https_errors=True, locale="en-US")
         page = context.new_page()
         page.set_default_timeout(90_000)
@@ -166,7 +160,6 @@ def test_a_browser_sees_pages_and_the_demo_over_tls(served: None, secure: Platfo
         assert cookies and all(
             one["secure"] and one["httpOnly"] for one in cookies if one["name"].startswith("atrium_")
         )
-        browser.close()
 
 
 def test_an_unusable_certificate_is_told_at_the_start_and_nothing_runs(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The real front door and the real gate before small servers that tell what reached them."""
 
-import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from small_platform import CHECKOUT, PASSWORD, Small, forget_settings, free_port, make_people, until
+from small_platform import PASSWORD, Small, make_people, own_home_in, until
 from upstreams import upstreams
 
 import tenancy
@@ -101,23 +100,15 @@ def _listens(door: Door) -> bool:
 @contextmanager
 def running_door(folder: Path, **settings: str) -> Iterator[Door]:
     """A door with its gate and echoing upstreams, in a home of its own; `settings` are more of the environment."""
-    port = free_port()
-    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_PORT": str(port), **settings}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    forget_settings()
-    small = Small(folder, port, os.environ | {"PYTHONPATH": str(CHECKOUT)})
-    ada, token = _people(small)
-    with upstreams(get_home().run):
-        small.start("tenancy.gate")
-        small.start("app.door")
-        made = Door(small, ada, token)
-        until(lambda: _listens(made), "the door's ports")
-        yield made
-        small.stop()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-    forget_settings()
+    with own_home_in(folder, **settings) as small:
+        ada, token = _people(small)
+        with upstreams(get_home().run):
+            small.start("tenancy.gate")
+            small.start("app.door")
+            made = Door(small, ada, token)
+            until(lambda: _listens(made), "the door's ports")
+            yield made
+            small.stop()
 
 
 def raw(door: Door, line: str, *headers: str) -> tuple[int, str]:

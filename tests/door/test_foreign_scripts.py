@@ -1,13 +1,12 @@
 """A script that a user brought to the content port, in a real browser of somebody who is signed in everywhere."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from door_platform import Door
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from small_platform import PASSWORD, until
+from support import chromium
 
 from tenancy.gate.judge import cookie_name
 
@@ -34,12 +33,7 @@ FRAME = """(url) => new Promise((done) => {
 @pytest.fixture(scope="module")
 def item(door: Door) -> Iterator[Page]:
     """An item's page, open in a browser whose owner is signed in to the portal and has two items open."""
-    chromium = next((path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()), None)
-    if not chromium:
-        assert os.environ.get("CI") != "true", "no Chromium on this machine: apt-get install chromium"
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{door.url}/auth/login?lang=en")
@@ -51,7 +45,6 @@ def item(door: Door) -> Iterator[Page]:
             page.goto(f"{door.item(name)}/page.html")
         assert page.get_by_role("heading").inner_text() == "What a user brought"
         yield page
-        browser.close()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 import tritonclient.grpc as triton
 from door_platform import Door, raw
 from joserfc import jwt
-from small_platform import until
+from small_platform import repeated, until
 
 import tenancy
 from app.door.config import route_configuration
@@ -32,17 +32,8 @@ ROOT = platform_actor("test")
 def rewriting() -> Iterator[None]:
     """The worker's job that keeps the door's files up to date, in a thread."""
     (job,) = jobs()
-    ended = threading.Event()
-
-    def repeat() -> None:
-        while not ended.wait(job.every_seconds):
-            job.run()
-
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    yield
-    ended.set()
-    thread.join()
+    with repeated(job):
+        yield
 
 
 def _signed(claims: dict[str, object]) -> str:

@@ -13,7 +13,7 @@ import tritonclient.grpc as triton
 from certificates import make_pair
 from cryptography import x509
 from door_platform import Door, running_door
-from small_platform import PASSWORD, until
+from small_platform import PASSWORD, repeated, until
 from websockets.sync.client import connect
 
 from app.door.certificate import jobs
@@ -122,17 +122,8 @@ def _served(door: Door) -> int:
 def renewing() -> Iterator[None]:
     """The worker's job that looks at the certificate's files, in a thread."""
     (job,) = jobs()
-    ended = threading.Event()
-
-    def repeat() -> None:
-        while not ended.wait(job.every_seconds):
-            job.run()
-
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    yield
-    ended.set()
-    thread.join()
+    with repeated(job):
+        yield
 
 
 def test_a_renewed_certificate_is_served_without_a_lost_request_and_a_wrong_one_is_not(

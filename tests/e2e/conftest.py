@@ -1,32 +1,21 @@
 """A browser for the tests of pages, and a signed-in visitor in it."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import support
 from e2e.looking import NewPage
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from support import Platform
+from playwright.sync_api import Browser, Page, expect
+from support import Platform, chromium
 
 PATIENCE_MILLISECONDS = 60_000
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser for one file: its event loop runs in this thread, and must end before other tests start theirs."""
-    found = next((path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()), None)
-    if not found:
-        assert os.environ.get("CI") != "true", "no Chromium on this machine: apt-get install chromium"
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
+    with chromium() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """A real MLflow server with the plugin, in a home of these tests' own, asked over its socket as the front door asks it."""
 
-import os
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from small_platform import CHECKOUT, Small, forget_settings, free_port, make_people
+from small_platform import Small, make_people, own_home_in
 
 import tenancy
 from atrium.identity import Actor, Kind, Role
@@ -18,20 +17,10 @@ Ask = Callable[..., httpx.Response]
 @pytest.fixture(scope="package")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
     """The running server, and the projects flights and digits."""
-    folder = tmp_path_factory.mktemp("m")
-    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_PORT": str(free_port())}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    forget_settings()
-    small = Small(folder, int(ours["ATRIUM_PORT"]), os.environ | {"PYTHONPATH": str(CHECKOUT)})
-    make_people(small)
-    small.start("model_registry.server")
-    yield small
-    small.stop()
-    forget_settings()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-    forget_settings()
+    with own_home_in(tmp_path_factory.mktemp("m")) as small:
+        make_people(small)
+        small.start("model_registry.server")
+        yield small
 
 
 @pytest.fixture(scope="package")

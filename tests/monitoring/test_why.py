@@ -1,13 +1,12 @@
 """Why something fails or waits: real runs of a real workflow server, and services and components as the platform notes them."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_platform import CHECKOUT, _answers, forget_settings, make_people, until
+from small_platform import CHECKOUT, make_people, own_home_in, until
 
 import monitoring
 import tenancy
@@ -33,31 +32,15 @@ ADA = platform_actor("ada")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with people and a workflow server that runs two steps at once."""
-    folder = tmp_path_factory.mktemp("w")
-    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_STEP_SLOTS": "2"}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    forget_settings()
-    from small_platform import Small
+    with own_home_in(tmp_path_factory.mktemp("w"), ATRIUM_STEP_SLOTS="2") as small:
+        import workflows.models  # noqa: F401  their tables
 
-    import workflows.models  # noqa: F401  their tables
-
-    small = Small(folder, 1, dict(os.environ))
-    make_people(small)
-    for name in ("vic", "out"):
-        tenancy.create_user(ADA, name, "correct horse battery")
-    tenancy.add_member(ADA, "flights", "vic", Role.VIEWER)
-    with (folder / "argo.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "workflows.engine"], cwd=CHECKOUT, stdout=log, stderr=log)
-    try:
-        until(lambda: _answers(get_home().socket("argo")), f"the workflow server, see {folder}/argo.log")
-        yield folder
-    finally:
-        process.terminate()
-        process.wait(30)
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-        forget_settings()
+        make_people(small)
+        for name in ("vic", "out"):
+            tenancy.create_user(ADA, name, "correct horse battery")
+        tenancy.add_member(ADA, "flights", "vic", Role.VIEWER)
+        small.start("workflows.engine")
+        yield small.home
 
 
 def actor(name: str) -> Actor:

@@ -1,32 +1,20 @@
 """A small real platform for the tests of serving: Triton, the front door, the gate, MLflow and the demo host."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_platform import CHECKOUT, Small, forget_settings, free_port, make_people
+from small_platform import CHECKOUT, Small, make_people, own_home_in
 
 
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
     """A home of these tests' own, with a user and two projects; nothing runs in it yet."""
-    folder = tmp_path_factory.mktemp("h")
-    port = free_port()
-    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_PORT": str(port)}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    forget_settings()
-    small = Small(folder, port, os.environ | {"PYTHONPATH": str(CHECKOUT)})
-    make_people(small)
-    yield small
-    small.stop()
-    forget_settings()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-    forget_settings()
+    with own_home_in(tmp_path_factory.mktemp("h")) as small:
+        make_people(small)
+        yield small
 
 
 @pytest.fixture(scope="package")

@@ -1,14 +1,19 @@
 """A small real platform for tests: Triton, the front door, the gate, MLflow and the demo host."""
 
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from atrium.jobs import Job
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"model_registry.server": "mlflow", "tenancy.gate": "gate", "serving.triton": "triton-http",
@@ -116,3 +121,40 @@ def make_people(small: Small) -> None:
     for project in ("flights", "digits"):
         tenancy.create_project(who, project)
     small.token = tenancy.create_token(tenancy.refresh(who), "tests", ["flights", "digits"])[1]
+
+
+@contextmanager
+def own_home_in(folder: Path, **settings: str) -> Iterator[Small]:
+    """An empty home with ports of its own, in this process too; `settings` are more of the environment. What was started is stopped at the end."""
+    port = free_port()
+    ours = {"ATRIUM_HOME": str(folder), "ATRIUM_PORT": str(port), **settings}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    forget_settings()
+    small = Small(folder, port, os.environ | {"PYTHONPATH": str(CHECKOUT)})
+    try:
+        yield small
+    finally:
+        small.stop()
+        forget_settings()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        forget_settings()
+
+
+@contextmanager
+def repeated(job: Job) -> Iterator[None]:
+    """The worker's `job`, as often as it asks, in a thread."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(job.every_seconds):
+            job.run()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
