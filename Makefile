@@ -27,7 +27,7 @@ check: dev  ## Lint, types, imports that point one way, documents
 	.venv/bin/pytest -q tests/docs
 
 test: dev  ## Every test, those of the whole platform and in the browser too
-	.venv/bin/pytest -n 2 --dist loadgroup
+	.venv/bin/pytest -n 2
 
 bench: dev  ## Measure the figures and print them as a table and as JSON
 	.venv/bin/python -m bench

@@ -8,18 +8,27 @@ from pathlib import Path
 
 import pytest
 from support import ATRIUM, CHECKOUT, PASSWORD, Platform
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 
 from small_platform import free_port
 
+WHOLE_PLATFORM = {"tests/app", "tests/e2e", "tests/examples"}
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the tests: one has those of the whole platform, folders of others go to whichever is free."""
-    for item in items:
-        whole = "platform" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("platform" if whole else str(Path(item.location[0]).parent)))
+
+class ByFolder(LoadScopeScheduling):
+    """Shares folders of tests out to several processes; those that need the whole platform stay in one, which starts it once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.partition("::")[0].rpartition("/")[0]
+        return "platform" if folder in WHOLE_PLATFORM else folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")
