@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support import ATRIUM, CHECKOUT, PASSWORD, Platform
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -16,6 +17,8 @@ sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 from small_platform import free_port
 
 WHOLE_PLATFORM = {"tests/app", "tests/e2e", "tests/examples"}
+settings.register_profile("atrium", deadline=None)  # what a busy machine needs for one example says nothing of the code
+settings.load_profile("atrium")
 
 
 class ByFolder(LoadScopeScheduling):

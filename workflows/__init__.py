@@ -1,9 +1,11 @@
 """Pipelines, runs and the workflow server behind them (Argo Workflows)."""
 
+from workflows.config_maps import delete_config_value, list_config_maps, set_config_value
 from workflows.counts import NewestResult, RunCount, ScheduleLag, newest_results, run_counts, schedule_lags
 from workflows.engine.launcher import end_keeper
-from workflows.images import add_image, list_images, remove_image
+from workflows.images import add_image, list_images, remove_image, shipped_images
 from workflows.models import (
+    ConfigMapView,
     ImageExists,
     ImageKind,
     ImageNotFound,
@@ -27,6 +29,7 @@ from workflows.schedules import (
     CrontabInvalid,
     delete_schedule,
     get_schedule,
+    last_slots,
     list_schedules,
     list_slots,
     set_schedule,
@@ -48,6 +51,7 @@ from workflows.service import (
 from workflows.templates import list_templates, save_template
 
 __all__ = [
+    "ConfigMapView",
     "CrontabInvalid",
     "ImageExists",
     "ImageKind",
@@ -73,12 +77,15 @@ __all__ = [
     "Wait",
     "act_on_run",
     "add_image",
+    "delete_config_value",
     "delete_schedule",
     "end_keeper",
     "get_pipeline",
     "get_run",
     "get_schedule",
     "last_runs",
+    "last_slots",
+    "list_config_maps",
     "list_images",
     "list_pipelines",
     "list_revisions",
@@ -96,6 +103,8 @@ __all__ = [
     "save_pipeline",
     "save_template",
     "schedule_lags",
+    "set_config_value",
     "set_schedule",
+    "shipped_images",
     "suspend_schedule",
 ]  # fmt: skip

@@ -73,6 +73,16 @@ class Crontab:
                 found = found[-most:]
         return found[-most:]
 
+    def due(self, since: datetime, until: datetime, most: int) -> tuple[list[datetime], datetime]:
+        """The last `most` times after `since` and up to `until`, and since when to look the next time.
+
+        A period (`@every 90s`) counts from its last time, whoever looks how often in between.
+        """
+        found = self.between(since, until, most)
+        if not self.every_seconds:
+            return found, until
+        return found, found[-1] if found else since
+
 
 def read_crontab(text: str, zone: str = "") -> Crontab:
     """Reads a schedule like `30 2 * * 1-5`; `CRON_TZ=Europe/Paris ` before it, or `zone`, names the time zone, UTC else.

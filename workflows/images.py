@@ -11,6 +11,7 @@ from atrium.errors import Invalid
 from atrium.identity import Actor, Verb, require
 from tenancy import audit
 from workflows.engine.environments import folder_image
+from workflows.engine.images import PYTHON, shipped_image, shipped_names
 from workflows.models import ImageExists, ImageKind, ImageNameInvalid, ImageNotFound, ImageRow, ImageView
 
 PART = r"[a-z0-9*][a-z0-9._*-]*"
@@ -31,6 +32,13 @@ def check_image_name(name: str) -> None:
             f"image name {name[:LONGEST_NAME]!r}", f"an image reference of at most {LONGEST_NAME} characters, where * stands for any",
             "for example python:3.12, team/torch:* or registry.example:5000/team/torch:2",
         )  # fmt: skip
+
+
+def shipped_images(who: Actor) -> dict[str, str]:
+    """What of the machine's own stands for an image, in words, by the image's name or pattern. Raises `Forbidden`."""
+    require(who, Verb.ADMINISTER)
+    found = {name: shipped_image(name.replace(":3.x", f":{PYTHON}").replace("*", "")) for name in shipped_names()}
+    return {name: image.stands_for for name, image in found.items() if image}
 
 
 def list_images(who: Actor) -> list[ImageView]:

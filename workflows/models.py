@@ -62,7 +62,7 @@ class Overlap(StrEnum):
 
 
 class ScheduleRow(Base):
-    """When a pipeline runs by itself; one for each pipeline. `looked_at` is until when its slots are in the ledger."""
+    """When a pipeline runs by itself; one for each pipeline. `looked_at` is until when its slots are in the ledger, for a period its last slot."""
 
     __tablename__ = "schedules"
 
@@ -194,6 +194,14 @@ class SlotView:
     run: str
     state: SlotState
     reason: str
+
+
+@dataclass(frozen=True)
+class ConfigMapView:
+    """A project's config map: its values by key."""
+
+    name: str
+    data: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from atrium.clock import now
@@ -39,7 +39,8 @@ def crontab_of(text: str, timezone: str) -> Crontab:
 
 
 def _view(row: ScheduleRow) -> ScheduleView:
-    coming = None if row.suspended else read_crontab(row.crontab, row.timezone).next_after(now())
+    times = read_crontab(row.crontab, row.timezone)
+    coming = None if row.suspended else times.next_after(row.looked_at if times.every_seconds else now())
     return ScheduleView(
         row.project, row.pipeline, row.crontab, row.timezone, row.parameters, Overlap(row.overlap), row.catch_up_minutes,
         row.suspended, row.owner, row.changed_at, coming,
@@ -131,8 +132,26 @@ def list_slots(who: Actor, project: str, pipeline: str, after: str | None = None
         query = query.where(SlotRow.moment < _moment(after))
     with reading() as session:
         rows = session.scalars(query.order_by(SlotRow.moment.desc()).limit(limit + 1)).all()
-    items = [SlotView(row.moment, row.revision, row.run, SlotState(row.state), row.reason) for row in rows[:limit]]
+    items = [_slot(row) for row in rows[:limit]]
     return Page(items, items[-1].moment.isoformat() if len(rows) > limit else None)
+
+
+def last_slots(who: Actor, project: str) -> dict[str, SlotView]:
+    """The newest slot of each pipeline's schedule, by pipeline; those that have had none are missing. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    newest = (
+        select(SlotRow.pipeline, func.max(SlotRow.moment).label("moment"))
+        .where(SlotRow.project == project)
+        .group_by(SlotRow.pipeline)
+        .subquery()
+    )
+    query = select(SlotRow).join(newest, (SlotRow.pipeline == newest.c.pipeline) & (SlotRow.moment == newest.c.moment))
+    with reading() as session:
+        return {row.pipeline: _slot(row) for row in session.scalars(query.where(SlotRow.project == project))}
+
+
+def _slot(row: SlotRow) -> SlotView:
+    return SlotView(row.moment, row.revision, row.run, SlotState(row.state), row.reason)
 
 
 def _moment(text: str) -> datetime:

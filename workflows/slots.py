@@ -49,8 +49,7 @@ def write_slots(project: str, pipeline: str) -> None:
         if row is None or row.suspended:
             return
         moment = now()
-        due = read_crontab(row.crontab, row.timezone).between(row.looked_at, moment, MOST_AT_ONCE)
-        row.looked_at = moment
+        due, row.looked_at = read_crontab(row.crontab, row.timezone).due(row.looked_at, moment, MOST_AT_ONCE)
         for at in due:
             if session.get(SlotRow, (project, pipeline, at)) is None:
                 state, reason = _first_state(row, at, due[-1], moment)

@@ -10,7 +10,7 @@ TONES: Final[dict[str, Tone]] = {
     "Omitted": "idle", "live": "good", "waiting": "idle", "loading": "busy", "failed": "bad", "FINISHED": "good",
     "RUNNING": "busy", "FAILED": "bad", "KILLED": "bad", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
     "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle", "pending": "warn", "firing": "bad",
-    "resolved": "good", "ready": "good", "unreadable": "bad",
+    "resolved": "good", "ready": "good", "unreadable": "bad", "Due": "busy", "Started": "good", "Missed": "warn", "on": "good", "suspended": "idle",
 }  # fmt: skip
 LOOKS: Final[dict[Tone, tuple[str, str]]] = {
     "good": ("green", "check_circle"), "busy": ("blue", "progress_activity"), "bad": ("red", "error"),

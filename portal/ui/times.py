@@ -26,6 +26,18 @@ def age(moment: Moment) -> str:
     return _("{n} h ago").format(n=seconds // HOUR) if seconds < 2 * DAY else _("{n} days ago").format(n=seconds // DAY)
 
 
+def coming(moment: Moment) -> str:
+    """In how long, in a few letters; an en dash for never."""
+    if not moment:
+        return "–"
+    seconds = max(0, int((_read(moment) - now()).total_seconds()))
+    if seconds < MINUTE:
+        return _("in {n} s").format(n=seconds)
+    if seconds < HOUR:
+        return _("in {n} min").format(n=seconds // MINUTE)
+    return _("in {n} h").format(n=seconds // HOUR) if seconds < 2 * DAY else _("in {n} days").format(n=seconds // DAY)
+
+
 def when(moment: Moment) -> str:
     """The moment itself, in UTC and saying so; an en dash for never."""
     return f"{_read(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "–"

@@ -1,7 +1,6 @@
 """One pipeline: a form to run it, its runs, its manifest, its revisions and what changed between them."""
 
 import difflib
-import re
 
 import streamlit as st
 
@@ -10,12 +9,9 @@ from atrium.errors import AtriumError
 from atrium.identity import Verb
 from portal.session import may, project, who
 from portal.ui import Column, age, ago, card, guard, header, show_error, table, text
-from portal.views import editing, pipelines
+from portal.views import editing, parameters, pipelines, schedule
 from portal.views.snippets import tools, workflow_texts
 from portal.words import _
-
-WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})")
-BROKEN = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,12}")
 
 
 def page(name: str) -> None:
@@ -34,13 +30,16 @@ def page(name: str) -> None:
         _back()
     if may(Verb.WRITE):
         _run_form(newest)
-    runs, manifest, revisions = st.tabs(
-        [_("Runs"), _("Manifest"), _("Revisions")], key="pipeline-tab", on_change="rerun"
-    )
+    titles = [_("Runs"), _("Schedule"), _("Manifest"), _("Revisions")]
+    first = titles[1] if st.query_params.get("tab") == "schedule" else titles[0]
+    runs, times, manifest, revisions = st.tabs(titles, default=first, key=f"pipeline-tab-{name}", on_change="rerun")
     if runs.open:
         with runs:
             pipelines.runs_card(name)
             tools(workflow_texts(project(), name, newest.parameters))
+    if times.open:
+        with times:
+            schedule.shown(newest)
     if manifest.open:
         with manifest:
             _manifest(newest)
@@ -51,39 +50,16 @@ def page(name: str) -> None:
 
 def _back() -> None:
     if st.button(_("All pipelines"), icon=":material/arrow_back:"):
-        for one in ("pipeline", "form"):
+        for one in ("pipeline", "form", "tab"):
             st.query_params.pop(one, None)
         st.rerun()
-
-
-def _field(one: workflows.ParameterView) -> str:
-    """A field that fits a parameter: a choice, a switch, a number or a text; its value as Argo takes it."""
-    help_text = one.description or None
-    if one.choices:
-        first = one.choices.index(one.value) if one.value in one.choices else 0
-        return str(st.selectbox(one.name, one.choices, first, help=help_text))
-    if one.value in ("true", "false"):
-        return str(st.toggle(one.name, one.value == "true", help=help_text)).lower()
-    if WHOLE.fullmatch(one.value):
-        return str(int(st.number_input(one.name, value=int(one.value), step=1, help=help_text)))
-    if BROKEN.fullmatch(one.value):
-        digits = len(one.value.partition(".")[2])
-        given = st.number_input(
-            one.name, value=float(one.value), format=f"%.{digits}f", step=10.0**-digits, help=help_text
-        )
-        return f"{given:.{digits}f}"
-    return st.text_input(one.name, one.value, help=help_text)
 
 
 def _run_form(pipeline: workflows.PipelineView) -> None:
     with card(_("Run")), st.form(f"run-{pipeline.name}", border=False):
         if not pipeline.form:
             st.caption(_("It takes no parameters."))
-        given: dict[str, str] = {}
-        with st.grid(3, min_column_width=220) as grid:
-            for one in pipeline.form:
-                with grid.cell():
-                    given[one.name] = _field(one)
+        given = parameters.fields(pipeline.form, {})
         if st.form_submit_button(_("Start"), type="primary", icon=":material/play_arrow:"):
             _start(pipeline.name, given)
 
@@ -94,7 +70,7 @@ def _start(name: str, given: dict[str, str]) -> None:
     except AtriumError as error:
         show_error(error)
         return
-    for one in ("pipeline", "form"):
+    for one in ("pipeline", "form", "tab"):
         st.query_params.pop(one, None)
     st.query_params["run"] = run
     st.rerun()

@@ -24,6 +24,7 @@ from portal.ui import (
     when,
     why_section,
 )
+from portal.views.images import stands_for
 from portal.words import _
 
 BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
@@ -128,7 +129,7 @@ def _node(run: workflows.RunView, node: workflows.NodeView) -> None:
         if node.message:
             st.caption(node.message)
         for image, what in node.images.items():
-            st.caption(_("Image {image}: {what} stands for it.").format(image=image, what=_environment(what)))
+            st.caption(_("Image {image}: {what} stands for it.").format(image=image, what=stands_for(what)))
         parts = {
             _("Logs"): _logs, _("Inputs and outputs"): _values, _("Artifacts"): _artifacts, _("Resources"): _resources
         }  # fmt: skip
@@ -137,12 +138,6 @@ def _node(run: workflows.RunView, node: workflows.NodeView) -> None:
             if tab.open:
                 with tab, guard():
                     draw(run, node)
-
-
-def _environment(what: str) -> str:
-    """What stood for an image, in the visitor's language; the folder or version after the colon is the same in all."""
-    words, _colon, which = what.partition(": ")
-    return f"{_(words)} ({which})" if which else _(words)
 
 
 def _logs(run: workflows.RunView, node: workflows.NodeView) -> None:

@@ -24,7 +24,7 @@ from portal.ui import (
     table,
     text,
 )
-from portal.views import editing, one_pipeline, one_run
+from portal.views import editing, one_pipeline, one_run, schedule
 from portal.views.snippets import tools, workflow_texts
 from portal.words import _
 
@@ -53,6 +53,7 @@ def _lists() -> None:
             st.query_params["new"] = "1"
             st.rerun()
     _pipelines()
+    schedule.schedules_card()
     runs_card()
     tools(workflow_texts(project()))
 

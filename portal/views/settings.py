@@ -1,9 +1,8 @@
-"""Oneself, tokens, members, secrets, the audit, users and projects."""
+"""Oneself, tokens, members, secrets, config maps, the audit, users and projects, images."""
 
 import streamlit as st
 
 import tenancy
-from atrium.errors import AtriumError
 from atrium.identity import Actor, Role, Verb
 from atrium.settings import get_settings
 from portal.session import may, project, who
@@ -19,12 +18,13 @@ from portal.ui import (
     guard,
     header,
     say_after,
-    show_error,
     table,
     text,
     when,
 )
+from portal.views import project_values
 from portal.views.accounts import users_and_projects
+from portal.views.images import images
 from portal.words import _
 
 AUDIT_LINES = 30
@@ -38,11 +38,14 @@ def page() -> None:
     parts = {_("Tokens"): _tokens, _("You"): _you}
     if st.session_state.get("project"):
         parts = {_("Tokens"): _tokens, _("Members"): _members}
+        if may(Verb.WRITE):
+            parts |= {_("Secrets"): project_values.secrets}
+        parts |= {_("Config maps"): project_values.config_maps}
         if may(Verb.MANAGE):
-            parts |= {_("Secrets"): _secrets, _("Audit"): _audit}
+            parts |= {_("Audit"): _audit}
         parts |= {_("You"): _you}
     if visitor.administrator:
-        parts |= {_("Users and projects"): users_and_projects}
+        parts |= {_("Users and projects"): users_and_projects, _("Images"): images}
     for tab, draw in zip(st.tabs(list(parts), key="settings-tab", on_change="rerun"), parts.values(), strict=True):
         if tab.open:
             with tab, guard():
@@ -157,44 +160,6 @@ def _members(visitor: Actor) -> None:
                 tenancy.add_member(visitor, project(), user, Role(role))
                 say_after(_("{name} is a member now.").format(name=user))
                 st.rerun()
-
-
-def _secrets(visitor: Actor) -> None:
-    secrets = tenancy.list_secrets(visitor, project())
-    with card(_("Secrets"), _("Steps get them as environment variables; nobody sees a value again.")):
-        columns = [
-            Column(_("Name"), "code"),
-            Column(_("Changed by"), "soft"),
-            Column(_("When"), "soft"),
-            Column("", "actions"),
-        ]
-        rows: list[list[Cell | str]] = [
-            [one.name, one.changed_by, ago(one.changed_at), buttons(one.name, ("delete", _("Delete")))]
-            for one in secrets
-        ]
-        if secrets:
-            clicked = table("secrets", columns, rows, _("The project's secrets"))
-            if clicked:
-                question = _("Steps that need {name} will fail; its value cannot be brought back.").format(
-                    name=clicked.row
-                )
-                ask_first(question, _("Delete"), lambda: tenancy.delete_secret(visitor, project(), clicked.row))
-        with st.form("secret", border=False, clear_on_submit=True):
-            with st.grid(2, min_column_width=180):
-                name = st.text_input(_("Name"), placeholder="API_KEY")
-                value = st.text_input(_("Value"), type="password")
-            if st.form_submit_button(_("Store"), type="primary"):
-                _store(visitor, name, value)
-
-
-def _store(visitor: Actor, name: str, value: str) -> None:
-    try:
-        tenancy.set_secret(visitor, project(), name.strip(), value)
-    except AtriumError as error:
-        show_error(error)
-        return
-    say_after(_("{name} was stored.").format(name=name.strip()))
-    st.rerun()
 
 
 def _audit(visitor: Actor) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 import support
+from babel.messages.pofile import read_po
 from e2e.looking import NewPage
 from playwright.sync_api import Browser, Page, expect
-from support import Platform, chromium
+from support import CHECKOUT, Platform, chromium
 
+CATALOGUE = CHECKOUT / "portal" / "words" / "zh_CN.po"
 PATIENCE_MILLISECONDS = 60_000
 
 
@@ -47,6 +49,18 @@ def signed_in(browser: Browser, platform: Platform) -> Iterator[NewPage]:
     yield new
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def english() -> re.Pattern[str]:
+    """Any whole text of the portal that reads otherwise in Chinese."""
+    with CATALOGUE.open("rb") as file:
+        entries = [(str(one.id), str(one.string)) for one in read_po(file, locale="zh_CN") if one.id]
+    told = [
+        re.sub(r"\\\{\w+\\\}", ".+?", re.escape(text)) for text, chinese in entries if text != chinese and " " in text
+    ]
+    single = [re.escape(text) for text, chinese in entries if text != chinese and " " not in text and text[0].isupper()]
+    return re.compile("|".join(f"^{one}$" for one in told + single))
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What a test sees of a page: that it has come to rest, its words, what it asked for, how wide it is."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -9,6 +10,8 @@ NAMES = [
     "overview", "dashboard", "features", "datasets", "pipelines", "experiments", "models", "services", "demos",
     "monitoring", "settings",
 ]  # fmt: skip
+OWN_WORDS = re.compile("Open|Close|Clear all|Remove .+")  # labels that Streamlit gives its own widgets
+CHINESE = re.compile("[\u4e00-\u9fff]")
 WORDS = """() => {
   const found = [], skipped = new Set(["CODE", "PRE", "STYLE", "SCRIPT", "TEXTAREA", "INPUT", "CANVAS"]);
   const walk = (node) => {
@@ -42,6 +45,12 @@ def words_of(page: Page) -> list[str]:
     """Every piece of text on the page, of its components and of its labels too; code and what is typed left out."""
     found: list[str] = page.evaluate(WORDS)
     return found
+
+
+def left_english(page: Page, english: re.Pattern[str]) -> list[str]:
+    """Texts of a Chinese page that the catalogue has in Chinese."""
+    told = [one for one in words_of(page) if not CHINESE.search(one) and not OWN_WORDS.fullmatch(one)]
+    return [one for one in told if english.fullmatch(one)]
 
 
 def errors_on(page: Page) -> list[str]:

@@ -9,30 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 import support
-from babel.messages.pofile import read_po
-from e2e.looking import NAMES, NewPage, errors_on, open_page, sideways, words_of
+from e2e.looking import NAMES, NewPage, errors_on, left_english, open_page, sideways
 from playwright.sync_api import Page, expect
 from support import CHECKOUT, Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.browser]
-CATALOGUE = CHECKOUT / "portal" / "words" / "zh_CN.po"
 BACK_ENDS = ("argo", "mlflow", "feast", "triton")
 EMPTY = "blank"
-OWN_WORDS = re.compile("Open|Close|Clear all|Remove .+")  # labels that Streamlit gives its own widgets
-CHINESE = re.compile("[\u4e00-\u9fff]")
 OUTPUT = CHECKOUT / "tests" / "output"
-
-
-@pytest.fixture(scope="module")
-def english() -> re.Pattern[str]:
-    """Any whole text of the portal that reads otherwise in Chinese."""
-    with CATALOGUE.open("rb") as file:
-        entries = [(str(one.id), str(one.string)) for one in read_po(file, locale="zh_CN") if one.id]
-    told = [
-        re.sub(r"\\\{\w+\\\}", ".+?", re.escape(text)) for text, chinese in entries if text != chinese and " " in text
-    ]
-    single = [re.escape(text) for text, chinese in entries if text != chinese and " " not in text and text[0].isupper()]
-    return re.compile("|".join(f"^{one}$" for one in told + single))
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +63,7 @@ def test_a_page_is_whole_in_its_language(
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=str(OUTPUT / f"{name}.png"))
     if language == "zh_CN":
-        told = [one for one in words_of(page) if not CHINESE.search(one) and not OWN_WORDS.fullmatch(one)]
-        assert [one for one in told if english.fullmatch(one)] == []
+        assert left_english(page, english) == []
 
 
 @pytest.mark.parametrize("project", ["flights", EMPTY])

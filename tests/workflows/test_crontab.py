@@ -1,6 +1,6 @@
 """Cron schedules."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -60,3 +60,17 @@ def test_every_time_fits_its_schedule_and_lies_after(minute, hour, moment, zone)
     local = found.astimezone(crontab.zone)
     assert (local.minute, local.hour) == (minute, hour)
     assert found > moment.replace(tzinfo=UTC)
+
+
+@given(
+    st.sampled_from(["@every 90s", "@every 7s", "* * * * *", "*/5 2 * * *"]),
+    st.lists(st.integers(1, 4000), min_size=1, max_size=40),
+)
+def test_every_time_is_due_once_however_often_somebody_looks(schedule, pauses):
+    crontab, moment = read_crontab(schedule), at("2026-01-01T00:00:00")
+    since, seen = moment, []
+    for seconds in pauses:
+        moment += timedelta(milliseconds=100 * seconds)
+        due, since = crontab.due(since, moment, 1000)
+        seen += due
+    assert seen == crontab.between(at("2026-01-01T00:00:00"), moment, 1_000_000)

@@ -10,6 +10,7 @@ from atrium.errors import Invalid
 from atrium.settings import CHECKOUT
 
 RUNTIME = "atrium/runtime"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIBRARIES = ("atrium", "examples", "feature_store", "tenancy", "workflows")
 
 
@@ -58,15 +59,14 @@ def _machine(name: str, what: str) -> Image:
 
 
 def _python(name: str) -> Image:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     asked = re.search(r"(\d+\.\d+)", name.partition(":")[2])
     runtime = _runtime()
     return Image(
         name,
-        f"the platform's Python: {version}",
+        f"the platform's Python: {PYTHON}",
         runtime.read_only,
         runtime.path,
-        exact=bool(asked and asked[1] == version),
+        exact=bool(asked and asked[1] == PYTHON),
     )
 
 

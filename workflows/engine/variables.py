@@ -124,5 +124,9 @@ def _keyed(kind: str, reference: Json, table: Mapping[str, str]) -> str | None:
 
 def _missing(kind: str, name: str, key: str = "") -> ReferenceMissing:
     what = f"{kind} {name}.{key}" if key else f"{kind} {name}"
-    remedy = "an admin adds it under Settings, Secrets" if kind == "secret" else "add it as a config map of the project"
+    remedy = (
+        "an admin adds it under Settings, Secrets"
+        if kind == "secret"
+        else "somebody who may write adds it under Settings, Config maps"
+    )
     return ReferenceMissing(f"{what} is not in this project: {remedy}")

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from atrium.clock import now
+from workflows.crontab import Crontab
 from workflows.engine.cron import documents as cron
 from workflows.engine.cron.history import Children
 from workflows.engine.runner import Runner
@@ -33,7 +34,7 @@ class CronScheduler:
     def __init__(self, store: Store, runner: Runner) -> None:
         self.store, self.runner = store, runner
         self.children = Children(store, runner)
-        self.since: dict[str, datetime] = {}
+        self.since: dict[tuple[str, int], datetime] = {}  # by cron workflow and number of the schedule in it
         self.ends = _Ends(None)
 
     def wake(self) -> None:
@@ -63,17 +64,22 @@ class CronScheduler:
         moment, uid = now(), document["metadata"]["uid"]
         if (document.get("status") or {}).get("phase") == "Stopped":
             return None
-        if uid in self.since:
-            due = sorted({one for each in schedules for one in each.between(self.since[uid], moment, MOST_LATE)})
-        else:
-            due = self._missed(document, moment)
-        self.since[uid] = moment
+        due = self._due(uid, schedules, moment) if (uid, 0) in self.since else self._missed(document, moment)
         for late in due[:-1]:
             self.store.put_slot(uid, stamp(late), "", MISSED, "a later slot was due before this one could run")
         if due:
             self._slot(document, due[-1])
-        coming = [found for each in schedules if (found := each.next_after(moment))]
+        since = [self.since.setdefault((uid, number), moment) for number in range(len(schedules))]
+        coming = [found for each, at in zip(schedules, since, strict=True) if (found := each.next_after(at))]
         return min(coming, default=None)
+
+    def _due(self, uid: str, schedules: list[Crontab], moment: datetime) -> list[datetime]:
+        """The slots since the last look, of all schedules together; notes for each since when to look the next time."""
+        found: set[datetime] = set()
+        for number, each in enumerate(schedules):
+            due, self.since[uid, number] = each.due(self.since.get((uid, number), moment), moment, MOST_LATE)
+            found |= set(due)
+        return sorted(found)
 
     def _missed(self, document: Json, moment: datetime) -> list[datetime]:
         """The slot that fell into the time when no server ran, where it may still start; notes it where it may not."""

@@ -1,0 +1,203 @@
+"""When a pipeline runs by itself: its schedule, what became of each slot, and the form that changes it; the project's schedules as a list."""
+
+from zoneinfo import available_timezones
+
+import streamlit as st
+
+import workflows
+from atrium.errors import AtriumError
+from atrium.identity import Verb
+from portal.session import may, project, who
+from portal.ui import (
+    Cell,
+    Column,
+    address_of,
+    ago,
+    ask_first,
+    buttons,
+    card,
+    coming,
+    confirmed,
+    empty,
+    facts,
+    guard,
+    link,
+    say_after,
+    show_error,
+    status,
+    table,
+    text,
+    when,
+)
+from portal.views import paging, parameters
+from portal.words import _
+
+SLOTS_A_PAGE = 15
+LATEST_MINUTES = 7 * 24 * 60
+USUAL = ("@hourly", "@daily", "30 2 * * *", "30 2 * * 1-5", "@weekly", "@monthly", "@every 15m")
+
+
+def overlaps() -> dict[str, str]:
+    """What happens while an earlier run goes on, in words, by Argo's word for it."""
+    return {
+        workflows.Overlap.FORBID: _("skip the slot"), workflows.Overlap.ALLOW: _("start beside it"),
+        workflows.Overlap.REPLACE: _("end it and start anew"),
+    }  # fmt: skip
+
+
+def shown(pipeline: workflows.PipelineView) -> None:
+    """The schedule of one pipeline, whole."""
+    found: workflows.ScheduleView | None = None
+    with guard():
+        mine = [one for one in workflows.list_schedules(who(), project()) if one.pipeline == pipeline.name]
+        found = mine[0] if mine else None
+        if found:
+            _now(found)
+        elif not may(Verb.WRITE):
+            empty("event_repeat", _("It has no schedule"), _("Whoever may run it can have it run by itself."))
+    if may(Verb.WRITE):
+        _form(pipeline, found)
+    _slots(pipeline.name)
+
+
+def _now(found: workflows.ScheduleView) -> None:
+    state = status("suspended" if found.suspended else "on").said
+    with card():
+        facts(
+            {
+                _("State"): state["text"], _("Next slot"): f"{coming(found.next_at)}  \n:small[{when(found.next_at)}]" if found.next_at else "–",
+                _("Times"): f"`{found.crontab}`", _("Time zone"): found.timezone, _("While a run goes on"): overlaps()[found.overlap],
+                _("Caught up for"): _("{n} min").format(n=found.catch_up_minutes), _("In the name of"): found.owner,
+            }
+        )  # fmt: skip
+        if found.parameters:
+            st.caption(", ".join(f"`{name}={value}`" for name, value in found.parameters.items()))
+        if may(Verb.WRITE):
+            _switches(found)
+
+
+def _switches(found: workflows.ScheduleView) -> None:
+    with st.container(horizontal=True, gap="small"):
+        words, icon = (_("Resume"), "play_arrow") if found.suspended else (_("Pause"), "pause")
+        if st.button(words, icon=f":material/{icon}:", key="schedule-switch"):
+            workflows.suspend_schedule(who(), project(), found.pipeline, not found.suspended)
+            st.rerun()
+        question = _("The pipeline no longer runs by itself. Its slots and runs stay.")
+        if confirmed(_("Delete"), question, "schedule-delete"):
+            workflows.delete_schedule(who(), project(), found.pipeline)
+            say_after(_("The schedule of {name} was deleted.").format(name=found.pipeline))
+            st.rerun()
+
+
+def _form(pipeline: workflows.PipelineView, found: workflows.ScheduleView | None) -> None:
+    if found is None:
+        with card(_("Have it run by itself"), _("Always its newest revision, in your name and with your rights.")):
+            _fields(pipeline, None)
+        return
+    with st.expander(_("Change the schedule"), icon=":material/edit:"):
+        _fields(pipeline, found)
+
+
+def _fields(pipeline: workflows.PipelineView, found: workflows.ScheduleView | None) -> None:
+    zones = sorted(available_timezones())
+    zone = found.timezone if found else (st.context.timezone or "UTC")
+    times = list(dict.fromkeys([*([found.crontab] if found else []), *USUAL]))
+    with st.form(f"schedule-{pipeline.name}", border=False):
+        with st.grid(4, min_column_width=190):
+            crontab = st.selectbox(
+                _("Times"), times, 0 if found else 1, accept_new_options=True, filter_mode="prefix",
+                help=_("Minute, hour, day, month and weekday as cron has them, or @daily and the like; type your own."),
+            )  # fmt: skip
+            timezone = st.selectbox(_("Time zone"), zones, zones.index(zone) if zone in zones else zones.index("UTC"))
+            words = overlaps()
+            overlap = st.selectbox(
+                _("While an earlier run goes on"), list(words), list(words).index(found.overlap) if found else 0, format_func=words.__getitem__
+            )  # fmt: skip
+            minutes = st.number_input(
+                _("Catch up for (minutes)"), 0, LATEST_MINUTES, found.catch_up_minutes if found else 60,
+                help=_("How late a slot may still start, for example when the machine was off."),
+            )  # fmt: skip
+        given = parameters.fields(pipeline.form, found.parameters if found else {})
+        if st.form_submit_button(_("Save"), type="primary", icon=":material/event_repeat:"):
+            try:
+                kept = workflows.set_schedule(
+                    who(), project(), pipeline.name, str(crontab or ""), timezone, given, overlap, int(minutes)
+                )
+            except AtriumError as error:
+                show_error(error)
+                return
+            say_after(_("It runs next {age}.").format(age=coming(kept.next_at)))
+            st.rerun()
+
+
+@st.fragment(run_every="5s")
+def _slots(pipeline: str) -> None:
+    with guard():
+        name = f"slots-{pipeline}"
+        found = workflows.list_slots(who(), project(), pipeline, paging.after(name), SLOTS_A_PAGE)
+        if not found.items:
+            st.caption(_("No slot has come yet; each will stand here with what became of it and why."))
+            return
+        columns = [
+            Column(_("State"), "short"), Column(_("Slot"), "soft"), Column(_("Run")), Column(_("Revision"), "soft", phone=False),
+            Column(_("Why"), "soft"),
+        ]  # fmt: skip
+        rows: list[list[Cell | str]] = [
+            [
+                status(one.state, one.reason), ago(one.moment),
+                link(one.run, one.run, address_of("pipelines", run=one.run)) if one.state == workflows.SlotState.STARTED else text("–"),
+                text(one.revision or "–"), text(one.reason),
+            ]
+            for one in found.items
+        ]  # fmt: skip
+        with card(_("Slots")):
+            clicked = table("slots", columns, rows, _("Slots of the schedule, newest first"))
+            paging.turning(name, found.next_key)
+    if clicked:
+        for one in ("pipeline", "form", "tab"):
+            st.query_params.pop(one, None)
+        st.query_params["run"] = clicked.row
+        st.rerun(scope="app")
+
+
+@st.fragment(run_every="5s")
+def schedules_card() -> None:
+    """The project's schedules with the next slot and what became of the last; nothing where there are none."""
+    with guard():
+        found = workflows.list_schedules(who(), project())
+        if not found:
+            return
+        last = workflows.last_slots(who(), project())
+        columns = [
+            Column(_("Pipeline")), Column(_("Times"), "code"), Column(_("Time zone"), "soft", phone=False), Column(_("Next slot"), "soft"),
+            Column(_("Last slot"), "short"), Column("", "actions"),
+        ]  # fmt: skip
+        rows: list[list[Cell | str]] = []
+        for one in found:
+            slot = last.get(one.pipeline)
+            next_slot = text(_("suspended")) if one.suspended else text(coming(one.next_at), when(one.next_at))
+            switch = ("resume", _("Resume")) if one.suspended else ("pause", _("Pause"))
+            rows.append(
+                [
+                    link(one.pipeline, one.pipeline, address_of("pipelines", pipeline=one.pipeline, tab="schedule")), text(one.crontab),
+                    text(one.timezone), next_slot,
+                    status(slot.state, slot.reason or when(slot.moment)) if slot else text("–"),
+                    buttons(one.pipeline, switch, ("delete", _("Delete"))) if may(Verb.WRITE) else text(""),
+                ]
+            )  # fmt: skip
+        with card(_("Schedules")):
+            clicked = table("schedules", columns, rows, _("The project's schedules with their next and last slots"))
+        if clicked:
+            _act(clicked.row, clicked.action)
+
+
+def _act(pipeline: str, action: str) -> None:
+    if action in ("pause", "resume"):
+        workflows.suspend_schedule(who(), project(), pipeline, action == "pause")
+        st.rerun(scope="app")
+    if action == "delete":
+        question = _("{name} no longer runs by itself. Its slots and runs stay.").format(name=pipeline)
+        ask_first(question, _("Delete"), lambda: workflows.delete_schedule(who(), project(), pipeline))
+        return
+    st.query_params.update({"pipeline": pipeline, "tab": "schedule"})
+    st.rerun(scope="app")
