@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from app.backup.commands import backup, restore, step_back
 from app.images import image
 from app.schedules import schedule
 from atrium.errors import AtriumError
@@ -262,8 +263,8 @@ def why(object: str, project: str, as_json: bool) -> None:
         click.echo(f"next: {step.said}" + (f"  ({step.command})" if step.command else ""))
 
 
-main.add_command(schedule)
-main.add_command(image)
+for command in (schedule, image, backup, restore, step_back):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Our own state: one database that the gate, REST, pages, worker and the plugins share by short transactions."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
@@ -93,6 +95,16 @@ def writing() -> Iterator[Session]:
         session.begin(),
     ):
         yield session
+
+
+def snapshot(source: Path, target: Path) -> None:
+    """Copies an SQLite file as it is at one moment, while others write to it; the copy (mode 0600) is checked. Raises sqlite3.DatabaseError."""
+    target.touch(mode=0o600)
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as copy:
+        there.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+        if (said := copy.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(f"{source}: {said}")
 
 
 def create_all() -> None:

@@ -13,10 +13,11 @@ from feature_store.models import (
     TableInvalid,
     VersionView,
 )
+from feature_store.moving import move_repository
 from feature_store.writes import dataset_dependents, dataset_written, delete_dataset, import_file, restore
 
 __all__ = [
     "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "QueryInvalid", "TableInvalid",
     "VersionView", "dataset_dependents", "dataset_written", "delete_dataset", "get_dataset", "import_file", "list_datasets",
-    "materialize", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
+    "materialize", "move_repository", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
 ]  # fmt: skip

@@ -72,3 +72,10 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("span", name=op.f("pk_monitoring_charts")),
     )
+
+
+def downgrade() -> None:
+    """Takes the tables away."""
+    for table in ("monitoring_charts", "alert_silences", "alerts", "component_states"):
+        op.drop_table(table)
+    op.drop_index("ix_events_object", "events")
