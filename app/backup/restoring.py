@@ -154,8 +154,9 @@ def restore_backup(who: Actor, source: Path, passphrase: str | None) -> Restored
     if any(path.name != ASIDE for path in root.iterdir()):
         raise HomeNotEmpty(f"a restore into {root}", "an empty folder", "set ATRIUM_HOME to one, or move this one away")
     shutil.rmtree(aside, ignore_errors=True)  # what a restore left that was cut off
-    aside.mkdir(mode=0o700)
+    before = os.umask(0o077)
     try:
+        aside.mkdir()
         with telling_of_full_disk(f"the backup {source}"):
             reading = _read(source, aside, passphrase)
             manifest = reading.finish()
@@ -166,6 +167,7 @@ def restore_backup(who: Actor, source: Path, passphrase: str | None) -> Restored
             ):  # what makes it a home comes last
                 path.rename(root / path.name)
     finally:
+        os.umask(before)
         shutil.rmtree(aside, ignore_errors=True)
     upgrade()
     with writing() as session:
