@@ -15,6 +15,8 @@ from tenancy.projects import (
     remove_member,
 )
 from tenancy.public_items import is_public, set_public
+from tenancy.revocations import Revocations, revocations
+from tenancy.rights_version import rights_version
 from tenancy.secret_store import delete_secret, list_secrets, read_secrets, set_secret
 from tenancy.sessions import (
     SignInSlowedDown,
@@ -29,7 +31,6 @@ from tenancy.sessions import (
 )
 from tenancy.signing import jwks
 from tenancy.tokens import (
-    Revocations,
     actor_of_token,
     create_token,
     end_content_tokens,
@@ -39,7 +40,6 @@ from tenancy.tokens import (
     issue_run_token,
     list_tokens,
     refresh,
-    revocations,
     revoke_token,
 )
 from tenancy.users import PasswordTooWeak, UserExists, UserNotFound, create_user, list_users, set_active, set_password
@@ -93,6 +93,7 @@ __all__ = [
     "renewed_session",
     "revocations",
     "revoke_token",
+    "rights_version",
     "set_active",
     "set_password",
     "set_public",

@@ -1,7 +1,6 @@
 """Bearer tokens: people's for every interface, runs' for their steps, demos' for their models."""
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -13,8 +12,9 @@ from atrium.errors import Forbidden, Invalid, NotFound, NotSignedIn
 from atrium.identity import Actor, Kind, Role, Verb, require
 from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
-from tenancy.models import Audience, MemberRow, ProjectRow, TokenRow, TokenView, UserRow
+from tenancy.models import Audience, ProjectRow, TokenRow, TokenView, UserRow
 from tenancy.projects import roles_of
+from tenancy.revocations import run_token_beginning
 from tenancy.sessions import session_actor
 from tenancy.signing import sign, verify
 from tenancy.users import user_row
@@ -23,16 +23,9 @@ LONGEST_DAYS = 366
 RUN_DAYS = 8
 CONTENT_DAYS = 366
 LONGEST_NAME = 60
+ID_BYTES = 16
 METRICS = "the platform's Prometheus"
 KINDS = {Audience.API: Kind.TOKEN, Audience.RUN: Kind.RUN, Audience.CONTENT: Kind.CONTENT}
-
-
-@dataclass(frozen=True)
-class Revocations:
-    """What the door must refuse although its signature holds: tokens by id, and `(owner, project)` that was left."""
-
-    tokens: frozenset[str]
-    left: frozenset[tuple[str, str]]
 
 
 def _view(row: TokenRow) -> TokenView:
@@ -44,8 +37,9 @@ def _view(row: TokenRow) -> TokenView:
 def _issue(session: Session, audience: Audience, name: str, owner: str, projects: list[str], days: float,
            administrator: bool = False, run: str | None = None) -> tuple[TokenView, str]:  # fmt: skip
     lifetime = timedelta(days=days)
+    beginning = f"{run_token_beginning(now())}." if audience is Audience.RUN else ""
     row = TokenRow(
-        id=secrets.token_urlsafe(18), audience=audience, name=name, owner=owner, projects=projects,
+        id=f"{beginning}{secrets.token_urlsafe(ID_BYTES)}", audience=audience, name=name, owner=owner, projects=projects,
         administrator=administrator, run=run, created_at=now(), expires_at=now() + lifetime, revoked_at=None,
     )  # fmt: skip
     session.add(row)
@@ -61,7 +55,7 @@ def create_token(
     `administrator` makes one that administers the platform and names no projects.
 
     Raises:
-        Forbidden: a project that is not one's own, or made by a run's or demo's token; Invalid: no project, a wrong name, or not 0 < days <= 366.
+        Forbidden: a project that is not one's own, or who asks came with a token; Invalid: no project, a wrong name, or not 0 < days <= 366.
     """
     if not (0 < days <= LONGEST_DAYS) or not 1 <= len(name) <= LONGEST_NAME or bool(projects) == administrator:
         raise Invalid(
@@ -85,13 +79,12 @@ def create_token(
 
 
 def _check_maker(who: Actor) -> None:
-    """A run's or a demo's token makes none that would outlive it."""
-    if who.kind in (Kind.RUN, Kind.CONTENT):
+    """A token makes no token: one that leaks then ends with its own end, and nothing that it made goes on."""
+    if who.kind not in (Kind.SESSION, Kind.PLATFORM):
         raise Forbidden(
-            f"a token made by the token of a {'run' if who.kind is Kind.RUN else 'demo'}",
-            "people make tokens, signed in or by a token of their own",
-            "create one under Settings, Tokens",
-        )
+            "a token made by means of a token", "people make tokens where they are signed in",
+            "create one under Settings, Tokens, or on the machine by atrium token create",
+        )  # fmt: skip
 
 
 def list_tokens(who: Actor, after: str | None = None, limit: int | None = None) -> Page[TokenView]:
@@ -107,7 +100,11 @@ def list_tokens(who: Actor, after: str | None = None, limit: int | None = None) 
 
 def revoke_token(who: Actor, identifier: str) -> None:
     """Ends a token of one's own (the administrator: anybody's) within 2 seconds everywhere. Raises `Forbidden`, `NotFound`."""
-    _check_maker(who)
+    if who.kind in (Kind.RUN, Kind.CONTENT):
+        raise Forbidden(
+            f"the end of a token, asked by the token of a {'run' if who.kind is Kind.RUN else 'demo'}",
+            "people end tokens, signed in or by a token of their own", "see Settings, Tokens",
+        )  # fmt: skip
     with writing() as session:
         row = session.get(TokenRow, identifier)
         if row is None or not (row.owner == who.name or who.may(Verb.ADMINISTER)):
@@ -198,29 +195,3 @@ def refresh(who: Actor) -> Actor:
         if who.kind is Kind.SESSION:
             return session_actor(session, who.credential)
         return _token_actor(session, who.credential)
-
-
-def revocations() -> Revocations:
-    """What the door must refuse now, of the tokens that have not expired."""
-    with reading() as session:
-        rows = session.execute(
-            select(
-                TokenRow.id,
-                TokenRow.owner,
-                TokenRow.projects,
-                TokenRow.revoked_at,
-                UserRow.active,
-                UserRow.administrator,
-            )
-            .join(UserRow, UserRow.name == TokenRow.owner)
-            .where(TokenRow.expires_at > now())
-        ).all()
-        members = {(user, project) for user, project in session.execute(select(MemberRow.user, MemberRow.project))}
-    ended = frozenset(row.id for row in rows if row.revoked_at or not row.active)
-    left = frozenset(
-        (row.owner, project)
-        for row in rows
-        for project in row.projects
-        if not row.administrator and row.id not in ended and (row.owner, project) not in members
-    )
-    return Revocations(ended, left)

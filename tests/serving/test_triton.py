@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from small_platform import Small, until
 import tenancy
 from app.door.rights import write_rights
 from atrium import rpc
-from atrium.identity import platform_actor
+from atrium.identity import Actor, Kind, platform_actor
 from serving.repository import ModelFiles, tensors_of, write_model
 from serving.triton.launch import models_folder
 
@@ -118,8 +119,12 @@ def test_the_door_adds_little_to_a_question(model: Small) -> None:
     assert min(gaps) < 0.5, f"{gaps} ms over Triton direct"
 
 
+def _ada(model: Small) -> Actor:
+    return replace(tenancy.actor_of_token(model.token), kind=Kind.SESSION)
+
+
 def test_a_token_that_was_just_used_is_refused_within_two_seconds_of_its_end(model: Small) -> None:
-    ada = tenancy.actor_of_token(model.token)
+    ada = _ada(model)
     view, text = tenancy.create_token(ada, "short", ["flights"])
     headers = {"Authorization": f"Bearer {text}"}
     with httpx.Client(base_url=model.url, headers=headers, trust_env=False) as client:
@@ -130,7 +135,7 @@ def test_a_token_that_was_just_used_is_refused_within_two_seconds_of_its_end(mod
 
 
 def test_a_token_that_was_just_used_is_refused_once_it_has_expired(model: Small) -> None:
-    _, text = tenancy.create_token(tenancy.actor_of_token(model.token), "brief", ["flights"], days=2 / 86_400)
+    _, text = tenancy.create_token(_ada(model), "brief", ["flights"], days=2 / 86_400)
     with httpx.Client(base_url=model.url, headers={"Authorization": f"Bearer {text}"}, trust_env=False) as client:
         assert client.get(f"/v2/models/{NAME}").status_code == 200
         until(lambda: client.get(f"/v2/models/{NAME}").status_code == 401, "the refusal", 6)

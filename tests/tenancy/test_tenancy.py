@@ -1,5 +1,6 @@
 """Who may do what, and what ends when."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -116,12 +117,22 @@ def test_an_items_session_opens_no_other_item(ada: Actor) -> None:
         tenancy.redeem_content_code(code, "demo--flights")
 
 
+@pytest.mark.parametrize("kind", [Kind.TOKEN, Kind.RUN, Kind.CONTENT])
+def test_a_token_makes_no_token(ada: Actor, bob: Actor, kind: Kind) -> None:
+    with pytest.raises(Forbidden, match="people make tokens"):
+        tenancy.create_token(replace(bob, kind=kind), "outlives", ["flights"])
+
+
+def test_a_person_ends_a_token_by_means_of_a_token(ada: Actor, bob: Actor) -> None:
+    view, text = tenancy.create_token(bob, "ci", ["flights"])
+    tenancy.revoke_token(tenancy.actor_of_token(text), view.id)
+    assert view.id in tenancy.revocations().tokens
+
+
 @pytest.mark.parametrize("kind", [Kind.RUN, Kind.CONTENT])
-def test_the_token_of_a_run_or_demo_makes_and_ends_no_other(ada: Actor, bob: Actor, kind: Kind) -> None:
+def test_the_token_of_a_run_or_demo_ends_no_other(ada: Actor, bob: Actor, kind: Kind) -> None:
     view, _ = tenancy.create_token(bob, "ci", ["flights"])
     guest = replace(bob, kind=kind)
-    with pytest.raises(Forbidden, match="people make tokens"):
-        tenancy.create_token(guest, "outlives", ["flights"])
     with pytest.raises(Forbidden):
         tenancy.revoke_token(guest, view.id)
 
@@ -155,3 +166,23 @@ def test_a_person_who_is_kept_out_is_out_with_sessions_and_tokens(ada: Actor, bo
         with pytest.raises(NotSignedIn):
             ask()
     assert view.id in tenancy.revocations().tokens
+
+
+def test_a_change_of_rights_is_counted_and_a_change_of_something_else_is_not(ada: Actor, bob: Actor) -> None:
+    seen = [tenancy.rights_version()]
+
+    def counted(act: Callable[[], object]) -> bool:
+        act()
+        seen.append(tenancy.rights_version())
+        return seen[-1] != seen[-2]
+
+    view, _ = tenancy.create_token(bob, "ci", ["flights"])
+    assert counted(lambda: tenancy.revoke_token(bob, view.id))
+    assert counted(lambda: tenancy.add_member(ada, "flights", "bob", Role.VIEWER))
+    assert counted(lambda: tenancy.remove_member(ada, "flights", "bob"))
+    assert counted(lambda: tenancy.set_active(ada, "bob", False))
+    assert counted(lambda: tenancy.create_project(ada, "digits"))
+    assert counted(lambda: tenancy.issue_run_token("ada", "flights", "run-1"))
+    assert counted(lambda: tenancy.end_run_tokens("flights", "run-1"))
+    assert not counted(lambda: tenancy.set_secret(ada, "flights", "KEY", "value"))
+    assert not counted(lambda: tenancy.sign_in("ada", PASSWORD, "here"))
