@@ -62,8 +62,10 @@ class Artifacts:
             target.write_text(artifact["raw"]["data"])
         else:
             source = fetched or self._source(artifact)
-            if source is None:
+            if source is None or (fetched and not os.path.lexists(fetched)):  # an optional one that is not there
                 return
+            if source.is_symlink():
+                raise VolumeInvalid(f"artifact {artifact['name']} is a link, which may lead out of the step's folders")
             _place(source, target, artifact.get("archive") or {})
         if artifact.get("mode") is not None:
             _set_mode(target, int(artifact["mode"]), bool(artifact.get("recurseMode")))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -13,18 +14,21 @@ import tenancy
 from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.admission import Grant
+from workflows.engine.asking import request_of, verdict_of
 from workflows.engine.cgroups import confined
 from workflows.engine.data import run_data
 from workflows.engine.environments import ImageFolderInvalid, find_image
 from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, take_parameter
+from workflows.engine.helpers import Helper, HelperFailed, answer_of
 from workflows.engine.images import ImageUnknown
 from workflows.engine.launcher import ContainerLost, Launcher
+from workflows.engine.outside import fetcher, is_outside, outside, sender
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
 from workflows.engine.probes import readiness
 from workflows.engine.roots import Roots, refresh_etc
 from workflows.engine.sandbox import Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
-from workflows.engine.variables import wants_secrets
+from workflows.engine.variables import ReferenceMissing, wants_secrets
 from workflows.engine.volumes import VolumeInvalid
 
 T = TypeVar("T")
@@ -83,6 +87,9 @@ class PodRun:
         self.pod: Pod | None = None
         self.ends: dict[str, Json] = {}
         self.made: dict[str, Container] = {}
+        self.helpers: dict[str, Helper] = {}
+        self.aside: list[Json] = []
+        self.parcels: list[tuple[Json, Path]] = []
         self.stopping = ""
         self.gpus: tuple[str, ...] = ()
         self.waiting: asyncio.Future[Grant | None] | None = None
@@ -96,8 +103,8 @@ class PodRun:
                 return await self._run()
             except ContainerLost:
                 log.warning("pod %s was lost with the keeper and runs again", self.work["pod"])
-                self.kit.launcher.forget([end["key"] for end in self.ends.values()])
-                self.ends, self.made = {}, {}
+                self.kit.launcher.forget([end["key"] for end in (*self.ends.values(), *self.aside)])
+                self.ends, self.made, self.aside = {}, {}, []
         return Outcome(ERROR, f"the step's process was lost {MOST_STARTS} times (power or kill); retry it")
 
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
@@ -126,7 +133,12 @@ class PodRun:
     async def _run(self) -> Outcome:
         if "data" in self.work:
             return Outcome(*await self._threaded(run_data, self.place, self.work))
+        if "plugin" in self.work:
+            return Outcome(FAILED, "no plugin executed the template")
+        if "http" in self.work:
+            return await self._requested()
         try:
+            await self._fetched()
             for body in self.work.get("initContainers") or []:
                 end = await self._container(str(body["name"]))
                 if end["code"]:
@@ -138,9 +150,41 @@ class PodRun:
                 for body in self.work.get("sidecars") or []:
                     self.kit.launcher.end(self._key(str(body["name"])), GRACE_SECONDS)
             await asyncio.gather(*sidecars)
-        except (ArtifactMissing, VolumeInvalid, ImageUnknown, ImageFolderInvalid) as error:
+        except (ArtifactMissing, VolumeInvalid, ImageUnknown, ImageFolderInvalid, HelperFailed) as error:
             return self._ended(ERROR, f"init: Error (exit code 64): {error}")
         return await self._collected()
+
+    async def _requested(self) -> Outcome:
+        """Makes the request of an http template."""
+        try:
+            answer = await self._help("request", request_of(self.work["http"]))
+        except (HelperFailed, ReferenceMissing) as error:
+            return self._ended(FAILED, str(error))
+        return self._ended(*verdict_of(self.work["http"], answer))
+
+    async def _fetched(self) -> None:
+        """Brings the input artifacts that lie outside. Raises `ArtifactMissing`, `HelperFailed`."""
+        if not (wanted := outside(self.work.get("inputs"))):
+            return
+        folder = self.folder / "fetched"
+        folder.mkdir(parents=True, exist_ok=True)
+        answer = await self._help("init", fetcher(wanted, folder))
+        for one, result in zip(wanted, answer["results"], strict=True):
+            if "error" in result and not (result.get("missing") and one.get("optional")):
+                raise ArtifactMissing(f"artifact {one['name']} failed to load: {result['error']}")
+
+    async def _help(self, name: str, helper: Helper) -> Json:
+        """What a helper answers. Raises `HelperFailed`, and what its task raises."""
+        self.helpers[name], self.bodies[name] = helper, helper.body(name)
+        try:
+            end = await self._once(name, 0)
+        finally:
+            del self.bodies[name]
+        self.aside.append(end)
+        if end["code"]:
+            told = OF_POD.get(end["reason"], f"{name}: {_reason(end)} (exit code {end['code']})")
+            raise HelperFailed(told.format(limit=f"{get_settings().step_disk_gib:g}"))
+        return await self._threaded(answer_of, end["root"])
 
     async def _mains(self) -> None:
         if self.work.get("daemon"):
@@ -195,14 +239,14 @@ class PodRun:
         if probe is None:
             await self._until_running(main)
         else:
-            self.bodies["readiness"] = {**readiness(probe), "name": "readiness"}
+            self.bodies["readiness"] = {**readiness(probe, self.place.address(self.work["pod"])), "name": "readiness"}
             asked = self._task("readiness")
             await asyncio.wait((main, asked), return_when=asyncio.FIRST_COMPLETED)
             self.kit.launcher.end(self._key("readiness"), 0)
             await asked
-            self.ends.pop("readiness", None)
+            self.aside += [self.ends.pop("readiness")] if "readiness" in self.ends else []
         if not main.done():
-            self.ready("127.0.0.1")
+            self.ready(self.place.address(self.work["pod"]))
         await main
 
     async def _until_running(self, main: "asyncio.Task[Json]") -> None:
@@ -244,12 +288,18 @@ class PodRun:
         """Whether nothing but the container itself is to be laid out, so that no thread need be asked."""
         body = self.bodies[name]
         asks = (body.get("volumeMounts"), body.get("workingDir"), (self.work.get("inputs") or {}).get("artifacts"))
-        return not any(asks) and not wants_secrets(body) and self.kit.roots.has_free(self.place.workflow.namespace)
+        return (
+            not any(asks)
+            and name not in self.helpers
+            and not wants_secrets(body)
+            and self.kit.roots.has_free(self.place.workflow.namespace)
+        )
 
     def _whole(self) -> Pod:
         if self.pod is None:
             namespace = self.place.workflow.namespace
-            parts = [*self.bodies.values(), self.work.get("volumes"), self.place.workflow.spec.get("volumes")]
+            own = [self.work.get(key) for key in ("volumes", "http", "inputs", "outputs")]
+            parts = [*self.bodies.values(), *own, self.place.workflow.spec.get("volumes")]
             asked = any(wants_secrets({"part": part}) for part in parts)
             secrets: Mapping[str, str] = tenancy.read_secrets(namespace) if asked else {}
             self.pod = Pod(self.place, self.work, secrets, lambda name: self.kit.config_map(namespace, name))
@@ -265,6 +315,10 @@ class PodRun:
             container = pod.container(body, root, self._mirrored(body))
             if name in self.mains:
                 self._give(pod, container)
+            if helper := self.helpers.get(name):
+                container = replace(
+                    container, files=helper.files(pod), mounts=(*container.mounts, *helper.mounts), result=False
+                )
             container = replace(container, gpus=self.gpus)
             self.made[name] = container
             made = order(container, self.kit.etc, settings.steps_without_sandbox)
@@ -283,10 +337,11 @@ class PodRun:
         return list(self.bodies[self.mains[0]].get("volumeMounts") or []) if body.get("mirrorVolumeMounts") else []
 
     def _give(self, pod: Pod, container: Container) -> None:
-        store = self.place.artifacts
+        store, numbers = self.place.artifacts, itertools.count()
         for artifact in (self.work.get("inputs") or {}).get("artifacts") or []:
             if artifact.get("path"):
-                store.put(artifact, lambda path: pod.locate(container, path))
+                fetched = self.folder / "fetched" / str(next(numbers)) if is_outside(artifact) else None
+                store.put(artifact, lambda path: pod.locate(container, path), fetched)
         for artifact in (self.work.get("outputs") or {}).get("artifacts") or []:
             if artifact.get("path"):
                 pod.locate(container, artifact["path"]).parent.mkdir(parents=True, exist_ok=True)
@@ -294,7 +349,8 @@ class PodRun:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _ended(self, phase: str, message: str, outputs: Json | None = None) -> Outcome:
-        return Outcome(phase, message, outputs or {}, self._set(), list(self.ends.values()), self._stood())
+        ends = [*self.ends.values(), *self.aside]
+        return Outcome(phase, message, outputs or {}, self._set(), ends, self._stood())
 
     def _stood(self) -> dict[str, str]:
         """By image what stood for it; of containers that an earlier server started, what stands for it now."""
@@ -329,9 +385,40 @@ class PodRun:
             and not any(one["printed"] for one in self.ends.values())
         )
         errors = self._take(outputs, wanted) if plain else await self._threaded(self._take, outputs, wanted)
+        errors = "; ".join([*([errors] if errors else []), *await self._sent()])
         if errors and phase == SUCCEEDED:
             phase, message = ERROR, f"wait: Error (exit code 64): {errors}"
         return self._ended(phase, message, outputs)
+
+    async def _sent(self) -> list[str]:
+        """Takes the output artifacts that lie outside to where they belong; returns what failed."""
+        if not self.parcels:
+            return []
+        try:
+            answer = await self._help("wait", sender(self.parcels))
+        except (HelperFailed, ReferenceMissing) as error:
+            return [str(error)]
+        return [str(one["error"]) for one in answer["results"] if "error" in one]
+
+    def _packed(self, wanted: Json, key: str, locate: Callable[[str], Path]) -> tuple[list[Json], list[str]]:
+        """Packs the output artifacts that lie outside, to be sent; returns them and what failed."""
+        found, errors, packer = list[Json](), list[str](), Artifacts(self.folder, "sent")
+        self.parcels = []
+        for number, one in enumerate(outside(wanted)):
+            try:
+                if "git" in one:
+                    raise OutputMissing("git output artifacts unsupported")
+                packed = packer.take({name: part for name, part in one.items() if name != "s3"}, str(number), locate)
+            except (OutputMissing, VolumeInvalid, OSError) as error:
+                errors.append(str(error))
+                continue
+            if packed:
+                made = packed["s3"]["key"]
+                if "s3" in one:
+                    one = {**one, "s3": {**one["s3"], "key": one["s3"].get("key") or f"{key}/{Path(made).name}"}}
+                self.parcels.append((one, packer.path(made)))
+                found.append(one)
+        return found, errors
 
     def _take(self, outputs: Json, wanted: Json) -> str:
         """Puts the pod's outputs into `outputs`; returns what of them failed."""
@@ -343,6 +430,8 @@ class PodRun:
             if self.work.get("wantsResult"):
                 outputs["result"] = main.get("result", "").removesuffix("\n")
             parameters, artifacts, errors = _outputs(wanted, store, key, locate)
+            found, failed = self._packed(wanted, key, locate)
+            artifacts, errors = [*artifacts, *found], [*errors, *failed]
             if parameters:
                 outputs["parameters"] = parameters
         for name in self.mains:
@@ -372,7 +461,7 @@ def _outputs(
             errors.append(str(error))
     for one in wanted.get("artifacts") or []:
         try:
-            if one.get("path") and (kept := store.take(one, key, locate)):
+            if one.get("path") and not is_outside(one) and (kept := store.take(one, key, locate)):
                 artifacts.append(kept)
         except (OutputMissing, VolumeInvalid, OSError) as error:
             errors.append(str(error))

@@ -1,5 +1,6 @@
 """A pod here: what it is made of, from its filled template to containers that can be started."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -61,6 +62,11 @@ class Place:
         """Folder of the claims that the workflow's claim templates make."""
         return self.home.engine / "steps" / self.workflow.namespace / self.workflow.uid / "claims"
 
+    def address(self, pod: str) -> str:
+        """A loopback address that is the pod's own, now and after a restart: 127.16.0.0 to 127.254.255.255, hashed from the names."""
+        one, two, three = hashlib.sha256(f"{self.workflow.uid}/{pod}".encode()).digest()[:3]
+        return f"127.{16 + one % 239}.{two}.{1 + three % 254}"
+
     def token(self) -> str:
         """The run's token; empty once it has ended."""
         try:
@@ -108,7 +114,9 @@ def seconds_left(work: Json, now: datetime) -> float | None:
 
 
 def main_bodies(work: Json) -> list[Json]:
-    """The pod's main containers, each with a name; one unless it is a set."""
+    """The pod's main containers, each with a name: one unless it is a set, none where it makes a request."""
+    if "http" in work or "plugin" in work:
+        return []
     if "containerSet" in work:
         return list(work["containerSet"]["containers"])
     return [{**(work.get("script") or work.get("container") or {}), "name": MAIN}]
@@ -131,7 +139,7 @@ class Pod:
         workflow, metadata = place.workflow, work.get("metadata") or {}
         labels = {"workflows.argoproj.io/workflow": workflow.name, **(metadata.get("labels") or {})}
         account = str(work.get("serviceAccountName") or workflow.spec.get("serviceAccountName") or "default")
-        fields = pod_fields(workflow.namespace, self.name, workflow.uid, account)
+        fields = pod_fields(workflow.namespace, self.name, workflow.uid, account, place.address(self.name))
         self.known = Known(secrets, config_map, fields, labels, metadata.get("annotations") or {})
         templates = workflow.spec.get("volumeClaimTemplates") or []
         run_claims = {one["metadata"]["name"]: place.run_claims / one["metadata"]["name"] for one in templates}

@@ -11,13 +11,13 @@ def once():
     limit = probe.get("timeoutSeconds") or 1
     if "httpGet" in probe:
         get = probe["httpGet"]
-        scheme, host = str(get.get("scheme") or "HTTP").lower(), get.get("host") or "127.0.0.1"
+        scheme, host = str(get.get("scheme") or "HTTP").lower(), get.get("host") or probe["address"]
         headers = {one["name"]: one["value"] for one in get.get("httpHeaders") or []}
         url = f"{scheme}://{host}:{get['port']}/" + str(get.get("path") or "/").lstrip("/")
         return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=limit).status < 400
     if "tcpSocket" in probe:
         tcp = probe["tcpSocket"]
-        socket.create_connection((tcp.get("host") or "127.0.0.1", int(tcp["port"])), limit).close()
+        socket.create_connection((tcp.get("host") or probe["address"], int(tcp["port"])), limit).close()
         return True
     return subprocess.run(probe["exec"]["command"], timeout=limit).returncode == 0
 good = 0
@@ -32,6 +32,10 @@ while good < (probe.get("successThreshold") or 1):
 """
 
 
-def readiness(probe: Json) -> Json:
-    """The container that ends well once the probe does."""
-    return {"image": "atrium/runtime:1", "command": ["python", "-c", READY], "args": [json.dumps(probe)]}
+def readiness(probe: Json, address: str) -> Json:
+    """The container that ends well once the probe does; what names no host is asked at the pod's own address."""
+    return {
+        "image": "atrium/runtime:1",
+        "command": ["python", "-c", READY],
+        "args": [json.dumps({**probe, "address": address})],
+    }

@@ -19,10 +19,11 @@ from workflows.engine.admission import Admission, Grant, wants_of
 from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import Launcher
+from workflows.engine.leavings import ON_COMPLETION, ON_DELETION, claims_go, delete_keys, let_go, tidy_pod
 from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod, mark_container
 from workflows.engine.podrun import GRACE_SECONDS, Kit, Outcome, PodRun
 from workflows.engine.pods import Place
-from workflows.engine.roots import Roots, prepare_etc
+from workflows.engine.roots import Roots, prepare_etc, remove
 from workflows.engine.state import PENDING, RUNNING, Json, Workflow, stamp
 from workflows.engine.store import Store
 from workflows.engine.watching import Watcher
@@ -51,6 +52,8 @@ class Runner:
         self.noted: dict[str, Workflow] = {}
         self.turning = False
         self.ended: list[tuple[str, str, str]] = []
+        self.gone: list[tuple[Workflow, list[str]]] = []
+        self.tidied: list[Path] = []
         self.launcher = Launcher(home)
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
         self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map)
@@ -155,6 +158,11 @@ class Runner:
             self._act(kicked[uid], found)
         for workflow in changed:
             self.tell(workflow)
+        for workflow, keys in self.gone:
+            self.threads.submit(delete_keys, Place(self.home, workflow).artifacts, keys)
+        for folder in self.tidied:
+            self.threads.submit(tidy_pod, folder)
+        self.gone, self.tidied = [], []
         done, self.ended = self.ended, []
         self.launcher.forget([key for key, _, _ in done])
         for _, project, root in done:
@@ -171,6 +179,7 @@ class Runner:
         if workflow.done:
             labels = workflow.metadata.setdefault("labels", {})
             labels |= {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": workflow.phase}
+            self.gone += [(workflow, let_go(workflow, ON_COMPLETION))]
         return effects
 
     def _act(self, workflow: Workflow, effects: Effects) -> None:
@@ -210,6 +219,8 @@ class Runner:
         place = Place(self.home, workflow)
         place.token_file.unlink(missing_ok=True)
         self.told.submit(tenancy.end_run_tokens, workflow.namespace, workflow.name)
+        if claims_go(workflow):
+            self.threads.submit(remove, place.run_claims)
         self.expiry.add([workflow.document])
 
     def _expire(self, listed: Listed) -> None:
@@ -240,9 +251,11 @@ class Runner:
         try:
             outcome = await self._admitted(workflow, identifier, run)
         except (AtriumError, ValueError, OSError) as error:
-            outcome = Outcome("Error", str(error), ends=list(run.ends.values()))
+            outcome = Outcome("Error", str(error), ends=[*run.ends.values(), *run.aside])
         finally:
             del self.runs[workflow.uid, identifier]
+        if run.pod or run.aside:  # else it had nothing but its containers
+            self.tidied.append(run.folder)
         self._done(workflow, identifier, outcome)
 
     async def _admitted(self, workflow: Workflow, identifier: str, run: PodRun) -> Outcome:
@@ -268,7 +281,7 @@ class Runner:
 
     def _waits(self, workflow: Workflow, identifier: str, text: str) -> None:
         """A pod has waited for a while: its node says for what."""
-        if (node := workflow.nodes.get(identifier)) and node["phase"] == PENDING:
+        if (node := workflow.nodes.get(identifier)) and node["phase"] == PENDING and node["type"] == "Pod":
             node["message"] = text
             workflow.touch(node)
             self.note(workflow)
@@ -288,7 +301,8 @@ class Runner:
         if outcome.ends:
             node = workflow.nodes[identifier]
             node["measured"] = measured(outcome.ends)
-            node["resourcesDuration"] = durations(outcome.ends)
+            if node["type"] == "Pod":
+                node["resourcesDuration"] = durations(outcome.ends)
             if outcome.images:
                 node["standsFor"] = outcome.images
         finish_pod(workflow, identifier, outcome.phase, outcome.message, outcome.outputs, now(), self.world)
@@ -332,6 +346,9 @@ class Runner:
     def remove(self, workflow: Workflow) -> None:
         """Ends a workflow and takes it from the lists; one that had ended stays in the archive, without its pods' files."""
         if workflow.done:
+            if keys := let_go(workflow, ON_DELETION):
+                self.store.save(workflow)
+                self.threads.submit(delete_keys, Place(self.home, workflow).artifacts, keys)
             self.store.archive(workflow)
             shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
             self._told_gone(workflow)

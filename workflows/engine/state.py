@@ -12,6 +12,8 @@ from typing import Any
 Json = dict[str, Any]
 SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
 PENDING, RUNNING, SKIPPED, OMITTED = "Pending", "Running", "Skipped", "Omitted"
+ESTIMATES = "_estimates"  # hidden in a status: by a node's name without its workflow's, the seconds that it took before
+CARRIED = frozenset({"Pod", "HTTP", "Plugin"})
 FULFILLED = frozenset({SUCCEEDED, FAILED, ERROR, SKIPPED, OMITTED})
 COMPLETED = frozenset({SUCCEEDED, FAILED, ERROR})
 BAD = frozenset({FAILED, ERROR})
@@ -115,8 +117,8 @@ class Workflow:
         self.dirty.add(node["id"])
 
     def pods(self, *phases: str) -> Iterable[Json]:
-        """Its pods' nodes in one of the phases."""
-        return (node for node in self.nodes.values() if node["type"] == "Pod" and node["phase"] in phases)
+        """Nodes in one of the phases that the runner carries out: pods, requests, plugins."""
+        return (node for node in self.nodes.values() if node["type"] in CARRIED and node["phase"] in phases)
 
     def saved(self) -> None:
         """Notes that everything is on disk."""

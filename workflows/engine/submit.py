@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 
 from atrium.clock import now
+from workflows.engine.estimates import estimate
 from workflows.engine.runner import OWNER
 from workflows.engine.state import Json, Workflow, stamp, suffix
 from workflows.engine.store import Store
@@ -141,4 +142,5 @@ def take_in(store: Store, namespace: str, document: Json, owner: str) -> Workflo
         workflow.status["storedTemplates"] = found
     workflow.nodes = (made.get("status") or {}).get("nodes") or {}
     workflow.dirty |= set(workflow.nodes)
+    estimate(store, workflow)
     return workflow

@@ -11,9 +11,10 @@ from workflows.engine.volumes import KINDS as KNOWN_VOLUMES
 
 NOT_YET = {
     "resource": "resource templates need a Kubernetes cluster",
-    "http": "http templates are not run by this server",
-    "plugin": "executor plugins are not run by this server",
 }
+
+
+NO_STORES = {"azure", "gcs", "hdfs", "oss", "plugin"}
 
 
 def templates_of(spec: Json) -> Iterable[Json]:
@@ -26,8 +27,15 @@ def _check_template(template: Json) -> None:
     for key, reason in NOT_YET.items():
         if key in template:
             raise WorkflowInvalid(
-                f"templates.{name}: {reason}; use container, script, containerSet, steps, dag or suspend"
+                f"templates.{name}: {reason}; use container, script, containerSet, steps, dag, http or suspend"
             )
+    for side in ("inputs", "outputs"):
+        for one in (template.get(side) or {}).get("artifacts") or []:
+            if found := NO_STORES & one.keys():
+                raise WorkflowInvalid(
+                    f"templates.{name}.{side}.artifacts.{one.get('name')}.{found.pop()}: artifacts of this server lie in the project's store, "
+                    "in an S3 (s3 with an endpoint), at an address (http, artifactory), in a repository (git) or in the manifest (raw)"
+                )
     for body in all_bodies(template) if {"container", "script", "containerSet"} & template.keys() else []:
         _check_body(f"templates.{name}", body)
     _check_volumes(f"templates.{name}.volumes", template.get("volumes") or [])

@@ -42,12 +42,12 @@ class Known:
             raise ReferenceMissing(f"fieldRef {path} is not known here; known are {known}") from None
 
 
-def pod_fields(namespace: str, pod: str, workflow: str, service_account: str) -> dict[str, str]:
+def pod_fields(namespace: str, pod: str, workflow: str, service_account: str, address: str) -> dict[str, str]:
     """The fields that a `fieldRef` may name."""
     host = socket.gethostname()
     return {
         "metadata.name": pod, "metadata.namespace": namespace, "metadata.uid": f"{workflow}/{pod}", "spec.nodeName": host,
-        "spec.serviceAccountName": service_account, "status.podIP": "127.0.0.1", "status.hostIP": "127.0.0.1",
+        "spec.serviceAccountName": service_account, "status.podIP": address, "status.hostIP": "127.0.0.1",
     }  # fmt: skip
 
 
@@ -109,6 +109,15 @@ def _value(variable: Json, known: Known, body: Json) -> str | None:
     raise ReferenceMissing(
         f"env.{variable.get('name')}.valueFrom needs secretKeyRef, configMapKeyRef, fieldRef or resourceFieldRef"
     )
+
+
+def secret_value(known: Known, reference: Json) -> str:
+    """The value of a secret's key, as a `secretKeyRef` names it; empty for an optional one that is not there.
+
+    Raises:
+        ReferenceMissing: it is not in the project.
+    """
+    return _value({"valueFrom": {"secretKeyRef": reference}}, known, {}) or ""
 
 
 def _keyed(kind: str, reference: Json, table: Mapping[str, str]) -> str | None:

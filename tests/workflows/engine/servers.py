@@ -31,6 +31,9 @@ tenancy.add_member(boss, "flights", "eve", Role.VIEWER)
 from dataclasses import replace
 from atrium.identity import Actor, Kind
 tenancy.set_secret(boss, "flights", "my-secret.password", "hush-hush")
+tenancy.set_secret(boss, "flights", "my-secret.username", "ada")
+tenancy.set_secret(boss, "flights", "s3.access", "tester")
+tenancy.set_secret(boss, "flights", "s3.secret", "a-long-secret-key")
 ada = Actor("ada", Kind.SESSION, {"flights": Role.ADMIN, "other": Role.ADMIN}, True)
 eve = Actor("eve", Kind.SESSION, {"flights": Role.VIEWER})
 print(tenancy.create_token(ada, "tests", [], 1, administrator=True)[1])

@@ -249,12 +249,21 @@ def test_lines_can_be_dated_and_the_last_ones_asked_for(engine_server):
 
 def test_a_daemon_is_waited_for_until_it_is_ready_and_ends_with_what_is_around_it(engine_server):
     port = free_port()
-    serve = f"import time, http.server; time.sleep(1); http.server.HTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler).serve_forever()"
+    serve = (
+        "import os, time, http.server; time.sleep(1)\n"
+        f"http.server.HTTPServer((os.environ['IP'], {port}), http.server.SimpleHTTPRequestHandler).serve_forever()"
+    )
+    own_ip = {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     probe = {"httpGet": {"path": "/", "port": port}, "periodSeconds": 1}
     server = {
         "name": "server",
         "daemon": True,
-        "container": {"image": "python:3.11", "command": ["python", "-c", serve], "readinessProbe": probe},
+        "container": {
+            "image": "python:3.11",
+            "command": ["python", "-c", serve],
+            "readinessProbe": probe,
+            "env": [own_ip],
+        },
     }
     ask = {"name": "ask", "inputs": {"parameters": [{"name": "address"}]}, "script": {
         "image": "python:3.11", "command": ["python"],
@@ -268,6 +277,36 @@ def test_a_daemon_is_waited_for_until_it_is_ready_and_ends_with_what_is_around_i
 
     def gone() -> bool:
         with socket.socket() as probe_socket:
-            return probe_socket.connect_ex(("127.0.0.1", port)) != 0
+            return probe_socket.connect_ex((node(done, "server")["podIP"], port)) != 0
 
     wait_until(gone, "the daemon has ended")
+
+
+def test_two_daemons_on_one_port_have_addresses_of_their_own(engine_server):
+    def serve(text: str) -> dict:
+        script = f"echo {text} >/tmp/x; cd /tmp; exec python3 -m http.server 18090 --bind $POD_IP"
+        ip = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+        body = {"image": "python:3.11", "command": ["sh", "-c", script], "env": [ip]}
+        return {
+            "name": text,
+            "daemon": True,
+            "container": body | {"readinessProbe": {"httpGet": {"path": "/x", "port": 18090}}},
+        }
+
+    source = (
+        "import urllib.request\n"
+        "for ip in ('{{inputs.parameters.a}}', '{{inputs.parameters.b}}'):\n"
+        "    print(urllib.request.urlopen(f'http://{ip}:18090/x').read().decode().strip())\n"
+    )
+    values = [{"name": one, "value": f"{{{{steps.{one}.ip}}}}"} for one in ("a", "b")]
+    steps = [[{"name": one, "template": one} for one in ("a", "b")],
+             [{"name": "ask", "template": "ask", "arguments": {"parameters": values}}]]  # fmt: skip
+    ask = {"name": "ask", "inputs": {"parameters": [{"name": "a"}, {"name": "b"}]},
+           "script": {"image": "python:3.11", "command": ["python"], "source": source}}  # fmt: skip
+    templates = [{"name": "main", "steps": steps}, serve("a"), serve("b"), ask]
+    done = engine_server.run(
+        {"metadata": {"generateName": "d-"}, "spec": {"entrypoint": "main", "templates": templates}}
+    )
+    assert done["status"]["phase"] == "Succeeded", done["status"]
+    said_by_all = log_of(engine_server, done["metadata"]["name"])
+    assert [one for one in ("a", "b") if f'"content":"{one}"' in said_by_all.replace(": ", ":")] == ["a", "b"]

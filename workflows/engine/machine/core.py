@@ -25,7 +25,7 @@ from workflows.engine.machine.pods import start_pod
 from workflows.engine.machine.retries import Retry
 from workflows.engine.machine.steps import Steps
 from workflows.engine.machine.suspends import Suspend
-from workflows.engine.machine.templates import POD_KINDS, Templates, kind_of
+from workflows.engine.machine.templates import CARRIED_KINDS, NODE_TYPES, POD_KINDS, Templates, kind_of
 from workflows.engine.machine.world import World
 from workflows.engine.state import (
     ERROR,
@@ -47,7 +47,6 @@ from workflows.engine.templating import fill
 DEEPEST = 100
 DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 FRAMES: dict[str, Callable[["Machine", Job, Json | None], Frame]] = {"steps": Steps, "dag": Dag, "suspend": Suspend}
-NODE_TYPES = {"steps": "Steps", "dag": "DAG", "suspend": "Suspend"}
 sys.setrecursionlimit(
     max(sys.getrecursionlimit(), 10_000)
 )  # templates call each other up to 100 deep, some frames each
@@ -320,7 +319,7 @@ class Machine:
     def execute(self, job: Job, node: Json | None) -> Json:
         """Runs a job that may run now. Raises `CallFailed`."""
         kind = kind_of(job.template)
-        if kind in POD_KINDS:
+        if kind in CARRIED_KINDS:
             return start_pod(self, job, node)
         if kind not in FRAMES:
             message = f"Template '{job.template.get('name', '')}' missing specification"
@@ -395,6 +394,8 @@ def advance(workflow: Workflow, moment: datetime, world: World | None = None) ->
 def begin_pod(workflow: Workflow, identifier: str, moment: datetime, address: str | None = None) -> bool:
     """Notes that the pod of a node runs now, and tells whether anything can move for it; `address` is a daemon's, ready with it."""
     node = workflow.nodes[identifier]
+    if node["type"] != "Pod":  # Argo shows requests and plugins as pending until they have ended
+        return False
     if node["phase"] != PENDING and not (address and node["phase"] == RUNNING):
         return False
     machine = Machine(workflow, moment)

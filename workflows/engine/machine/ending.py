@@ -66,8 +66,9 @@ class Ending:
                 self.machine.effects.end.append(node["id"])
 
     def _shut(self, node: Json, strategy: str) -> None:
-        if node["type"] == "Suspend" and node["phase"] == RUNNING:
+        if node["type"] in ("HTTP", "Plugin") or (node["type"] == "Suspend" and node["phase"] == RUNNING):
             self.machine.graph.end(node, FAILED, f"Stopped with strategy '{strategy}'")
+            self.machine.effects.end.append(node["id"])
         elif node["phase"] == PENDING and node.get("synchronizationStatus"):
             self.machine.graph.change(node, synchronizationStatus=None)
             self.machine.graph.end(node, FAILED, f"workflow shutdown with strategy: {strategy}")

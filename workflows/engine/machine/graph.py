@@ -5,7 +5,7 @@ from datetime import datetime
 
 from workflows.engine.machine.calls import Call
 from workflows.engine.machine.memory import UNITS, Memory
-from workflows.engine.state import FULFILLED, RUNNING, Json, Workflow, node_id, stamp
+from workflows.engine.state import ESTIMATES, FULFILLED, RUNNING, Json, Workflow, node_id, stamp
 
 GROUPS = ("Steps", "StepGroup", "DAG", "TaskGroup", "Retry")
 SEPARATOR = re.compile(r"^(\[\d+\])?\.")
@@ -48,6 +48,8 @@ class Graph:
             node["message"] = message
         if phase in FULFILLED:
             node["finishedAt"] = node["startedAt"]
+        if took := (self.wf.status.get(ESTIMATES) or {}).get(call.name.replace(self.wf.name, "", 1)):
+            node["estimatedDuration"] = took
         self.wf.nodes[node["id"]] = node
         self.memory.parents[node["id"]] = call.parent
         self.memory.count(node, 1)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workflows.engine.machine.calls import Call, CallFailed, Job
+from workflows.engine.machine.templates import NODE_TYPES, kind_of
 from workflows.engine.state import ERROR, FAILED, PENDING, Json, pod_name, quantity_seconds, stamp
 from workflows.engine.templating import fill
 
@@ -26,7 +27,8 @@ def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
     """Makes the pod's node and asks for its start. Raises `CallFailed`."""
     call, template = job.call, job.template
     if node is None:
-        node = machine.graph.make(call, "Pod", PENDING, inputs=job.inputs, template=template.get("name"))
+        kind = NODE_TYPES.get(kind_of(template), "Pod")
+        node = machine.graph.make(call, kind, PENDING, inputs=job.inputs, template=template.get("name"))
         if memoize := template.get("memoize"):
             node["memoizationStatus"] = {
                 "hit": False,

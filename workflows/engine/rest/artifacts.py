@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from atrium.identity import Verb
 from workflows.engine.files import Artifacts as Kept
+from workflows.engine.outside import is_outside
 from workflows.engine.rest.desk import Desk
 from workflows.engine.state import Json, Workflow
 from workflows.engine.volumes import VolumeInvalid, inside
@@ -72,7 +73,7 @@ class Artifacts:
 
     def _path(self, workflow: Workflow, artifact: Json, file: str) -> Path:
         key = (artifact.get("s3") or {}).get("key")
-        if not key:
+        if not key or is_outside(artifact):
             raise HTTPException(
                 404, f"artifact {artifact['name']} is not kept in this server's store; it lies where its template says"
             )
