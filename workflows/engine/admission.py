@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -29,17 +31,28 @@ class Wants:
     gpus: int = 0
 
 
+@dataclass(frozen=True)
+class Turn:
+    """In which line a pod waits, its workflow's, and that workflow's `priority`: higher ones go first."""
+
+    line: str = ""
+    priority: int = 0
+
+
 @dataclass
 class Grant:
-    """What a pod was given, to be given back."""
+    """What a pod was given, to be given back; `line` is where it waited."""
 
     wants: Wants
     gpus: tuple[str, ...] = ()
+    line: str = ""
 
 
 @dataclass
 class _Waiting:
     wants: Wants
+    turn: Turn
+    number: int
     granted: "asyncio.Future[Grant | None]"
     passed: int = 0
 
@@ -70,7 +83,11 @@ def gpus_here() -> list[str]:
 
 @dataclass
 class Admission:
-    """Slots, CPUs, memory and GPUs of this machine, given out in the order of asking; a small step may pass a large one now and then."""
+    """Slots, CPUs, memory and GPUs of this machine, given out by priority.
+
+    Of workflows with one priority the one goes first of which the fewest pods run, so that a wide one does not hold up the others; within a
+    workflow it goes by the order of asking. A small step may pass a large one now and then.
+    """
 
     slots: int
     cpu_millicores: int = field(default_factory=lambda: 1000 * len(os.sched_getaffinity(0)))
@@ -80,10 +97,16 @@ class Admission:
     def __post_init__(self) -> None:
         self.free_slots, self.free_cpu, self.free_memory = self.slots, self.cpu_millicores, self.memory_bytes
         self.free_gpus = list(self.gpus)
-        self.queue: list[_Waiting] = []
+        self.lines: dict[Turn, deque[_Waiting]] = {}
+        self.running: Counter[str] = Counter()
+        self.numbers = count()
 
     async def take(
-        self, wants: Wants, tell: Callable[[str], None], waits: Callable[["asyncio.Future[Grant | None]"], None]
+        self,
+        wants: Wants,
+        tell: Callable[[str], None],
+        waits: Callable[["asyncio.Future[Grant | None]"], None],
+        turn: Turn = Turn(),
     ) -> Grant | None:
         """Waits until the pod may run; `tell` is told for what it waits. None where the future given to `waits` was answered so.
 
@@ -91,28 +114,28 @@ class Admission:
             TooMuch: this machine never has so much.
         """
         self._check(wants)
-        one = _Waiting(wants, asyncio.get_running_loop().create_future())
-        self.queue.append(one)
+        one = _Waiting(wants, turn, next(self.numbers), asyncio.get_running_loop().create_future())
+        self.lines.setdefault(turn, deque()).append(one)
         self._serve()
         if not one.granted.done():
             waits(one.granted)
             telling = asyncio.get_running_loop().call_later(TELL_SECONDS, lambda: tell(self.why(wants)))
             one.granted.add_done_callback(lambda _: telling.cancel())
-        granted = await one.granted
-        if one in self.queue:
-            self.queue.remove(one)
-        return granted
+        return await one.granted
 
-    def take_up(self, wants: Wants, gpus: tuple[str, ...]) -> Grant | None:
+    def take_up(self, wants: Wants, gpus: tuple[str, ...], line: str = "") -> Grant | None:
         """Gives a pod that ran before a restart what it had, past all that wait; None where one of its GPUs is not free or no more."""
         if not set(gpus) <= set(self.free_gpus) or len(gpus) != wants.gpus:
             return None
         self.free_gpus = [one for one in self.free_gpus if one not in gpus]
-        return self._counted(wants, gpus)
+        return self._counted(wants, gpus, line)
 
     def give_back(self, grant: Grant) -> None:
         """Frees what a pod was given."""
         self.free_slots += 1
+        self.running[grant.line] -= 1
+        if not self.running[grant.line]:
+            del self.running[grant.line]
         self.free_cpu += grant.wants.cpu_millicores
         self.free_memory += grant.wants.memory_bytes
         self.free_gpus += grant.gpus
@@ -151,31 +174,41 @@ class Admission:
             and wants.gpus <= len(self.free_gpus)
         )
 
+    def _next(self) -> _Waiting | None:
+        """Takes the pod whose turn it is out of its line."""
+        for turn in [one for one, line in self.lines.items() if not line]:
+            del self.lines[turn]
+        if not self.lines:
+            return None
+        heads = ((-turn.priority, self.running[turn.line], line[0].number, turn) for turn, line in self.lines.items())
+        return self.lines[min(heads, key=lambda one: one[:3])[3]].popleft()
+
     def _serve(self) -> None:
         skipped: list[_Waiting] = []
-        while self.queue and self.free_slots > 0:
-            one = self.queue.pop(0)
+        while self.free_slots > 0 and (one := self._next()):
             if one.granted.done():
                 continue
             if self._fits(one.wants):
                 for before in skipped:
                     before.passed += 1
-                one.granted.set_result(self._given(one.wants))
+                one.granted.set_result(self._given(one))
             else:
                 skipped.append(one)
                 if one.passed >= MOST_PASSED:
                     break
-        self.queue = skipped + self.queue
+        for one in reversed(skipped):
+            self.lines.setdefault(one.turn, deque()).appendleft(one)
 
-    def _given(self, wants: Wants) -> Grant:
-        gpus, self.free_gpus = tuple(self.free_gpus[: wants.gpus]), self.free_gpus[wants.gpus :]
-        return self._counted(wants, gpus)
+    def _given(self, one: _Waiting) -> Grant:
+        gpus, self.free_gpus = tuple(self.free_gpus[: one.wants.gpus]), self.free_gpus[one.wants.gpus :]
+        return self._counted(one.wants, gpus, one.turn.line)
 
-    def _counted(self, wants: Wants, gpus: tuple[str, ...]) -> Grant:
+    def _counted(self, wants: Wants, gpus: tuple[str, ...], line: str) -> Grant:
         self.free_slots -= 1
         self.free_cpu -= wants.cpu_millicores
         self.free_memory -= wants.memory_bytes
-        return Grant(wants, gpus)
+        self.running[line] += 1
+        return Grant(wants, gpus, line)
 
 
 def _short(what: str, asked: str, free: str) -> str:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,14 +75,14 @@ class _Tail:
                 self.offset = _last_lines(file, self.asked.tail)
             self.fresh = False
             file.seek(self.offset)
-            for line in file:
-                if not line.endswith(b"\n") and not ended:
+            for line in iter(partial(file.readline, LONGEST_LINE), b""):  # a longer one comes in pieces
+                if not line.endswith(b"\n") and len(line) < LONGEST_LINE and not ended:
                     break
                 moment = self._moment(marks) if self.dated else 0.0
                 self.offset += len(line)
                 if self.asked.since and moment < self.asked.since.timestamp():
                     continue
-                text = line[:LONGEST_LINE].decode(errors="replace").rstrip("\n")
+                text = line.decode(errors="replace").rstrip("\n")
                 yield {"content": f"{_written(moment)} {text}" if self.asked.timestamps else text, "podName": self.pod}
 
     def _marks(self) -> list[tuple[int, float]]:

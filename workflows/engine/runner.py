@@ -15,7 +15,7 @@ from atrium.errors import AtriumError
 from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
-from workflows.engine.admission import Admission, Grant, wants_of
+from workflows.engine.admission import Admission, Grant, Turn, wants_of
 from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import Launcher
@@ -95,7 +95,7 @@ class Runner:
             for node in workflow.pods(PENDING, RUNNING):
                 work = workflow.work[node["id"]]
                 if node["phase"] == RUNNING or GPUS in work:
-                    grant = self.admission.take_up(wants_of(work), tuple(work.get(GPUS) or ()))
+                    grant = self.admission.take_up(wants_of(work), tuple(work.get(GPUS) or ()), workflow.uid)
                     if grant:
                         self.kept[workflow.uid, node["id"]] = grant
 
@@ -261,7 +261,7 @@ class Runner:
     async def _admitted(self, workflow: Workflow, identifier: str, run: PodRun) -> Outcome:
         """Carries a pod out once the machine has room for it."""
         grant = self.kept.pop((workflow.uid, identifier), None) or await self.admission.take(
-            wants_of(run.work), lambda text: self._waits(workflow, identifier, text), run.waits_for
+            wants_of(run.work), lambda text: self._waits(workflow, identifier, text), run.waits_for, _turn(workflow)
         )
         if grant is None:
             return Outcome("Failed", f"Stopped with strategy '{workflow.spec.get('shutdown')}'")
@@ -387,6 +387,10 @@ def durations(ends: list[Json]) -> Json:
     used = [end for end in ends if "began" in end]
     memory = sum((end["ended"] - end["began"]) * end["peak_memory_bytes"] / 2**20 / 100 for end in used)
     return {"cpu": round(sum(end["cpu_seconds"] for end in used)), "memory": round(memory)}
+
+
+def _turn(workflow: Workflow) -> Turn:
+    return Turn(workflow.uid, int(workflow.spec.get("priority") or 0))
 
 
 def _owner(workflow: Workflow) -> str:

@@ -16,7 +16,7 @@ import tenancy
 from atrium.home import Home
 from atrium.identity import platform_actor
 from workflows.engine import keeper
-from workflows.engine.admission import Admission, Grant, TooMuch, Wants, wants_of
+from workflows.engine.admission import Admission, Grant, TooMuch, Turn, Wants, wants_of
 from workflows.engine.cgroups import controller
 from workflows.engine.launcher import end_keeper
 from workflows.engine.runner import Runner
@@ -117,6 +117,52 @@ def admitted(admission: Admission, *asked: Wants) -> list[bool]:
 def test_a_small_step_passes_a_large_one_that_waits():
     admission = Admission(4, 2000, 4 * GIB, [])
     assert admitted(admission, Wants(1500), Wants(1000), Wants(500), Wants(100)) == [True, False, True, False]
+
+
+async def order_of(asked: list[tuple[str, int, str]]) -> list[str]:
+    """Names in the order in which they are let in, one slot for all; asked are line, priority and name, all at once."""
+    admission, found = Admission(1, 2000, GIB, []), list[str]()
+    first = await admission.take(Wants(), print, print)
+
+    async def one(line: str, priority: int, name: str) -> None:
+        grant = await admission.take(Wants(), print, lambda _: None, Turn(line, priority))
+        assert grant
+        found.append(name)
+        await asyncio.sleep(0)
+        admission.give_back(grant)
+
+    tasks = [asyncio.ensure_future(one(*each)) for each in asked]
+    await asyncio.sleep(0)
+    assert first
+    admission.give_back(first)
+    await asyncio.gather(*tasks)
+    return found
+
+
+def test_pods_of_a_higher_priority_go_first():
+    asked = [("a", 0, "a1"), ("b", 5, "b1"), ("a", 0, "a2"), ("b", 5, "b2")]
+    assert asyncio.run(order_of(asked)) == ["b1", "b2", "a1", "a2"]
+
+
+def test_a_wide_workflow_does_not_hold_up_another():
+    async def let_in() -> list[str]:
+        admission, found = Admission(2, 2000, GIB, []), list[str]()
+
+        async def one(line: str) -> None:
+            await admission.take(Wants(), print, lambda _: None, Turn(line))
+            found.append(line)
+
+        held = [await admission.take(Wants(), print, print, Turn("wide")) for _ in range(2)]
+        tasks = [asyncio.ensure_future(one(line)) for line in ("wide", "wide", "small")]
+        await asyncio.sleep(0)
+        assert held[0]
+        admission.give_back(held[0])
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        return found
+
+    assert asyncio.run(let_in()) == ["small"]
 
 
 def test_slots_memory_and_gpus_bound_too():

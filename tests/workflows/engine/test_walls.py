@@ -1,8 +1,14 @@
 """What a step can reach, tried by steps."""
 
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+
+from atrium.home import Home
 
 TRY = """
 import ctypes, json, os, pathlib, signal, socket
@@ -39,7 +45,13 @@ seen = {
     "kernel": attempt(lambda: open('/proc/sys/kernel/core_pattern', 'a').close()),
     "sysrq": attempt(lambda: open('/proc/sysrq-trigger', 'w').write('h')),
     "groups": attempt(lambda: os.mkdir('/sys/fs/cgroup/memory/x')),
-    "keeper": attempt(lambda: socket.socket(socket.AF_UNIX).connect('HOME_FOLDER/run/keeper.sock')),
+    "mlflow": attempt(lambda: socket.socket(socket.AF_UNIX).connect('RUN_FOLDER/mlflow.sock')),
+    "triton": attempt(lambda: socket.socket(socket.AF_UNIX).connect('RUN_FOLDER/triton-http.sock')),
+    "sockets": attempt(lambda: os.listdir('RUN_FOLDER')),
+    "trace": attempt(lambda: libc('ptrace', 16, SERVER_PID, None, None)),
+    "box": next(line.split()[1] for line in open('/proc/1/status') if line.startswith('CapEff')),
+    "memory": attempt(lambda: open('/proc/SERVER_PID/mem', 'rb').read(1)),
+    "keeper": attempt(lambda: socket.socket(socket.AF_UNIX).connect('RUN_FOLDER/keeper.sock')),
     "private": attempt(lambda: os.listdir('/etc/ssl/private')),
     "steps": attempt(lambda: os.listdir('HOME_FOLDER/engine/steps')),
     "written": [str(p) for p in pathlib.Path('/proc').rglob('*') if not p.parts[2].isdigit() and p.parts[2] not in ('self', 'thread-self')
@@ -52,9 +64,24 @@ print(json.dumps(seen))
 """
 
 
+@contextmanager
+def listening(path: Path) -> Iterator[None]:
+    """A socket at the path by which the door reaches a component of the platform."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+        one.listen()
+        yield
+    path.unlink()
+
+
 @pytest.fixture(scope="module")
 def seen(engine_server):
-    source = TRY.replace("HOME_FOLDER", str(engine_server.home)).replace("SERVER_PID", str(engine_server.process.pid))
+    run = Home(engine_server.home).run
+    source = (
+        TRY.replace("RUN_FOLDER", str(run))
+        .replace("HOME_FOLDER", str(engine_server.home))
+        .replace("SERVER_PID", str(engine_server.process.pid))
+    )
     reference = {"secretKeyRef": {"name": "my-secret", "key": "password"}}
     script = {
         "image": "python:3.11",
@@ -65,9 +92,10 @@ def seen(engine_server):
     main = {"name": "main", "steps": [[{"name": "try", "template": "try"}]], "outputs": {
         "parameters": [{"name": "seen", "valueFrom": {"parameter": "{{steps.try.outputs.result}}"}}]}}  # fmt: skip
     templates = [main, {"name": "try", "script": script}]
-    done = engine_server.run(
-        {"metadata": {"generateName": "walls-"}, "spec": {"entrypoint": "main", "templates": templates}}
-    )
+    with listening(run / "mlflow.sock"), listening(run / "triton-http.sock"):
+        done = engine_server.run(
+            {"metadata": {"generateName": "walls-"}, "spec": {"entrypoint": "main", "templates": templates}}
+        )
     assert done["status"]["phase"] == "Succeeded", done["status"]
     assert "hush-hush" not in json.dumps(done["spec"])
     return json.loads(done["status"]["outputs"]["parameters"][0]["value"])
@@ -76,7 +104,7 @@ def seen(engine_server):
 @pytest.mark.parametrize(
     "what",
     ["key", "database", "engine", "other", "shadow", "kill", "usr", "mount", "unmount", "namespace", "chroot", "device", "owner", "kernel",
-     "sysrq", "groups", "keeper", "private", "steps"],
+     "sysrq", "groups", "keeper", "mlflow", "triton", "sockets", "trace", "memory", "private", "steps"],
 )  # fmt: skip
 def test_a_step_cannot_reach(seen, what):
     assert seen[what].startswith("refused: "), f"{what}: {seen[what]}"
@@ -99,7 +127,7 @@ def test_a_step_sees_no_environment_of_the_server(seen):
 
 
 def test_a_step_has_no_capabilities(seen):
-    assert int(seen["capabilities"], 16) == 0
+    assert int(seen["capabilities"], 16) == int(seen["box"], 16) == 0
 
 
 def test_a_step_has_its_data_folder_its_token_and_the_secret_that_it_asked_for(seen):
