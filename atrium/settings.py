@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     steps_without_sandbox: bool = Field(
         False, description="Run steps unprotected where no sandbox works on this machine"
     )
+    warm_python: bool = Field(
+        True,
+        description="Fork short Python steps from a warm interpreter into their sandboxes, where the platform runs as root",
+    )
     step_log_mib: int = Field(
         256, ge=1, le=65536, description="Most that is kept of a step's output, in MiB; what follows is left out"
     )

@@ -85,4 +85,5 @@ def confined(made: Json, name: str, memory_bytes: int | None, cpu_millicores: in
                     made = made | {"memory_bytes": None}
     if not groups:
         return made
-    return made | {"argv": ["/bin/sh", "-c", ENTER, "sh", *groups, "--", *made["argv"]], "groups": groups}
+    argv = ["/bin/sh", "-c", ENTER, "sh", *groups, "--", *made["argv"]]
+    return made | {"argv": argv, "groups": groups, "warm": None}  # what is forked elsewhere would not be in the groups

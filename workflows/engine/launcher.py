@@ -95,7 +95,7 @@ class Launcher:
 
     def _start_keeper(self, path: Path) -> "subprocess.Popen[bytes]":
         with (self.home.logs / "keeper.log").open("ab") as log:
-            command = [sys.executable, "-I", "-S", keeper.__file__, str(path), str(self.home.engine / "keeper.journal")]
+            command = [sys.executable, "-I", "-S", keeper.FOLDER, str(path), str(self.home.engine / "keeper.journal")]
             environment = {"PATH": os.environ.get("PATH", os.defpath)}
             nothing = subprocess.DEVNULL
             return subprocess.Popen(

@@ -30,6 +30,7 @@ from workflows.engine.sandbox import Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
 from workflows.engine.variables import ReferenceMissing, wants_secrets
 from workflows.engine.volumes import VolumeInvalid
+from workflows.engine.warm import warm_order
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -322,6 +323,8 @@ class PodRun:
             container = replace(container, gpus=self.gpus)
             self.made[name] = container
             made = order(container, self.kit.etc, settings.steps_without_sandbox)
+            if made["boxed"] and settings.warm_python:
+                made["warm"] = warm_order(container, self.kit.etc)
             limits = container.limits
             made = confined(made, f"{pod.name}.{name}.{root.name}", limits.memory_bytes, limits.cpu_millicores)
         except Exception:

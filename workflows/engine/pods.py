@@ -10,12 +10,11 @@ from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.environments import find_image
 from workflows.engine.files import Artifacts
-from workflows.engine.sandbox import Container, Limits, Mount
+from workflows.engine.sandbox import SCRIPT, Container, Limits, Mount
 from workflows.engine.state import Json, Workflow, quantity_seconds
 from workflows.engine.variables import Known, environment, expanded, pod_fields
 from workflows.engine.volumes import Volumes, inside
 
-SCRIPT = "/argo/staging/script"
 TOKEN = "/atrium/token"  # noqa: S105  a path
 BYTES = {
     "Ki": 2**10,

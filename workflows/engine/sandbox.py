@@ -16,6 +16,7 @@ from workflows.engine.state import Json
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OPTIONS = 9
+SCRIPT = "/argo/staging/script"
 NAMESPACES = (
     "--unshare-pid",
     "--unshare-ipc",
@@ -112,16 +113,17 @@ def sandbox_works() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _kernel() -> list[str]:
+@lru_cache
+def _kernel() -> tuple[str, ...]:
     # As root, files below these could be written by their owner without any capability, and bubblewrap leaves them as they are.
     found = [f"/proc/{name}" for name in KERNEL if Path("/proc", name).exists()]
-    return ["--proc", "/proc", "--dev", "/dev", *(word for path in found for word in ("--ro-bind", path, path))]
+    return ("--proc", "/proc", "--dev", "/dev", *(word for path in found for word in ("--ro-bind", path, path)))
 
 
 @lru_cache
-def _machine(etc: Path, read_only: tuple[Path, ...]) -> tuple[str, ...]:
+def machine_options(etc: Path, read_only: tuple[Path, ...]) -> tuple[str, ...]:
     """Options that all containers of an image share: /usr, a little of /etc, the image's own folders."""
-    options = ["--ro-bind", "/usr", "/usr", *_kernel(), "--ro-bind", str(etc), MACHINE_ETC]
+    options = ["--ro-bind", "/usr", "/usr", "--ro-bind", str(etc), MACHINE_ETC]
     for link in LINKS:
         source = Path("/") / link
         if source.is_symlink():
@@ -140,7 +142,7 @@ def bwrap_options(container: Container, etc: Path) -> list[str]:
         targets = [*(mount.target for mount in container.mounts), *_files(container)]
         base = [*root_options(own, container.root, etc, targets), *_kernel()]
     else:
-        base = ["--bind", str(container.root), "/", *_machine(etc, container.image.read_only)]
+        base = ["--bind", str(container.root), "/", *_kernel(), *machine_options(etc, container.image.read_only)]
     options = [*NAMESPACES, *base]
     for mount in sorted(container.mounts, key=lambda one: one.target.count("/")):
         options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
@@ -150,7 +152,7 @@ def bwrap_options(container: Container, etc: Path) -> list[str]:
         options += ["--perms", "0755", "--ro-bind-data", str(number), path]
     if own:
         options += ["--remount-ro", "/"]
-    for name, value in _environment(container).items():
+    for name, value in container_environment(container).items():
         options += ["--setenv", name, value]
     return [*options, "--chdir", container.workdir]
 
@@ -160,7 +162,8 @@ def _files(container: Container) -> dict[str, str]:
     return own | dict(container.files)
 
 
-def _environment(container: Container) -> dict[str, str]:
+def container_environment(container: Container) -> dict[str, str]:
+    """What a container finds in its environment."""
     path = ":".join((*container.image.path, PATH))
     temporary = "/tmp"  # noqa: S108  the step's own
     own = {"PATH": path, "HOME": temporary, "LANG": "C.UTF-8", "TMPDIR": temporary, "USER": "step"}
@@ -200,5 +203,5 @@ def order(container: Container, etc: Path, unprotected: bool = False) -> Json:
         "boxed": False,
         "argv": ["/usr/bin/env", *command],
         "options": [],
-        "environment": _environment(container),
+        "environment": container_environment(container),
     }

@@ -18,7 +18,7 @@ from workflows.engine.roots import Roots
 def keeper_of(home: Path) -> psutil.Process | None:
     for one in psutil.process_iter(["cmdline"]):
         words = one.info["cmdline"] or []
-        if any(word.endswith("engine/keeper.py") for word in words) and any(str(home) in word for word in words):
+        if any(word.endswith("engine/keeper") for word in words) and any(str(home) in word for word in words):
             return one
     return None
 

@@ -257,7 +257,7 @@ def test_the_gpus_of_a_step_that_still_runs_are_given_to_nobody_else_after_a_res
         sys.executable,
         "-I",
         "-S",
-        keeper.__file__,
+        keeper.FOLDER,
         str(home.socket("keeper")),
         str(home.engine / "keeper.journal"),
     ]
