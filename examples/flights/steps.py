@@ -110,8 +110,9 @@ def train(kind: str) -> None:
     platform = Platform.of_step()
     table = platform.read_dataset("training-set")
     learn, check, _ = split(table)
-    mlflow.set_experiment(EXPERIMENT)
-    with mlflow.start_run(run_name=kind) as run:
+    # Both kinds train at once: who finds the experiment just made by the other is given it, but MLflow does not make it active.
+    experiment = mlflow.set_experiment(EXPERIMENT)
+    with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=kind) as run:
         mlflow.log_params(PARAMETERS[kind] | {"rows": len(learn), "model": kind})
         source = mlflow.data.pandas_dataset.from_pandas(
             learn.head(1000),
