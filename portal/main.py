@@ -39,9 +39,16 @@ def sidebar(visitor: Actor) -> None:
     names = [project.name for project in tenancy.list_projects(visitor)]
     with st.sidebar:
         if names:
-            st.selectbox(_("Project"), names, key="project", bind="query-params")
+            _project(names)
         with st.popover(visitor.name, icon=":material/account_circle:", type="tertiary"):
             _own_menu()
+
+
+def _project(names: list[str]) -> None:
+    """The choice of a project. It has no default, since Streamlit leaves a default out of the address, which must be shareable."""
+    if not {st.session_state.get("project"), st.query_params.get("project")}.intersection(names):
+        st.session_state["project"] = names[0]
+    st.selectbox(_("Project"), names, None, key="project", bind="query-params", required=True)
 
 
 def _own_menu() -> None:
@@ -68,7 +75,7 @@ def _theme() -> str:
 
 
 def _tell_browser() -> None:
-    """Has the browser keep language and theme, and know the page's language."""
+    """Has the browser keep language and theme, know the page's language, and not lose the focus with a page that goes."""
     chosen = _theme()
     kept = st.context.cookies.get(THEME_COOKIE, "")
     paths = ["/app/", *(f"/app/{name}" for name in titles())]
@@ -77,6 +84,7 @@ def _tell_browser() -> None:
         data={
             "lang": words.language().replace("_", "-"), "language": st.session_state.get("language_choice", ""),
             "theme": chosen if chosen != "System" or kept else "", "paths": paths, "seen": bool(st.session_state.get(SEEN)),
+            "address": [st.context.url, st.query_params.to_dict()],
         },
     )  # fmt: skip
 

@@ -82,7 +82,8 @@ def _tab_to(page: Page, words: str, most: int = 80) -> None:
     named = """() => {
       let one = document.activeElement;
       while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
-      return one ? one.getAttribute("aria-label") || one.labels?.[0]?.innerText || one.textContent : "";
+      if (!one || one === document.body) return "";
+      return one.getAttribute("aria-label") || one.labels?.[0]?.innerText || one.textContent;
     }"""
     seen = []
     for _press in range(most):
@@ -93,7 +94,6 @@ def _tab_to(page: Page, words: str, most: int = 80) -> None:
     raise AssertionError(f"Tab does not reach {words!r}: {seen}")
 
 
-@pytest.mark.xfail(reason="the way by Tab alone does not always reach its end; to be found out", strict=False)
 def test_a_person_signs_in_chooses_a_project_and_runs_a_pipeline_by_keyboard_alone(
     signed_in: NewPage, platform: Platform
 ) -> None:
@@ -101,22 +101,23 @@ def test_a_person_signs_in_chooses_a_project_and_runs_a_pipeline_by_keyboard_alo
     assert browser
     page = browser.new_page(locale="en-US", viewport={"width": 1440, "height": 900})
     page.set_default_timeout(60_000)
-    page.goto(f"{platform.url}/app/pipelines")
+    page.goto(f"{platform.url}/app/pipelines?project=flights")
     page.keyboard.type("admin")
     page.keyboard.press("Tab")
     page.keyboard.type(support.PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="Pipelines")).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]").first).to_be_attached()
-    _tab_to(page, "^Project|flights|digits|blank")
+    _tab_to(page, "^Project$")
     page.keyboard.type("digits")
+    expect(page.get_by_role("option").first).to_have_text("digits")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("project=digits"))
     expect(page.get_by_role("button", name="Run: digit")).to_be_visible()
     _tab_to(page, "^Run: digit")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Start")).to_be_visible()
-    _tab_to(page, "Start")
+    expect(page.get_by_role("heading", level=1, name="digit")).to_be_focused()
+    _tab_to(page, "Start$", most=5)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("run=digit-"))
     page.close()

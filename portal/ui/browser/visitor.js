@@ -8,7 +8,34 @@ function keep(name, value) {
   document.cookie = `${wanted}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
 }
 
+// What had the focus can go with the page that it was on, at the latest when the run ends; the new page's heading takes it
+// then, so that Tab goes on from there.
+const RUNS = "data-test-script-state";
+let address = "";
+
+function headingTakesLostFocus() {
+  if (document.activeElement !== document.body) return;
+  const heading = document.querySelector("[data-testid=stMain] h1");
+  heading?.setAttribute("tabindex", "-1");
+  heading?.focus({ preventScroll: true });
+}
+
+function keepFocus(now) {
+  const moved = address && address !== now;
+  address = now;
+  const app = document.querySelector(`[${RUNS}]`);
+  if (!moved || !app) return;
+  headingTakesLostFocus();
+  const ended = new MutationObserver(() => {
+    if (app.getAttribute(RUNS) !== "notRunning") return;
+    ended.disconnect();
+    requestAnimationFrame(headingTakesLostFocus);
+  });
+  ended.observe(app, { attributes: true, attributeFilter: [RUNS] });
+}
+
 export default function ({ data }) {
+  keepFocus(JSON.stringify(data.address));
   document.documentElement.lang = data.lang;
   if (data.language) keep("atrium_language", data.language);
   if (data.seen) keep("atrium_seen_dashboard", "1");
