@@ -16,6 +16,8 @@ Areas subclass these and name them for what happened to the caller (`ModelNotFou
 
 from typing import ClassVar
 
+from atrium.words import ENGLISH, WHOLE, language_of, translated
+
 
 class AtriumError(Exception):
     """An error with a message for a person; `status` is what it becomes over HTTP."""
@@ -79,13 +81,18 @@ class Unavailable(AtriumError):
     status = 503
 
 
-def error_body(error: AtriumError, reference: str | None = None) -> dict[str, object]:
-    """The one JSON shape of every error that leaves by HTTP; `reference` finds the log line of an unexpected one."""
-    body: dict[str, object] = {
-        "error": type(error).__name__,
-        "message": str(error),
-        "asked": error.asked,
-        "allowed": error.allowed,
-        "next_step": error.next_step,
-    }
+def in_words(error: AtriumError, language: str) -> dict[str, str]:
+    """An error's three parts, and all of them as its message, in `language` as far as the catalogue has them."""
+    names = ("asked", "allowed", "next_step")
+    parts = {name: translated(getattr(error, name), language) for name in names}
+    message = str(error) if language == ENGLISH else WHOLE.format(**parts)
+    return {"message": message, **parts}
+
+
+def error_body(error: AtriumError, reference: str | None = None, accepted: str = "") -> dict[str, object]:
+    """The one JSON shape of every error that leaves by HTTP; `reference` finds the log line of an unexpected one.
+
+    `accepted` is the request's Accept-Language; the words follow it.
+    """
+    body: dict[str, object] = {"error": type(error).__name__, **in_words(error, language_of(accepted))}
     return body | ({"reference": reference} if reference else {})

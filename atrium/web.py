@@ -38,16 +38,20 @@ def unexpected(error: BaseException) -> tuple[Unexpected, str]:
     return told, reference
 
 
-def _on_known(_request: Request, error: Exception) -> JSONResponse:
+def _told(request: Request, error: AtriumError, status: int, reference: str | None = None) -> JSONResponse:
+    return JSONResponse(error_body(error, reference, request.headers.get("accept-language", "")), status)
+
+
+def _on_known(request: Request, error: Exception) -> JSONResponse:
     known = error if isinstance(error, AtriumError) else unexpected(error)[0]
-    return JSONResponse(error_body(known), known.status)
+    return _told(request, known, known.status)
 
 
-def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
     where = ".".join(str(part) for part in first["loc"]) or "the request"
     told = Invalid(f"{where} is {first.get('input')!r:.100}", str(first["msg"]), "see /api/docs for what is expected")
-    return JSONResponse(error_body(told), told.status)
+    return _told(request, told, told.status)
 
 
 class RouteUnknown(NotFound):
@@ -59,14 +63,14 @@ def _on_http(request: Request, error: Exception) -> JSONResponse:
     told = RouteUnknown(
         f"{request.method} {request.url.path}", f"it answers {status}", "see /api/docs for what there is"
     )
-    return JSONResponse(error_body(told), status)
+    return _told(request, told, status)
 
 
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     if is_full(error):
         return _on_known(request, storage_full(f"{request.method} {request.url.path}"))
     told, reference = unexpected(error)
-    return JSONResponse(error_body(told, reference), told.status)
+    return _told(request, told, told.status, reference)
 
 
 def new_app(title: str, **options: object) -> FastAPI:

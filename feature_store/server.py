@@ -133,10 +133,14 @@ class FeatureServer:
         try:
             response = await self._answer(request, project, f"/{rest}", receive, send)
         except AtriumError as error:
-            response = JSONResponse(error_body(error), error.status)
+            response = JSONResponse(
+                error_body(error, accepted=request.headers.get("accept-language", "")), error.status
+            )
         except Exception as error:  # noqa: BLE001  the process's outermost edge: logged under a reference
             told, reference = unexpected(error)
-            response = JSONResponse(error_body(told, reference), told.status)
+            response = JSONResponse(
+                error_body(told, reference, request.headers.get("accept-language", "")), told.status
+            )
         if response:
             await response(scope, receive, send)
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from atrium.errors import AtriumError, NotSignedIn, Unavailable
 from atrium.rpc import BackEndUnavailable
-from portal.words import _
+from portal.words import _, message
 
 
 def show_error(error: AtriumError) -> None:
@@ -19,8 +19,9 @@ def show_error(error: AtriumError) -> None:
         st.error(f"**{asked}**  \n{rest}  \n{_('Next step')}: {step}", icon=":material/cloud_off:")
         return
     icon = ":material/cloud_off:" if isinstance(error, Unavailable) else ":material/error:"
-    step = f"[{_('Sign in again')}](/auth/login)" if isinstance(error, NotSignedIn) else error.next_step
-    st.error(f"**{error.asked}**  \n{error.allowed}.  \n{_('Next step')}: {step}", icon=icon)
+    step = f"[{_('Sign in again')}](/auth/login)" if isinstance(error, NotSignedIn) else message(error.next_step)
+    said = f"**{message(error.asked)}**  \n{message(error.allowed)}.  \n{_('Next step')}: {step}"
+    st.error(said, icon=icon)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from portal.ui import (
     when,
 )
 from portal.views import paging, parameters
-from portal.words import _
+from portal.words import _, message
 
 SLOTS_A_PAGE = 15
 LATEST_MINUTES = 7 * 24 * 60
@@ -144,9 +144,9 @@ def _slots(pipeline: str) -> None:
         ]  # fmt: skip
         rows: list[list[Cell | str]] = [
             [
-                status(one.state, one.reason), ago(one.moment),
+                status(one.state), ago(one.moment),
                 link(one.run, one.run, address_of("pipelines", run=one.run)) if one.state == workflows.SlotState.STARTED else text("–"),
-                text(one.revision or "–"), text(one.reason),
+                text(one.revision or "–"), text(message(one.reason)),
             ]
             for one in found.items
         ]  # fmt: skip
@@ -181,7 +181,7 @@ def schedules_card() -> None:
                 [
                     link(one.pipeline, one.pipeline, address_of("pipelines", pipeline=one.pipeline, tab="schedule")), text(one.crontab),
                     text(one.timezone), next_slot,
-                    status(slot.state, slot.reason or when(slot.moment)) if slot else text("–"),
+                    status(slot.state, message(slot.reason) or when(slot.moment)) if slot else text("–"),
                     buttons(one.pipeline, switch, ("delete", _("Delete"))) if may(Verb.WRITE) else text(""),
                 ]
             )  # fmt: skip

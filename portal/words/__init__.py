@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from atrium.looks import LANGUAGE_COOKIE
+from atrium.words import translated
 
 FOLDER = Path(__file__).parent
 LANGUAGES = {"en": "English", "zh_CN": "中文"}
@@ -33,6 +34,11 @@ def language() -> str:
 def _(text: str) -> str:
     """`text` in the visitor's language."""
     return _catalogue(st.session_state.get(KEY, "en")).gettext(text)
+
+
+def message(text: str) -> str:
+    """A part of an error, or one that was kept, in the visitor's language."""
+    return translated(text, st.session_state.get(KEY, "en"))
 
 
 def compile_words() -> None:

@@ -131,7 +131,7 @@ class DemoHost:
         if "text/html" in connection.headers.get("accept", "") and isinstance(error, Forbidden):
             language = tongue(connection.headers.get("accept-language", ""))
             return HTMLResponse(_page(say(language, "refused")), error.status)
-        return JSONResponse(error_body(error), error.status)
+        return JSONResponse(error_body(error, accepted=connection.headers.get("accept-language", "")), error.status)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

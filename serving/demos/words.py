@@ -2,6 +2,8 @@
 
 from typing import Final, Literal
 
+from atrium.words import ENGLISH, language_of
+
 Tongue = Literal["en", "zh"]
 CHINESE: Final = "zh-CN"
 
@@ -42,7 +44,7 @@ SENTENCES: Final[dict[Tongue, dict[str, str]]] = {
 
 def tongue(accept_language: str) -> Tongue:
     """The language to answer in, by the browser's preference; English where it names neither first."""
-    return "zh" if accept_language.strip().lower().startswith("zh") else "en"
+    return "en" if language_of(accept_language) == ENGLISH else "zh"
 
 
 def say(language: Tongue, key: str, **values: object) -> str:

@@ -79,7 +79,9 @@ def _check(request: Request, path: str) -> Response:
         if _wants_page(request):
             return _to_login(request, path)
         headers = {"WWW-Authenticate": 'Bearer realm="atrium"'}
-        return JSONResponse(error_body(error), error.status, headers)
+        return JSONResponse(
+            error_body(error, accepted=request.headers.get("accept-language", "")), error.status, headers
+        )
     response = Response(headers={IDENTITY_HEADER: mint_identity(judged.who)})
     if judged.cookie:
         _set_cookie(response, cookie_name(), judged.cookie)
@@ -102,7 +104,7 @@ def _content_check(request: Request, path: str, is_public: PublicItem) -> Respon
         if item and _wants_page(request) and isinstance(error, NotSignedIn):
             target = quote(_with_query(request, path), safe="")
             return RedirectResponse(f"{get_settings().public_url}/auth/content?item={item}&next={target}", 302)
-        return JSONResponse(error_body(error), error.status)
+        return JSONResponse(error_body(error, accepted=request.headers.get("accept-language", "")), error.status)
 
 
 def _content_host(item: str) -> str:

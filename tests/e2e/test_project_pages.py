@@ -172,3 +172,17 @@ def test_the_pages_of_a_project_stand_on_a_telephone_in_chinese(
     assert errors_on(page) == [] and sideways(page) == []
     assert left_english(page, english) == []
     page.context.close()
+
+
+def test_what_is_refused_is_told_in_chinese_on_pages_and_by_rest(
+    signed_in: NewPage, platform: Platform, argo: Argo
+) -> None:
+    page = signed_in(locale="zh-CN")
+    open_page(page, platform.url, "pipelines", "digits", pipeline="nowhere", tab="schedule")
+    told = page.get_by_test_id("stAlertContentError")
+    expect(told).to_contain_text("项目 'digits' 的流水线 'nowhere'")
+    expect(told).to_contain_text("请查看流水线列表")
+    url = f"{platform.url}/api/v1/projects/digits/pipelines/nowhere/schedule"
+    answer = httpx.get(url, headers=argo.headers | {"Accept-Language": "zh-CN,zh;q=0.9"}, timeout=60)
+    assert (answer.status_code, answer.json()["asked"]) == (404, "项目 'digits' 中流水线 'nowhere' 的定时计划")
+    page.context.close()
