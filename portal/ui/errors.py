@@ -14,14 +14,18 @@ def show_error(error: AtriumError) -> None:
     """Shows what was asked, what is allowed, and the next step."""
     if isinstance(error, BackEndUnavailable):
         asked = _("Component {name} does not answer").format(name=error.component)
-        rest = _("What needs it is left out here; the rest works on, and this part comes back with it.")
+        rest = _("What needs it is left out here; the rest works on, and this part comes back with it")
         step = _("an administrator runs {command}, which tells why").format(command="`.venv/bin/atrium doctor`")
-        st.error(f"**{asked}**  \n{rest}  \n{_('Next step')}: {step}", icon=":material/cloud_off:")
+        _say(asked, rest, step, ":material/cloud_off:")
         return
     icon = ":material/cloud_off:" if isinstance(error, Unavailable) else ":material/error:"
     step = f"[{_('Sign in again')}](/auth/login)" if isinstance(error, NotSignedIn) else message(error.next_step)
-    said = f"**{message(error.asked)}**  \n{message(error.allowed)}.  \n{_('Next step')}: {step}"
-    st.error(said, icon=icon)
+    _say(message(error.asked), message(error.allowed), step, icon)
+
+
+def _say(asked: str, allowed: str, step: str, icon: str) -> None:
+    text = _("**{asked}**  \n{allowed}.  \nNext step: {step}").format(asked=asked, allowed=allowed, step=step)
+    st.error(text, icon=icon)
 
 
 @contextmanager

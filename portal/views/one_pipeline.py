@@ -8,26 +8,27 @@ import workflows
 from atrium.errors import AtriumError
 from atrium.identity import Verb
 from portal.session import may, project, who
-from portal.ui import Column, age, ago, card, guard, header, show_error, table, text
-from portal.views import editing, parameters, pipelines, schedule
+from portal.ui import Column, age, ago, card, header, show_error, table, text
+from portal.views import editing, paging, parameters, pipelines, schedule
 from portal.views.snippets import tools, workflow_texts
 from portal.words import _
+
+OWN = ("pipeline", "form", "tab")  # what the address says of this page
 
 
 def page(name: str) -> None:
     """The page of the pipeline `name`."""
-    found: list[workflows.PipelineView] = []
-    with guard():
-        found = workflows.list_revisions(who(), project(), name)
-    if not found:
-        _back()
+    found = paging.opened(
+        lambda: workflows.list_revisions(who(), project(), name), name, _("All pipelines"), *OWN
+    )  # fmt: skip
+    if found is None:
         return
     newest = found[0]
     lead = _("Revision {n}, saved by {who} {age}").format(
         n=newest.number, who=newest.saved_by, age=age(newest.saved_at)
     )
     with header(name, lead):
-        _back()
+        paging.back(_("All pipelines"), *OWN)
     if may(Verb.WRITE):
         _run_form(newest)
     titles = [_("Runs"), _("Schedule"), _("Manifest"), _("Revisions")]
@@ -48,13 +49,6 @@ def page(name: str) -> None:
             _revisions(found)
 
 
-def _back() -> None:
-    if st.button(_("All pipelines"), icon=":material/arrow_back:"):
-        for one in ("pipeline", "form", "tab"):
-            st.query_params.pop(one, None)
-        st.rerun()
-
-
 def _run_form(pipeline: workflows.PipelineView) -> None:
     with card(_("Run")), st.form(f"run-{pipeline.name}", border=False):
         if not pipeline.form:
@@ -70,7 +64,7 @@ def _start(name: str, given: dict[str, str]) -> None:
     except AtriumError as error:
         show_error(error)
         return
-    for one in ("pipeline", "form", "tab"):
+    for one in OWN:
         st.query_params.pop(one, None)
     st.query_params["run"] = run
     st.rerun()
