@@ -4,9 +4,11 @@ import ast
 import re
 
 from babel.messages.pofile import read_po
+from messages import messages
 from support import CHECKOUT
 
 from atrium.identity import Kind, Role
+from atrium.words import catalogue
 from monitoring.rules import rules
 from portal.ui.states import TONES
 from workflows.engine.environments import WORDS
@@ -65,3 +67,13 @@ def test_what_stands_for_an_image_is_in_chinese() -> None:
     shipped = [shipped_image(name) for name in ("atrium/runtime:1", "python:3.11", *MACHINE, "argoproj/argosay:v2")]
     said = {one.stands_for.partition(": ")[0] for one in shipped if one} | set(WORDS.values())
     assert sorted(said - set(translated())) == []
+
+
+def test_every_message_that_the_code_raises_is_in_chinese() -> None:
+    """Errors are raised in English; `{1}`, `{2}` stand for the values of an f-string. Add what is missing to atrium/words/zh_CN.po."""
+    assert len(messages()) > 400
+    assert sorted(messages() - set(catalogue("zh_CN"))) == []
+
+
+def test_the_catalogue_has_no_message_that_nothing_raises() -> None:
+    assert sorted(set(catalogue("zh_CN")) - messages()) == []
