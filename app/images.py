@@ -13,10 +13,15 @@ def image() -> None:
 @image.command()
 @click.argument("name")
 @click.argument("path")
-@click.option("--kind", type=click.Choice(["venv", "rootfs"]), default="venv", show_default=True, help="What PATH is.")
+@click.option(
+    "--kind", type=click.Choice(["venv", "rootfs", "oci"]), default="venv", show_default=True, help="What PATH is."
+)
 @click.option("--exact/--inexact", default=True, show_default=True, help="Whether it is what NAME says.")
 def add(name: str, path: str, kind: str, exact: bool) -> None:
-    """Have the folder PATH stand for the image NAME, for example 'team/torch:*'."""
+    """Have the folder PATH stand for the image NAME, for example 'team/torch:*'.
+
+    With --kind oci PATH is the name of an image that podman, docker or nerdctl of this machine has; it is copied.
+    """
     import workflows
 
     workflows.add_image(platform_actor("cli"), name, kind, path, exact)
@@ -38,7 +43,7 @@ def list_images() -> None:
 @image.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Unregister the image NAME; its folder stays."""
+    """Unregister the image NAME; its folder stays, the copy of a runtime's image goes."""
     import workflows
 
     workflows.remove_image(platform_actor("cli"), name)

@@ -74,6 +74,11 @@ class Home:
         return _private(self.root / "engine")
 
     @property
+    def images(self) -> Path:
+        """Folder of images that were copied out of a container runtime."""
+        return _private(self.root / "images")
+
+    @property
     def triton(self) -> Path:
         """Folder of Triton: backends and `models/`, the model repository."""
         return _private(self.root / "triton")

@@ -13,6 +13,7 @@ from tenancy import audit
 from workflows.engine.environments import folder_image
 from workflows.engine.images import PYTHON, shipped_image, shipped_names
 from workflows.models import ImageExists, ImageKind, ImageNameInvalid, ImageNotFound, ImageRow, ImageView
+from workflows.oci import copy_out, drop_copy
 
 PART = r"[a-z0-9*][a-z0-9._*-]*"
 REFERENCE = re.compile(
@@ -51,7 +52,8 @@ def list_images(who: Actor) -> list[ImageView]:
 def add_image(who: Actor, name: str, kind: str, path: str, exact: bool = True) -> ImageView:
     """Has a folder of this machine stand for the images of that name (`*` stands for any characters).
 
-    `kind` is `venv` (a virtual environment, whose programs come first on PATH) or `rootfs` (a folder that steps see as /). `exact`
+    `kind` is `venv` (a virtual environment, whose programs come first on PATH), `rootfs` (a folder that steps see as /) or `oci`: then `path` is
+    the reference of an image that podman, docker or nerdctl of this machine has; its files are copied into the home. `exact`
     says that it is what the name says; others are refused where the settings ask for exact images.
 
     Raises:
@@ -63,6 +65,9 @@ def add_image(who: Actor, name: str, kind: str, path: str, exact: bool = True) -
         raise Invalid(f"kind {kind[:LONGEST_NAME]!r}", f"it is {' or '.join(ImageKind)}", "choose one of these")
     if len(path) > LONGEST_PATH or "\0" in path:
         raise Invalid(f"a path of {len(path)} characters", f"at most {LONGEST_PATH}", "name a shorter path")
+    if kind == ImageKind.OCI:
+        check_image_name(path)
+        path = str(copy_out(path))
     folder_image(name, ImageKind(kind), Path(path), exact)
     with writing() as session:
         if session.get(ImageRow, name):
@@ -76,7 +81,7 @@ def add_image(who: Actor, name: str, kind: str, path: str, exact: bool = True) -
 
 
 def remove_image(who: Actor, name: str) -> None:
-    """Unregisters an image; its folder stays. Raises `Forbidden`, `ImageNotFound`."""
+    """Unregisters an image; a folder stays, the copy of a runtime's image goes with its last name. Raises `Forbidden`, `ImageNotFound`."""
     require(who, Verb.ADMINISTER)
     with writing() as session:
         row = session.get(ImageRow, name)
@@ -84,5 +89,10 @@ def remove_image(who: Actor, name: str) -> None:
             raise ImageNotFound(
                 f"image {name[:LONGEST_NAME]!r}", "no image of this name is registered", "atrium image list"
             )
+        path, kind = row.path, row.kind
         session.delete(row)
         audit(session, who, "image.remove", None, name)
+        session.flush()
+        others = session.scalars(select(func.count()).select_from(ImageRow).where(ImageRow.path == path)).one()
+    if kind == ImageKind.OCI and not others:
+        drop_copy(Path(path))

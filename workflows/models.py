@@ -111,6 +111,7 @@ class ImageKind(StrEnum):
 
     VENV = "venv"
     ROOTFS = "rootfs"
+    OCI = "oci"
 
 
 class ImageRow(Base):

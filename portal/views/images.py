@@ -11,7 +11,11 @@ from portal.words import _
 
 def kinds() -> dict[str, str]:
     """What a folder may be, in words."""
-    return {workflows.ImageKind.VENV: _("a virtual environment"), workflows.ImageKind.ROOTFS: _("a root file system")}
+    return {
+        workflows.ImageKind.VENV: _("a virtual environment"),
+        workflows.ImageKind.ROOTFS: _("a root file system"),
+        workflows.ImageKind.OCI: _("a container image"),
+    }
 
 
 def stands_for(what: str) -> str:
@@ -62,7 +66,9 @@ def _form(visitor: Actor) -> None:
                 _("Image"), placeholder="team/torch:*", max_chars=200, help=_("* stands for any characters")
             )
             kind = st.selectbox(_("Kind"), list(kinds()), format_func=kinds().__getitem__)
-            path = st.text_input(_("Folder on this machine"), placeholder="/opt/envs/torch", max_chars=1000)
+            path = st.text_input(
+                _("Folder, or the name of a container image"), placeholder="/opt/envs/torch", max_chars=1000
+            )
         exact = st.toggle(
             _("It is exactly what the name says"), True,
             help=_("Others are shown as inexact, and refused where the settings ask for exact images."),

@@ -146,7 +146,7 @@ def test_a_registered_environment_stands_for_an_image_until_it_is_removed(
     assert argo.submit(step).status_code == 400
     _settings(page, platform, "Images")
     page.get_by_label("Image", exact=True).fill(f"{image}:*")
-    page.get_by_label("Folder on this machine").fill(str(folder))
+    page.get_by_label("Folder, or the name of a container image").fill(str(folder))
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("button", name=f"Remove: {image}:*")).to_be_visible()
     until(lambda: argo.submit(step).is_success, "the image known to the workflow server")

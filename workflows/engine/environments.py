@@ -1,5 +1,6 @@
 """Which environment stands for an image: one that the administrator registered, else one of the machine's own."""
 
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -16,8 +17,12 @@ from workflows.engine.images import Image, ImageUnknown, shipped_image, shipped_
 from workflows.models import ImageKind, ImageRow
 
 KEPT_SECONDS = 2.0
-PROGRAM = {ImageKind.VENV: "bin/python", ImageKind.ROOTFS: "bin/sh"}
-WORDS = {ImageKind.VENV: "a virtual environment", ImageKind.ROOTFS: "a root file system"}
+PROGRAM = {ImageKind.VENV: "bin/python", ImageKind.ROOTFS: "bin/sh", ImageKind.OCI: "rootfs"}
+WORDS = {
+    ImageKind.VENV: "a virtual environment",
+    ImageKind.ROOTFS: "a root file system",
+    ImageKind.OCI: "a container image",
+}
 
 
 class ImageFolderInvalid(Invalid):
@@ -46,6 +51,8 @@ def folder_image(name: str, kind: ImageKind, path: Path, exact: bool) -> Image:
     asked = f"the folder {str(path)!r} of image {name!r}"
     if not path.is_absolute() or ".." in path.parts or not path.is_dir():
         raise ImageFolderInvalid(asked, "the absolute path of a folder of this machine", "check the path")
+    if kind is ImageKind.OCI:
+        return _copied_image(name, path, exact)
     _check_outside_home(path.resolve(), asked)
     program = path / PROGRAM[kind]
     if not (program.exists() or (kind is ImageKind.ROOTFS and program.is_symlink())):  # a link may hold only in there
@@ -60,6 +67,16 @@ def folder_image(name: str, kind: ImageKind, path: Path, exact: bool) -> Image:
     for one in outside:
         _check_outside_home(one, f"{asked}, whose Python lies in {str(one)!r},")
     return Image(name, stands_for, (*outside, path), (str(path / "bin"),), exact=exact)
+
+
+def _copied_image(name: str, path: Path, exact: bool) -> Image:
+    """An image that was copied out of a container runtime, with what its maker set."""
+    config = json.loads((path / "config.json").read_bytes())
+    settings = tuple((key, value) for key, _, value in (str(one).partition("=") for one in config.get("Env") or []))
+    return Image(
+        name, f"{WORDS[ImageKind.OCI]}: {config['Runtime']} {path.name}", root=path / "rootfs", exact=exact, environment=settings,
+        entrypoint=tuple(config.get("Entrypoint") or ()), command=tuple(config.get("Cmd") or ()), workdir=config.get("WorkingDir") or "/",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

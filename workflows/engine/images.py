@@ -22,6 +22,7 @@ class ImageUnknown(Invalid):
 class Image:
     """An environment: `read_only` paths beside the machine's /usr, `path` folders first on PATH, `stands_for` in words.
 
+    `command` runs where a container names none, in `workdir`, with `environment` below the container's own variables.
     With `root` it is the root file system of that folder, and nothing of the machine's /usr is there.
     """
 
@@ -32,6 +33,9 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     exact: bool = False
     root: Path | None = None
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    workdir: str = "/"
 
 
 @lru_cache

@@ -153,19 +153,21 @@ class Pod:
         """
         name, files = str(body["name"]), {}
         image = find_image(str(body.get("image") or "busybox"))
-        variables = environment(body, self.known, self._own(name))
+        variables = environment(body, self.known, {**dict(image.environment), **self._own(name)})
         words = [*(body.get("command") or []), *(body.get("args") or [])]
         command = [expanded(str(word), variables) for word in words]
         if "source" in body:
             command = [*command, SCRIPT] if command else ["sh", SCRIPT]
             files[SCRIPT] = str(body["source"])
-        if body.get("command") and image.entrypoint:
+        elif not command:
+            command = list(image.command)
+        if (body.get("command") or "source" in body) and image.entrypoint:
             image = replace(image, entrypoint=())
         data = self.place.home.data(self.place.workflow.namespace)
         mounts = [Mount(data, str(data)), Mount(self.place.token_file, TOKEN, writable=False)]
         shared = (self.work.get("containerSet") or {}).get("volumeMounts") or []
         mounts += self.volumes.mounts(body, [*shared, *more_mounts])
-        folder = str(body.get("workingDir") or "/")
+        folder = str(body.get("workingDir") or image.workdir)
         if folder != "/":
             inside(root, folder).mkdir(parents=True, exist_ok=True)
         return Container(

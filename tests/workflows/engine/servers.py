@@ -42,7 +42,9 @@ print(tenancy.create_token(eve, "tests", ["flights"], 1)[1])
 
 
 def argo_cli() -> str | None:
-    """Path of the real argo CLI, or None."""
+    """Path of the real argo CLI, or None; ATRIUM_TEST_ARGO names one of another version."""
+    if chosen := os.environ.get("ATRIUM_TEST_ARGO"):
+        return chosen
     built = Path.home() / ".cache/testcluster/bin/argo"
     return str(built) if built.exists() else shutil.which("argo")
 

@@ -1,6 +1,7 @@
 """Registered images: who may, what is refused, and real steps in a virtual environment and in a root file system."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,48 @@ def test_a_step_sees_a_registered_root_file_system_and_nothing_of_the_machine(en
     assert sorted(one.name for one in rootfs.rglob("x")) == []
 
 
+@pytest.fixture(scope="module")
+def podman_image(rootfs, tmp_path_factory):
+    """An image of podman's made of the root file system, with an entrypoint, a command, a variable and a working folder."""
+    if not shutil.which("podman"):
+        pytest.skip("podman is not on this machine (apt-get install podman)")
+    packed = tmp_path_factory.mktemp("image") / "image.tar"
+    subprocess.run(["tar", "-cf", str(packed), "-C", str(rootfs), "."], check=True)
+    changes = (
+        'ENTRYPOINT ["/bin/sh", "-c"]',
+        """CMD ["echo $MOOD from $(ls -d $PWD)"]""",
+        "ENV MOOD=calm",
+        "WORKDIR /opt/deep",
+    )
+    words = [word for change in changes for word in ("--change", change)]
+    name = f"localhost/atrium-test:{os.getpid()}"
+    made = subprocess.run(["podman", "import", *words, str(packed), name], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"podman cannot make an image here: {made.stderr[-200:]}")
+    yield name
+    subprocess.run(["podman", "rmi", name], capture_output=True)
+
+
+def test_a_step_runs_in_an_image_of_podmans_as_its_maker_set_it(engine_server, podman_image):
+    ask(engine_server, f"workflows.add_image(boss, 'team/calm:1', 'oci', {podman_image!r})")
+    container = {"image": "team/calm:1"}
+    plain = {"entrypoint": "main", "templates": [{"name": "main", "container": container}]}
+    done = engine_server.run({"metadata": {"generateName": "oci-"}, "spec": plain})
+    assert (done["status"]["phase"], logs(engine_server, done)) == ("Succeeded", "calm from /opt/deep"), done["status"]
+    assert only(done)["standsFor"]["team/calm:1"].startswith("a container image: podman ")
+    told = engine_server.run(workflow("team/calm:1", "cat /etc/os-release; touch /x"))
+    assert (told["status"]["phase"], "ID=tiny" in logs(engine_server, told)) == ("Failed", True)
+    (copy,) = (engine_server.home / "images").iterdir()
+    ask(engine_server, "workflows.remove_image(boss, 'team/calm:1')")
+    assert not copy.exists()
+
+
+def test_an_image_that_no_runtime_has_is_refused_in_words(engine_server):
+    told = ask(engine_server, "print(refused('x', 'oci', 'localhost/no-such:1'), refused('x', 'oci', '--rm'))")
+    assert "localhost/no-such:1" in told and ("do not have it" in told or "no container runtime" in told)
+    assert "ImageNameInvalid" in told
+
+
 def test_an_exact_name_goes_before_a_pattern_and_both_before_the_machines_own(engine_server, venv):
     ask(engine_server, f"workflows.add_image(boss, 'python:3.1*', 'venv', {str(venv)!r}, exact=False)")
     script = "python -c 'import only_here'"
@@ -174,7 +217,8 @@ def test_what_cannot_be_an_image_is_refused_with_its_value(engine_server, venv, 
     tries = {
         ("Bad Name", "venv", str(venv)): "ImageNameInvalid",
         ("x" * 201, "venv", str(venv)): "ImageNameInvalid",
-        ("a", "oci", str(venv)): "Invalid: kind 'oci'",
+        ("a", "vm", str(venv)): "Invalid: kind 'vm'",
+        ("a", "oci", str(venv)): "ImageNameInvalid",
         ("a", "venv", "relative/path"): "ImageFolderInvalid",
         ("a", "venv", str(tmp_path / "missing")): "ImageFolderInvalid",
         ("a", "venv", str(tmp_path)): "a folder with bin/python",
