@@ -29,6 +29,7 @@ WHEN_IDLE = """<script>addEventListener("load", () => setTimeout(() => requestId
     document.head.append(link);
   }
 }), %d))</script>"""
+OWN_FONT = re.compile(r"<link\b[^>]*SourceSans[^>]*/?>\s*")  # Streamlit's own typeface, which the theme does not use
 VALIDATORS = (b"content-length", b"etag", b"last-modified")  # they tell of the page as it was
 
 
@@ -57,7 +58,7 @@ def with_preloads(page: str) -> str:
     links = [f'<link rel="modulepreload" crossorigin href="./{FOLDER}/{name}">' for name in now]
     links += [f'<link rel="preload" href="./{_font(one)}" as="font" type="font/woff2" crossorigin>' for one in FONTS]
     added = "\n".join([*links, WHEN_IDLE % (later, IDLE_AFTER_MILLISECONDS)])
-    return page.replace("</head>", f"{added}</head>", 1)
+    return OWN_FONT.sub("", page).replace("</head>", f"{added}</head>", 1)
 
 
 class FirstLoad:

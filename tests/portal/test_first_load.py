@@ -32,6 +32,8 @@ def test_the_fonts_are_preloaded_and_nothing_twice() -> None:
     page = with_preloads(PAGE)
     assert FONTS[0] in page
     assert page.count("MaterialSymbols-Rounded") == 1
+    assert "SourceSans" in PAGE
+    assert "SourceSans" not in page
     links = [line for line in page.splitlines() if "modulepreload" in line and "href=" in line]
     assert len(links) == len({line.partition("href=")[2] for line in links})
 
