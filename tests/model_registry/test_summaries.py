@@ -60,6 +60,20 @@ def test_a_run_of_a_stock_client_is_listed_with_figures_and_owner(make: Made, ex
     assert model_registry.list_tracking_runs(vic, "flights", status="FAILED").items == []
 
 
+def test_a_runs_owner_is_who_made_it_also_where_its_row_is_made_anew(make: Made, experiment: str, bob: Actor) -> None:
+    told = {"user_id": "step", "tags": [{"key": "mlflow.user", "value": "step"}, {"key": "judged", "value": "good"}]}
+    made = make("POST", "runs/create", experiment_id=experiment, run_name="from a step", start_time=1000, **told)["run"]
+    run = str(made["info"]["run_id"])
+    assert made["info"]["user_id"] == "bob" and {"key": "judged", "value": "good"} in made["data"]["tags"]
+    make("POST", "runs/delete", run_id=run)
+    assert "from a step" not in run_names(bob, experiment)
+    make("POST", "runs/restore", run_id=run)
+    summarize()
+    (found,) = model_registry.list_tracking_runs(bob, "flights", experiment, name="from a step").items
+    assert found.user == "bob"
+    make("POST", "runs/delete", run_id=run)
+
+
 def test_a_deleted_run_leaves_the_list_and_a_restored_one_comes_back(make: Made, experiment: str, bob: Actor) -> None:
     run = a_run(make, experiment, "leaving")
     assert "leaving" in run_names(bob, experiment)
