@@ -391,7 +391,7 @@ class PodRun:
         errors = "; ".join([*([errors] if errors else []), *await self._sent()])
         if errors and phase == SUCCEEDED:
             phase, message = ERROR, f"wait: Error (exit code 64): {errors}"
-        return self._ended(phase, message, outputs)
+        return self._ended(phase, "; ".join(filter(None, [message, *_lost(self.ends)])), outputs)
 
     async def _sent(self) -> list[str]:
         """Takes the output artifacts that lie outside to where they belong; returns what failed."""
@@ -473,6 +473,13 @@ def _outputs(
 
 def _reason(end: Json) -> str:
     return REASONS.get(end["reason"], "Error")
+
+
+def _lost(ends: Mapping[str, Json]) -> list[str]:
+    """What is to be told of containers whose output could not be kept."""
+    return [
+        f"{name}: what it printed was not kept whole: {end['lost']}" for name, end in ends.items() if end.get("lost")
+    ]
 
 
 def _verdict(ends: list[tuple[str, Json]], mains: list[str]) -> tuple[str, str]:

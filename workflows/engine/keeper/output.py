@@ -17,6 +17,7 @@ class Output:
         self.flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
         self.size, self.file, self.stamps = 0, -1, -1
         self.began = time.monotonic()
+        self.lost = ""  # why a part of it was not kept, other than for the bound
 
     def write(self, data: bytes) -> None:
         """Adds what came; at the bound the note once, and nothing more."""
@@ -27,7 +28,7 @@ class Output:
             self._write(data[: self.bound - self.size] + self.note if over else data)
         except OSError as error:  # the disk is full, or the run was deleted: the step goes on
             complain(f"{self.path}: {error}")
-            over = True
+            over, self.lost = True, error.strerror or str(error)
         self.size = self.bound + 1 if over else self.size + len(data)
 
     def _write(self, data: bytes) -> None:

@@ -241,4 +241,6 @@ class Unit:
         about = {"key": self.key, "root": self.order["root"], "code": self.code, "reason": self.ended_for}
         if self.order["result"]:
             about["result"] = self.result.decode(errors="replace")
+        if self.log.lost:
+            about["lost"] = self.log.lost
         return about | {"began": self.began, "ended": time.time(), "printed": self.log.size > 0, **self.used}
