@@ -168,12 +168,17 @@ class Settings(BaseSettings):
         host = "127.0.0.1" if self.bind in ("0.0.0.0", "::", "127.0.0.1") else self.bind  # noqa: S104  compared, not bound
         return f"http://{host}:{self.port}"
 
-    def content_address(self, item: str, project: str) -> str:
-        """Address of an item on the content port: a host name of its own, with a slash at the end."""
+    @property
+    def content_hosts(self) -> str:
+        """Origins of all items on the content port, with a star for the item's own name."""
         if self.content_url:
             scheme, _, rest = self.content_url.rstrip("/").partition("://")
-            return f"{scheme}://{item}--{project}.{rest.removeprefix('*.')}/"
-        return f"{self.scheme}://{item}--{project}.localhost:{self.content_port_or_next}/"
+            return f"{scheme}://*.{rest.removeprefix('*.')}"
+        return f"{self.scheme}://*.localhost:{self.content_port_or_next}"
+
+    def content_address(self, item: str, project: str) -> str:
+        """Address of an item on the content port: a host name of its own, with a slash at the end."""
+        return self.content_hosts.replace("*", f"{item}--{project}", 1) + "/"
 
 
 def allowed_values(name: str) -> str:

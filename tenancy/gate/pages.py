@@ -5,9 +5,13 @@ from urllib.parse import quote
 
 from starlette.responses import HTMLResponse
 
+from atrium.settings import get_settings
 from tenancy.gate.words import WORDS
 
-CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+# a browser holds form-action against where a form's answer leads, too: after signing in, to the demo that asked for it
+CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' {demos}; frame-ancestors 'none'; base-uri 'none'"
+)
 STYLE = """
 :root{color-scheme:light dark;--bg:light-dark(#FCFCFD,#0B0D12);--card:light-dark(#fff,#12151C);--ink:light-dark(#111827,#E6E8EC);
 --soft:light-dark(#475467,#98A2B3);--line:light-dark(#E4E7EC,#262B36);--edge:light-dark(#858FA1,#667085);--fill:light-dark(#4F46E5,#818CF8);
@@ -42,7 +46,11 @@ def _page(title: str, tongue: str, body: str, status: int, theme: str) -> HTMLRe
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
         f'<body><main><div class="brand">{MARK}<span>Atrium</span></div>{body}</main></body></html>'
     )
-    headers = {"Content-Security-Policy": CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Security-Policy": CSP.format(demos=get_settings().content_hosts),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     return HTMLResponse(html, status, headers | {"Referrer-Policy": "same-origin"})
 
 

@@ -4,8 +4,10 @@ import re
 
 import httpx
 import pytest
+import support
 from e2e.looking import NewPage, open_page
 from playwright.sync_api import Browser, Page, expect
+from small_platform import until
 from support import Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.browser]
@@ -37,6 +39,30 @@ def test_a_stakeholder_opens_the_demo_after_signing_in(page: Page, platform: Pla
     expect(page).to_have_url(re.compile("flight-delay--flights.localhost"))
     names = [cookie["name"] for cookie in page.context.cookies(f"http://flight-delay--flights.localhost:{port}/")]
     assert [name for name in names if name.startswith("atrium_") and "content" not in name] == []
+
+
+def test_a_stakeholder_signs_in_from_the_demos_address_asks_and_says_whether_it_was_right(
+    browser: Browser, platform: Platform
+) -> None:
+    host = f"http://flight-delay--flights.localhost:{int(platform.url.rsplit(':', 1)[1]) + 1}/"
+    token = {"Authorization": f"Bearer {platform.token('flights')}"}
+    verdicts = f"{platform.url}/api/v1/projects/flights/feedback?limit=200"
+
+    def kept() -> int:
+        return len(httpx.get(verdicts, headers=token, timeout=60).json()["items"])
+
+    before = kept()
+    page = browser.new_context(locale="en-US").new_page()
+    page.set_default_timeout(60_000)
+    page.goto(host)
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(support.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(host)
+    page.get_by_role("button", name="Predict").click()
+    page.get_by_role("button", name="That was right").click()
+    until(lambda: kept() > before, "the kept verdict", 60)
+    page.context.close()
 
 
 FAILING = """
