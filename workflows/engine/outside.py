@@ -159,6 +159,25 @@ def outside(side: Json | None) -> list[Json]:
     return [one for one in (side or {}).get("artifacts") or [] if one.get("path") and is_outside(one)]
 
 
+def placed(work: Json) -> Json:
+    """A pod's outputs, in which artifacts that name no place have that of the template's `archiveLocation`, below its key."""
+    outputs = work.get("outputs") or {}
+    store = (work.get("archiveLocation") or {}).get("s3") or {}
+    if not store.get("endpoint") or not outputs.get("artifacts"):
+        return outputs
+    return {**outputs, "artifacts": [_placed(one, store, str(work["pod"])) for one in outputs["artifacts"]]}
+
+
+def _placed(artifact: Json, store: Json, pod: str) -> Json:
+    own = artifact.get("s3") or {}
+    if is_outside(artifact) or own.get("bucket"):
+        return artifact
+    ending = ".zip" if "zip" in (artifact.get("archive") or {}) else ".tgz"
+    name = artifact["name"] if "none" in (artifact.get("archive") or {}) else f"{artifact['name']}{ending}"
+    key = own.get("key") or f"{store.get('key') or pod}/{name}"
+    return {**artifact, "s3": {**store, "key": key}}
+
+
 def fetcher(artifacts: Iterable[Json], folder: Path) -> Helper:
     """The helper that brings artifacts into `folder`, each under its number; it answers `results`, each with `error` and `missing`."""
     listed = list(artifacts)

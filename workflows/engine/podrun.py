@@ -22,7 +22,7 @@ from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, ta
 from workflows.engine.helpers import Helper, HelperFailed, answer_of
 from workflows.engine.images import ImageUnknown
 from workflows.engine.launcher import ContainerLost, Launcher
-from workflows.engine.outside import fetcher, is_outside, outside, sender
+from workflows.engine.outside import fetcher, is_outside, outside, placed, sender
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
 from workflows.engine.probes import readiness
 from workflows.engine.roots import Roots, refresh_etc
@@ -299,7 +299,7 @@ class PodRun:
     def _whole(self) -> Pod:
         if self.pod is None:
             namespace = self.place.workflow.namespace
-            own = [self.work.get(key) for key in ("volumes", "http", "inputs", "outputs")]
+            own = [self.work.get(key) for key in ("volumes", "http", "inputs", "outputs", "archiveLocation")]
             parts = [*self.bodies.values(), *own, self.place.workflow.spec.get("volumes")]
             asked = any(wants_secrets({"part": part}) for part in parts)
             secrets: Mapping[str, str] = tenancy.read_secrets(namespace) if asked else {}
@@ -381,7 +381,7 @@ class PodRun:
         outputs: Json = {}
         if main := self.ends.get(MAIN):
             outputs["exitCode"] = str(main["code"])
-        wanted = self.work.get("outputs") or {}
+        wanted = placed(self.work)
         plain = (
             not wanted.get("parameters")
             and not wanted.get("artifacts")

@@ -122,7 +122,7 @@ def test_a_request_is_made_once_though_the_server_is_killed(mortal_server, web):
     mortal_server.kill()
     mortal_server.start()
     web.released.set()
-    done = mortal_server.ended(name)
+    done = mortal_server.ended(name, seconds=120)
     web.released.clear()
     assert (done["status"]["phase"], sum(path == "/slow?once" for _, path, _, _ in web.asked)) == ("Failed", 1)
 

@@ -225,3 +225,13 @@ def test_wrong_keys_of_an_s3_are_told(engine_server, s3):
     artifact = at(s3, "sub/out.tgz")
     artifact["s3"] |= {"accessKeySecret": {"name": "my-secret", "key": "password"}}
     assert "ACCESS_DENIED" in failure(engine_server, reads(artifact)).upper().replace(" ", "_")
+
+
+def test_an_archive_location_takes_the_outputs_that_name_no_place(engine_server, s3):
+    place = at(s3, "runs/{{workflow.name}}")["s3"]
+    template = writes({}, "echo archived >/tmp/out") | {"archiveLocation": {"s3": place}}
+    done = engine_server.run(single(template))
+    name = done["metadata"]["name"]
+    assert done["status"]["phase"] == "Succeeded", done["status"]
+    assert (s3.folder / f"models/runs/{name}/out.tgz").is_file()
+    assert "archived" in said(engine_server, reads(at(s3, f"runs/{name}/out.tgz")))
