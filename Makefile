@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v /usr/bin/python3.11 || command -v python3)
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench bench-peers lock install dev
+.PHONY: help up down test cluster-test check bench bench-peers lock install dev
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,10 @@ check: dev  ## Lint, types, imports that point one way, documents
 
 test: dev  ## Every test, those of the whole platform and in the browser too
 	.venv/bin/pytest -n 2
+
+cluster-test: dev  ## Test pipelines on the Kubernetes that KUBECONFIG names, with its Argo
+	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one with Argo Workflows, see docs/clusters.md"; exit 2; }
+	.venv/bin/pytest -m cluster -v --durations 5
 
 bench: dev  ## Measure the figures and print them as a table and as JSON
 	.venv/bin/python -m bench

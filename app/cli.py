@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from app.backup.commands import backup, restore, step_back
+from app.clusters import cluster
 from app.images import image
 from app.schedules import schedule
 from atrium.errors import AtriumError
@@ -171,8 +172,11 @@ def create_token(name: str, projects: tuple[str, ...], administrator: bool, user
 @click.argument("pipeline")
 @click.option("--project", required=True)
 @click.option("-p", "parameters", multiple=True, help="key=value; may be repeated.")
+@click.option(
+    "--cluster", default="", help="The connected cluster whose Argo runs it; the platform's own server by default."
+)
 @click.option("--watch", "watching", is_flag=True, help="Wait and print each step.")
-def run(pipeline: str, project: str, parameters: tuple[str, ...], watching: bool) -> None:
+def run(pipeline: str, project: str, parameters: tuple[str, ...], cluster: str, watching: bool) -> None:
     """Run a pipeline as the administrator."""
     import workflows
     from app.examples import watch
@@ -182,7 +186,7 @@ def run(pipeline: str, project: str, parameters: tuple[str, ...], watching: bool
     if wrong:
         raise click.UsageError(f"parameter {wrong[0]!r}: write key=value")
     who = Actor("admin", Kind.PLATFORM, administrator=True)
-    name = workflows.run_pipeline(who, project, pipeline, dict(one.split("=", 1) for one in parameters))
+    name = workflows.run_pipeline(who, project, pipeline, dict(one.split("=", 1) for one in parameters), cluster)
     click.echo(name)
     if watching:
         watch(who, project, name)
@@ -263,7 +267,7 @@ def why(object: str, project: str, as_json: bool) -> None:
         click.echo(f"next: {step.said}" + (f"  ({step.command})" if step.command else ""))
 
 
-for command in (schedule, image, backup, restore, step_back):
+for command in (schedule, image, cluster, backup, restore, step_back):
     main.add_command(command)
 
 

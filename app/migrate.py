@@ -17,6 +17,7 @@ import monitoring.models
 import serving.models
 import tenancy.models
 import tenancy.public_items
+import workflows.clusters.models
 import workflows.models
 from atrium.clock import now
 from atrium.database import Base, engine, snapshot
@@ -27,7 +28,7 @@ from atrium.identity import Actor, Verb, require
 FOLDER = Path(__file__).parent / "migrations"
 MODULES = (
     atrium.events, atrium.lineage, feature_store.models, model_registry.models, monitoring.models, serving.models, tenancy.models,
-    tenancy.public_items, workflows.models,
+    tenancy.public_items, workflows.models, workflows.clusters.models,
 )  # fmt: skip
 KEPT_COPIES = 5
 

@@ -17,6 +17,7 @@ def create_app() -> FastAPI:
     app = new_app("Atrium", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json")
     for area in (tenancy, workflows, feature_store, model_registry, serving, monitoring):
         app.include_router(area.routes.router)
+    app.include_router(workflows.routes.clusters_router)
     app.include_router(workflows.routes.images_router)
     app.include_router(monitoring.routes.metrics_router)
     return app

@@ -5,9 +5,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from atrium.home import get_home
 
 RANDOM_BYTES = 32
+NONCE_BYTES = 12
 
 
 def key_file(name: str, make: Callable[[], bytes] = lambda: secrets.token_bytes(RANDOM_BYTES)) -> Path:
@@ -30,3 +33,15 @@ def key_file(name: str, make: Callable[[], bytes] = lambda: secrets.token_bytes(
 def key(name: str) -> bytes:
     """The bytes of the random 32-byte key `name`."""
     return key_file(name).read_bytes()
+
+
+def seal(value: bytes, bound_to: str) -> bytes:
+    """`value` encrypted (AES-256-GCM) with the home's master key; it opens only for the object that it is bound to."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key("master.key")).encrypt(nonce, value, bound_to.encode())
+
+
+def unseal(sealed: bytes, bound_to: str) -> bytes:
+    """What `seal` was given. Raises cryptography's InvalidTag where key, text or object are others."""
+    nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    return AESGCM(key("master.key")).decrypt(nonce, text, bound_to.encode())

@@ -1,31 +1,24 @@
 """Projects' secrets for their steps: encrypted (AES-256-GCM) with the home's master key, shown to nobody again."""
 
 import re
-import secrets
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Invalid, NotFound
 from atrium.identity import Actor, Verb, require
-from atrium.keys import key
+from atrium.keys import seal, unseal
 from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
 from tenancy.models import SecretRow, SecretView
 
 SECRET_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,118}[A-Za-z0-9])?")
 LONGEST_VALUE_BYTES = 64 * 1024
-NONCE_BYTES = 12
 
 
-def _cipher() -> AESGCM:
-    return AESGCM(key("master.key"))
-
-
-def _bound_to(project: str, name: str) -> bytes:
-    return f"{project}/{name}".encode()
+def _bound_to(project: str, name: str) -> str:
+    return f"{project}/{name}"
 
 
 def set_secret(who: Actor, project: str, name: str, value: str) -> None:
@@ -37,8 +30,7 @@ def set_secret(who: Actor, project: str, name: str, value: str) -> None:
             f"a name has letters, digits, . _ and -, a value 1 to {LONGEST_VALUE_BYTES} bytes",
             "choose another name, or keep large files as a dataset",
         )
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    sealed = nonce + _cipher().encrypt(nonce, value.encode(), _bound_to(project, name))
+    sealed = seal(value.encode(), _bound_to(project, name))
     with writing() as session:
         session.merge(SecretRow(project=project, name=name, sealed=sealed, changed_by=who.name, changed_at=now()))
         audit(session, who, "secret.set", project, name)
@@ -73,5 +65,4 @@ def read_secrets(project: str) -> dict[str, str]:
 
 
 def _open(row: SecretRow) -> str:
-    nonce, sealed = row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:]
-    return _cipher().decrypt(nonce, sealed, _bound_to(row.project, row.name)).decode()
+    return unseal(row.sealed, _bound_to(row.project, row.name)).decode()

@@ -1,5 +1,16 @@
 """Pipelines, runs and the workflow server behind them (Argo Workflows)."""
 
+from workflows.clusters.connect import (
+    add_cluster,
+    allow_project,
+    check_cluster,
+    clusters_of,
+    list_clusters,
+    remove_cluster,
+    renew_cluster,
+)
+from workflows.clusters.models import ClusterView, Finding
+from workflows.clusters.reasons import Cause, PodReason
 from workflows.config_maps import delete_config_value, list_config_maps, set_config_value
 from workflows.counts import NewestResult, RunCount, ScheduleLag, newest_results, run_counts, schedule_lags
 from workflows.engine.launcher import end_keeper
@@ -51,8 +62,11 @@ from workflows.service import (
 from workflows.templates import list_templates, save_template
 
 __all__ = [
+    "Cause",
+    "ClusterView",
     "ConfigMapView",
     "CrontabInvalid",
+    "Finding",
     "ImageExists",
     "ImageKind",
     "ImageNotFound",
@@ -64,6 +78,7 @@ __all__ = [
     "ParameterView",
     "PipelineNotFound",
     "PipelineView",
+    "PodReason",
     "RunCount",
     "RunNotFound",
     "RunReasons",
@@ -76,7 +91,11 @@ __all__ = [
     "SlotView",
     "Wait",
     "act_on_run",
+    "add_cluster",
     "add_image",
+    "allow_project",
+    "check_cluster",
+    "clusters_of",
     "delete_config_value",
     "delete_schedule",
     "end_keeper",
@@ -85,6 +104,7 @@ __all__ = [
     "get_schedule",
     "last_runs",
     "last_slots",
+    "list_clusters",
     "list_config_maps",
     "list_images",
     "list_pipelines",
@@ -94,7 +114,9 @@ __all__ = [
     "list_slots",
     "list_templates",
     "newest_results",
+    "remove_cluster",
     "remove_image",
+    "renew_cluster",
     "run_artifact",
     "run_counts",
     "run_logs",

@@ -128,7 +128,7 @@ class ImageRow(Base):
 
 
 class RunSummaryRow(Base):
-    """What lists show of a run; fed by the engine's events."""
+    """What lists show of a run; fed by the engine's events, or by the watch of the cluster that it names."""
 
     __tablename__ = "run_summaries"
     __table_args__ = (Index("ix_run_summaries_page", "project", "created_at", "name"),)
@@ -142,6 +142,7 @@ class RunSummaryRow(Base):
     owner: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cluster: Mapped[str] = mapped_column(String(30), default="", server_default="")
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class ImageView:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as lists show it; phases are Argo's."""
+    """A run as lists show it; phases are Argo's. `cluster` is empty where the platform's own workflow server runs it."""
 
     project: str
     name: str
@@ -230,6 +231,7 @@ class RunSummary:
     owner: str
     created_at: datetime
     finished_at: datetime | None
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ class NodeView:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run with its graph."""
+    """A run with its graph; of a run on a cluster, that cluster, when it last answered, and its problem since (empty: none)."""
 
     project: str
     name: str
@@ -266,3 +268,6 @@ class RunView:
     started_at: str
     finished_at: str
     nodes: list[NodeView]
+    cluster: str = ""
+    heard_at: datetime | None = None
+    problem: str = ""

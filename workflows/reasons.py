@@ -1,11 +1,13 @@
 """What a run's status says of why it failed or waits: Argo's fields, read once, as values that pages and `why` can word."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from atrium.identity import Actor, Verb, require
-from workflows.backends.argo import ArgoBackend
+from workflows.clusters.reasons import PodReason, explain
+from workflows.clusters.runs import ClusterRuns, run_engine
+from workflows.clusters.seen import seen_pods
 from workflows.models import NodeView, RunView
 from workflows.service import run_view
 
@@ -26,30 +28,48 @@ class Wait:
 
 @dataclass(frozen=True)
 class RunReasons:
-    """A run with its first failed node (None where none failed), that node's exit code, and what it waits for."""
+    """A run with its first failed node (None where none failed), that node's exit code, and what it waits for.
+
+    `pods` tells of a run on a cluster why its pods wait or fell, the first failed node's first.
+    """
 
     run: RunView
     failed: NodeView | None
     exit_code: str
     waits: list[Wait]
     running: list[NodeView]
+    pods: list[PodReason] = field(default_factory=list)
 
 
 def run_reasons(who: Actor, project: str, name: str) -> RunReasons:
-    """Why a run is as it is, by one question to the workflow server.
+    """Why a run is as it is, by one question to the workflow server; of a cluster's by what was last seen there.
 
     Raises:
         Forbidden, RunNotFound, BackEndUnavailable.
     """
     require(who, Verb.READ, project)
-    found = ArgoBackend(who, project).get(name)
-    run = run_view(project, found)
+    engine = run_engine(who, project, name)
+    found = engine.get(name)
+    run = run_view(project, found, engine.cluster if isinstance(engine, ClusterRuns) else "")
     raw: Mapping[str, Any] = (found.get("status") or {}).get("nodes") or {}
     failed = _first_failed(run)
     code = ((raw.get(failed.id) or {}).get("outputs") or {}).get("exitCode", "") if failed else ""
     running = [node for node in run.nodes if node.type == "Pod" and node.phase == "Running"]
     waits = [] if run.finished_at else [*_locks(found), *_pods(run), *_limits(found, running), *_retries(run)]
-    return RunReasons(run, failed, str(code or ""), waits, running)
+    pods = list(_told_by_pods(engine, run, failed)) if isinstance(engine, ClusterRuns) else []
+    return RunReasons(run, failed, str(code or ""), waits, running, pods)
+
+
+def _told_by_pods(engine: ClusterRuns, run: RunView, failed: NodeView | None) -> Iterator[PodReason]:
+    pods = seen_pods(engine.cluster, engine.project, run.name)
+    waiting = [
+        node
+        for node in run.nodes
+        if node.type == "Pod" and node.phase in ("Pending", "Running") and not run.finished_at
+    ]
+    for node in ([failed] if failed else []) + waiting:
+        pod, events = pods.get(node.pod, (None, []))
+        yield from explain(node.name, node.message, pod, events)
 
 
 def _first_failed(run: RunView) -> NodeView | None:

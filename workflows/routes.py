@@ -6,22 +6,27 @@ from pydantic import BaseModel, Field
 from atrium.pages import DEFAULT_ITEMS, Limit, Page
 from atrium.web import Who
 from workflows import images, schedules, service
+from workflows.clusters import connect
+from workflows.clusters.models import ClusterView, Finding
 from workflows.models import ImageKind, ImageView, Overlap, PipelineView, RunSummary, RunView, ScheduleView, SlotView
 
 router = APIRouter(prefix="/api/v1/projects/{project}", tags=["pipelines"])
+clusters_router = APIRouter(prefix="/api/v1/clusters", tags=["pipelines"])
 images_router = APIRouter(prefix="/api/v1/images", tags=["pipelines"])
 
 
 class Manifest(BaseModel):
-    """An Argo workflow as YAML."""
+    """An Argo workflow as YAML, looked at by the Argo of `cluster` where one is named."""
 
     manifest: str
+    cluster: str = ""
 
 
 class Start(BaseModel):
-    """Parameters of a run."""
+    """Parameters of a run, and the connected cluster that runs it (empty: the platform's own workflow server)."""
 
     parameters: dict[str, str] = Field(default_factory=dict)
+    cluster: str = ""
 
 
 @router.get("/pipelines")
@@ -35,7 +40,7 @@ def list_pipelines(
 @router.put("/pipelines/{name}")
 def save_pipeline(who: Who, project: str, name: str, body: Manifest) -> PipelineView:
     """Saves a revision."""
-    return service.save_pipeline(who, project, name, body.manifest)
+    return service.save_pipeline(who, project, name, body.manifest, body.cluster)
 
 
 @router.get("/pipelines/{name}/revisions")
@@ -47,7 +52,7 @@ def list_revisions(who: Who, project: str, name: str) -> list[PipelineView]:
 @router.post("/pipelines/{name}/runs", status_code=201)
 def run_pipeline(who: Who, project: str, name: str, body: Start) -> dict[str, str]:
     """Starts a run."""
-    return {"name": service.run_pipeline(who, project, name, body.parameters)}
+    return {"name": service.run_pipeline(who, project, name, body.parameters, body.cluster)}
 
 
 class Schedule(BaseModel):
@@ -147,3 +152,67 @@ def add_image(who: Who, body: NewImage) -> ImageView:
 def remove_image(who: Who, name: str) -> None:
     """Unregisters an image; for the administrator."""
     images.remove_image(who, name)
+
+
+class NewCluster(BaseModel):
+    """A kubeconfig that holds everything itself, the Argo Server's address, and projects with their namespaces."""
+
+    name: str
+    kubeconfig: str
+    argo_url: str
+    argo_checked: bool = True
+    projects: dict[str, str] = Field(default_factory=dict)
+
+
+class Credential(BaseModel):
+    """A kubeconfig that holds everything itself."""
+
+    kubeconfig: str
+
+
+class Namespace(BaseModel):
+    """A namespace of a cluster; empty: the project's name."""
+
+    namespace: str = ""
+
+
+@router.get("/clusters")
+def clusters_of(who: Who, project: str) -> list[str]:
+    """Names of the clusters that the project may use."""
+    return connect.clusters_of(who, project)
+
+
+@clusters_router.get("")
+def list_clusters(who: Who) -> list[ClusterView]:
+    """The connected clusters; for the administrator."""
+    return connect.list_clusters(who)
+
+
+@clusters_router.post("", status_code=201)
+def add_cluster(who: Who, body: NewCluster) -> ClusterView:
+    """Connects a cluster; for the administrator."""
+    return connect.add_cluster(who, body.name, body.kubeconfig, body.argo_url, body.projects, body.argo_checked)
+
+
+@clusters_router.get("/{name}/check")
+def check_cluster(who: Who, name: str) -> list[Finding]:
+    """What works there and what does not; for the administrator."""
+    return connect.check_cluster(who, name)
+
+
+@clusters_router.put("/{name}/credential")
+def renew_cluster(who: Who, name: str, body: Credential) -> ClusterView:
+    """Takes another credential; for the administrator."""
+    return connect.renew_cluster(who, name, body.kubeconfig)
+
+
+@clusters_router.put("/{name}/projects/{project}")
+def allow_project(who: Who, name: str, project: str, body: Namespace) -> ClusterView:
+    """Gives a project its namespace; for the administrator."""
+    return connect.allow_project(who, name, project, body.namespace)
+
+
+@clusters_router.delete("/{name}", status_code=204)
+def remove_cluster(who: Who, name: str) -> None:
+    """Disconnects a cluster; for the administrator."""
+    connect.remove_cluster(who, name)

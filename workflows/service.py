@@ -17,6 +17,9 @@ from atrium.names import check_name
 from atrium.pages import Page, page_of, read_page
 from tenancy import audit
 from workflows.backends import ArgoBackend, Pipelines
+from workflows.clusters.connect import cluster_state
+from workflows.clusters.runs import ClusterRuns, run_engine
+from workflows.clusters.seen import OWNER
 from workflows.models import (
     ManifestInvalid,
     NodeView,
@@ -34,8 +37,8 @@ LONGEST_MANIFEST = 1024 * 1024
 MOST_REVISIONS = 100
 
 
-def _engine(who: Actor, project: str) -> Pipelines:
-    return ArgoBackend(who, project)
+def _engine(who: Actor, project: str, cluster: str = "") -> Pipelines:
+    return ClusterRuns(who, project, cluster) if cluster else ArgoBackend(who, project)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -82,8 +85,10 @@ def _newest(session: Session, project: str, name: str) -> RevisionRow | None:
     return session.scalar(query.order_by(RevisionRow.number.desc()).limit(1))
 
 
-def save_pipeline(who: Actor, project: str, name: str, manifest: str) -> PipelineView:
+def save_pipeline(who: Actor, project: str, name: str, manifest: str, cluster: str = "") -> PipelineView:
     """Saves a manifest as the pipeline's next revision, after the workflow server found it sound; an equal one saves nothing.
+
+    `cluster` has that cluster's Argo look at it instead, for pipelines whose images only that has.
 
     Raises:
         Forbidden, NameInvalid; ManifestInvalid: with the server's own words.
@@ -91,7 +96,7 @@ def save_pipeline(who: Actor, project: str, name: str, manifest: str) -> Pipelin
     require(who, Verb.WRITE, project)
     check_name(name, "pipeline")
     parsed = _parsed(manifest)
-    _engine(who, project).lint({**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}})
+    _engine(who, project, cluster).lint({**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}})
     digest = hashlib.sha256(json.dumps(parsed, sort_keys=True).encode()).hexdigest()
     with writing() as session:
         newest = _newest(session, project, name)
@@ -144,7 +149,8 @@ def _no_pipeline(project: str, name: str) -> PipelineNotFound:
 
 def _summary(row: RunSummaryRow) -> RunSummary:
     return RunSummary(
-        row.project, row.name, row.pipeline, row.phase, row.progress, row.message, row.owner, row.created_at, row.finished_at
+        row.project, row.name, row.pipeline, row.phase, row.progress, row.message, row.owner, row.created_at,
+        row.finished_at, row.cluster,
     )  # fmt: skip
 
 
@@ -176,16 +182,19 @@ def last_runs(who: Actor, project: str) -> dict[str, RunSummary]:
         return {row.pipeline: _summary(row) for row in session.scalars(query.where(RunSummaryRow.project == project))}
 
 
-def run_pipeline(who: Actor, project: str, name: str, parameters: Mapping[str, str] | None = None) -> str:
-    """Starts a run of the newest revision; returns the run's name.
+def run_pipeline(
+    who: Actor, project: str, name: str, parameters: Mapping[str, str] | None = None, cluster: str = ""
+) -> str:
+    """Starts a run of the newest revision, on the connected cluster of that name where one is given; returns the run's name.
 
     Raises:
-        Forbidden, PipelineNotFound; ManifestInvalid: an unknown parameter, or what the server refuses.
+        Forbidden, PipelineNotFound; ManifestInvalid: an unknown parameter, or what the server refuses; of a cluster ClusterNotFound,
+        ClusterNotOfProject, ClusterUnavailable.
     """
     require(who, Verb.WRITE, project)
     pipeline = get_pipeline(who, project, name)
     manifest = run_manifest(pipeline, parameters or {}, {"generateName": f"{name}-"})
-    return str(_engine(who, project).submit(manifest)["metadata"]["name"])
+    return str(_engine(who, project, cluster).submit(manifest)["metadata"]["name"])
 
 
 def run_manifest(pipeline: PipelineView, parameters: Mapping[str, str], metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,20 +231,23 @@ def list_runs(
 
 
 def get_run(who: Actor, project: str, name: str) -> RunView:
-    """A run with its graph, live. Raises `Forbidden`, `RunNotFound`, `BackEndUnavailable`."""
+    """A run with its graph: live, or of a cluster as last seen. Raises `Forbidden`, `RunNotFound`, `BackEndUnavailable`."""
     require(who, Verb.READ, project)
-    return run_view(project, _engine(who, project).get(name))
+    engine = run_engine(who, project, name)
+    return run_view(project, engine.get(name), engine.cluster if isinstance(engine, ClusterRuns) else "")
 
 
-def run_view(project: str, found: Mapping[str, Any]) -> RunView:
-    """What is shown of a workflow as Argo's REST gives it."""
+def run_view(project: str, found: Mapping[str, Any], cluster: str = "") -> RunView:
+    """What is shown of a workflow as Argo's REST gives it; of a cluster's also when that last answered."""
+    state = cluster_state(cluster) if cluster else None
     name, metadata, status = found["metadata"]["name"], found["metadata"], found.get("status") or {}
     labels = metadata.get("labels") or {}
     nodes = [_node(name, one) for one in (status.get("nodes") or {}).values()]
     return RunView(
         project, metadata["name"], labels.get(PIPELINE, ""), status.get("phase") or "Pending", status.get("progress") or "",
-        status.get("message") or "", labels.get("workflows.argoproj.io/creator", ""), status.get("startedAt") or "",
-        status.get("finishedAt") or "", nodes,
+        status.get("message") or "", labels.get(OWNER) or labels.get("workflows.argoproj.io/creator", ""),
+        status.get("startedAt") or "", status.get("finishedAt") or "", nodes, cluster, state.heard_at if state else None,
+        state.problem if state else "",
     )  # fmt: skip
 
 
@@ -259,13 +271,13 @@ def _node(run: str, one: Mapping[str, Any]) -> NodeView:
 def run_logs(who: Actor, project: str, name: str, pod: str = "", tail: int = 500) -> list[tuple[str, str]]:
     """Pod and line of what a run's pods wrote, of each pod the last `tail` lines. Raises `Forbidden`, `RunNotFound`."""
     require(who, Verb.READ, project)
-    return list(_engine(who, project).logs(name, pod, tail))
+    return list(run_engine(who, project, name).logs(name, pod, tail))
 
 
 def run_artifact(who: Actor, project: str, name: str, node: str, artifact: str) -> tuple[str, bytes]:
     """File name and bytes of a node's output artifact. Raises `Forbidden`, `RunNotFound`."""
     require(who, Verb.READ, project)
-    return _engine(who, project).artifact(name, node, artifact)
+    return run_engine(who, project, name).artifact(name, node, artifact)
 
 
 def act_on_run(who: Actor, project: str, name: str, action: str) -> str:
@@ -275,4 +287,4 @@ def act_on_run(who: Actor, project: str, name: str, action: str) -> str:
         Forbidden, RunNotFound; ManifestInvalid: the run's state excludes it.
     """
     require(who, Verb.WRITE, project)
-    return str(_engine(who, project).act(name, action)["metadata"]["name"])
+    return str(run_engine(who, project, name).act(name, action)["metadata"]["name"])

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from atrium.events import Event, consume
 from atrium.jobs import Job
+from workflows.clusters.watch import watch_clusters
 from workflows.models import RunSummaryRow
 from workflows.slots import run_schedules
 
@@ -21,6 +22,8 @@ def note_run(session: Session, event: Event) -> None:
     """Brings one run's summary up to an event."""
     said: dict[str, Any] = dict(event.payload)
     existing = session.get(RunSummaryRow, (event.project, event.object))
+    if existing and existing.cluster:
+        return  # a cluster's run had the name first
     if said.get("deleted"):
         if existing:
             session.delete(existing)
@@ -42,4 +45,7 @@ def summarize_runs() -> None:
 
 def jobs() -> list[Job]:
     """The worker's part."""
-    return [Job("workflows.summaries", 0.3, summarize_runs), Job("workflows.schedules", 1.0, run_schedules)]
+    return [
+        Job("workflows.summaries", 0.3, summarize_runs), Job("workflows.schedules", 1.0, run_schedules),
+        Job("workflows.clusters", 2.0, watch_clusters),
+    ]  # fmt: skip

@@ -7,7 +7,8 @@ from atrium.errors import AtriumError
 from atrium.identity import Actor
 from atrium.metrics import MetricsUnavailable, Query, sampler
 from monitoring.models import Evidence, Said, Step, Why
-from workflows import RunReasons, Wait
+from monitoring.why.pods import said_pod, step_of
+from workflows import RunReasons, RunView, Wait
 
 LINES = 15
 ONLY_CODE = re.compile(r"(main: )?Error \(exit code \d+\)")  # a message that says nothing but the code
@@ -24,11 +25,23 @@ def why_run(who: Actor, project: str, name: str) -> Why:
     found = workflows.run_reasons(who, project, name)
     evidence = [Evidence(Said("Run by {owner}, {progress} steps done", {"owner": found.run.owner or "–",
                                                                         "progress": found.run.progress or "0/0"}))]  # fmt: skip
+    evidence += _where(found.run)
     if found.run.phase in BAD or (found.failed and found.run.phase != "Succeeded"):
         return _failed(who, project, found, evidence)
     if found.run.finished_at:
         return Why(f"run/{name}", found.run.phase, Said("Nothing failed: the run succeeded"), evidence, [], fine=True)
     return _waiting(found, evidence)
+
+
+def _where(run: RunView) -> list[Evidence]:
+    """On which cluster it runs, and whether that still answers."""
+    if not run.cluster:
+        return []
+    heard = f"{run.heard_at:%Y-%m-%d %H:%M:%S} UTC" if run.heard_at else "–"
+    values = {"cluster": run.cluster, "heard": heard}
+    if run.problem:
+        return [Evidence(Said("Cluster {cluster} was last heard at {heard}", values), run.problem)]
+    return [Evidence(Said("It runs on the cluster {cluster}", values))]
 
 
 def _failed(who: Actor, project: str, found: RunReasons, evidence: list[Evidence]) -> Why:
@@ -48,6 +61,10 @@ def _failed(who: Actor, project: str, found: RunReasons, evidence: list[Evidence
     because = coded if found.exit_code else plain
     if node.message and not ONLY_CODE.fullmatch(node.message):
         evidence.append(Evidence(Said("The step's message"), node.message))
+    pods = [one for one in found.pods if one.step == node.name]
+    if pods:
+        because = said_pod(pods[0]).said
+        evidence += [said_pod(one) for one in pods]
     if found.exit_code in EXIT_CODES:
         evidence.append(Evidence(EXIT_CODES[found.exit_code]))
     if node.pod:
@@ -55,7 +72,8 @@ def _failed(who: Actor, project: str, found: RunReasons, evidence: list[Evidence
     others = [one for one in run.nodes if one.type == "Pod" and one.phase in BAD and one.id != node.id]
     if others:
         evidence.append(Evidence(Said("{n} more steps failed after it", {"n": len(others)})))
-    return Why(f"run/{run.name}", run.phase, because, evidence, _mend(project, run.name, node.message))
+    mend = [step_of(one) for one in pods] or _advice(node.message)
+    return Why(f"run/{run.name}", run.phase, because, evidence, [*mend, *_go_on(project, run.name)])
 
 
 def _last_lines(who: Actor, project: str, run: str, pod: str) -> list[Evidence]:
@@ -68,15 +86,20 @@ def _last_lines(who: Actor, project: str, run: str, pod: str) -> list[Evidence]:
     return [Evidence(Said("The last lines that it wrote"), "\n".join(lines[-LINES:]))]
 
 
-def _mend(project: str, run: str, message: str) -> list[Step]:
+def _advice(message: str) -> list[Step]:
     steps = []
     if "OOMKilled" in message:
         steps.append(Step(Said("Give the step more memory (resources.limits.memory) or less data")))
     if "deadline" in message:
         steps.append(Step(Said("Give the step more time (activeDeadlineSeconds), or find out what it waits for")))
-    steps.append(Step(Said("See everything that it wrote"), f".venv/bin/atrium logs {run} --project {project}"))
-    steps.append(Step(Said("Mend it, then retry: what succeeded stays"), page=f"pipelines?project={project}&run={run}"))
     return steps
+
+
+def _go_on(project: str, run: str) -> list[Step]:
+    return [
+        Step(Said("See everything that it wrote"), f".venv/bin/atrium logs {run} --project {project}"),
+        Step(Said("Mend it, then retry: what succeeded stays"), page=f"pipelines?project={project}&run={run}"),
+    ]
 
 
 def _slots() -> tuple[float, float] | None:
@@ -111,7 +134,10 @@ def _said_wait(wait: Wait) -> Evidence:
 
 
 def _waiting(found: RunReasons, evidence: list[Evidence]) -> Why:
-    run, told = found.run, [_said_wait(wait) for wait in found.waits]
+    run = found.run
+    known = {one.step for one in found.pods}
+    told = [said_pod(one) for one in found.pods]
+    told += [_said_wait(wait) for wait in found.waits if wait.node not in known]
     for node in found.running:
         evidence.append(Evidence(Said("Step {step} runs since {since}", {"step": node.name, "since": node.started_at})))
     if not told and found.running:
@@ -119,10 +145,14 @@ def _waiting(found: RunReasons, evidence: list[Evidence]) -> Why:
         return Why(f"run/{run.name}", run.phase, because, evidence, [], fine=True)
     because = told[0].said if told else Said("No step has begun yet")
     steps = [Step(Said("Raise the limit, or wait until another step ends"))] if told else []
+    if found.pods:
+        steps = list({step.said.text: step for step in map(step_of, found.pods)}.values())
     if any(wait.kind == "person" for wait in found.waits):
         steps = [Step(Said("Resume it"), page=f"pipelines?project={run.project}&run={run.name}")]
     if any(wait.kind == "lock" for wait in found.waits):
         steps = [Step(Said("Wait for its holder, or stop that run"))]
-    if not told and not found.running:
+    if not told and not found.running and run.cluster:
+        steps = [Step(Said("See whether the cluster answers"), f".venv/bin/atrium cluster check {run.cluster}")]
+    elif not told and not found.running:
         steps = [Step(Said("See whether the workflow server runs"), ".venv/bin/atrium why component/argo")]
     return Why(f"run/{run.name}", run.phase, because, [*told[1:], *evidence], steps)

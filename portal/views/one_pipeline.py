@@ -54,13 +54,22 @@ def _run_form(pipeline: workflows.PipelineView) -> None:
         if not pipeline.form:
             st.caption(_("It takes no parameters."))
         given = parameters.fields(pipeline.form, {})
+        where = _where()
         if st.form_submit_button(_("Start"), type="primary", icon=":material/play_arrow:"):
-            _start(pipeline.name, given)
+            _start(pipeline.name, given, where)
 
 
-def _start(name: str, given: dict[str, str]) -> None:
+def _where() -> str:
+    """The cluster that is to run it; empty for this platform's own workflow server, which is all where none is connected."""
+    there = workflows.clusters_of(who(), project())
+    if not there:
+        return ""
+    return str(st.selectbox(_("Where"), ["", *there], format_func=lambda one: one or _("Here"), width=260))
+
+
+def _start(name: str, given: dict[str, str], cluster: str) -> None:
     try:
-        run = workflows.run_pipeline(who(), project(), name, given)
+        run = workflows.run_pipeline(who(), project(), name, given, cluster)
     except AtriumError as error:
         show_error(error)
         return

@@ -49,6 +49,7 @@ def _body(name: str) -> None:
     with guard():
         run = workflows.get_run(who(), project(), name)
         _facts(run)
+        _cluster(run)
         if may(Verb.WRITE):
             _actions(run)
         if run.message:
@@ -84,9 +85,18 @@ def _facts(run: workflows.RunView) -> None:
         {
             _("State"): state(run.phase), _("Steps done"): run.progress, _("Took"): lasted(run.started_at, run.finished_at),
             _("Began"): age(run.started_at), _("At"): when(run.started_at),
-            _("By"): run.owner, _("Pipeline"): pipeline,
+            _("By"): run.owner, _("Pipeline"): pipeline, **({_("Where"): run.cluster} if run.cluster else {}),
         }
     )  # fmt: skip
+
+
+def _cluster(run: workflows.RunView) -> None:
+    """Tells where a cluster does not answer that this is what was last seen of it."""
+    if run.problem:
+        told = _("Cluster {name} has a problem; what is shown was last heard {age}.").format(
+            name=run.cluster, age=age(run.heard_at) if run.heard_at else "–"
+        )
+        st.warning(f"{told}  \n{run.problem}", icon=":material/cloud_off:")
 
 
 def _actions(run: workflows.RunView) -> None:
@@ -169,8 +179,20 @@ def _artifacts(run: workflows.RunView, node: workflows.NodeView) -> None:
         st.caption(_("This step gives no artifacts."))
     with st.container(horizontal=True, gap="small"):
         for artifact in node.artifacts:
+            if run.cluster:
+                _from_cluster(run, node, artifact)
+                continue
             address = f"/argo/artifacts/{project()}/{run.name}/{node.id}/{artifact}"
             st.link_button(artifact, address, icon=":material/download:")
+
+
+def _from_cluster(run: workflows.RunView, node: workflows.NodeView, artifact: str) -> None:
+    """A download that asks the cluster when it is clicked."""
+    visitor, here = who(), project()
+    st.download_button(
+        artifact, lambda: workflows.run_artifact(visitor, here, run.name, node.id, artifact)[1], artifact,
+        icon=":material/download:", key=f"artifact-{node.id}-{artifact}", on_click="ignore",
+    )  # fmt: skip
 
 
 def _resources(run: workflows.RunView, node: workflows.NodeView) -> None:

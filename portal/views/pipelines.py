@@ -103,6 +103,8 @@ def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[l
         Column(_("State"), "short"), Column(_("Run")), Column(_("Steps done"), "short"), Column(_("Took"), "number"),
         Column(_("Began"), "soft"), Column(_("By"), "soft", phone=False),
     ]  # fmt: skip
+    elsewhere = any(run.cluster for run in runs)
+    columns += [Column(_("Where"), "soft", phone=False)] if elsewhere else []
     rows: list[list[Cell | str]] = []
     for run in runs:
         done, _slash, whole = run.progress.partition("/")
@@ -111,7 +113,7 @@ def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[l
         rows.append(
             [
                 status(run.phase, run.message), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
-                text(took), ago(run.created_at), text(run.owner),
+                text(took), ago(run.created_at), text(run.owner), *([text(run.cluster or _("Here"))] if elsewhere else []),
             ]
         )  # fmt: skip
     return columns, rows

@@ -24,6 +24,7 @@ from portal.ui import (
 )
 from portal.views import project_values
 from portal.views.accounts import users_and_projects
+from portal.views.clusters import clusters
 from portal.views.images import images
 from portal.words import _
 
@@ -45,7 +46,7 @@ def page() -> None:
             parts |= {_("Audit"): _audit}
         parts |= {_("You"): _you}
     if visitor.administrator:
-        parts |= {_("Users and projects"): users_and_projects, _("Images"): images}
+        parts |= {_("Users and projects"): users_and_projects, _("Images"): images, _("Clusters"): clusters}
     for tab, draw in zip(st.tabs(list(parts), key="settings-tab", on_change="rerun"), parts.values(), strict=True):
         if tab.open:
             with tab, guard():

@@ -1,4 +1,4 @@
-"""Engines of pipelines keep the contract: the embedded one always, a real Argo where a cluster is at hand."""
+"""The embedded workflow server keeps the contract of pipelines; clusters/test_real_cluster.py holds a real Argo to the same one."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from contracts.pipelines import PipelinesContract
 from small_platform import CHECKOUT, Small, forget_settings, free_port, make_people
 
 import tenancy
-from atrium.identity import platform_actor
 from workflows.backends import ArgoBackend, Pipelines
 
 pytestmark = pytest.mark.timeout(600)
@@ -36,19 +35,3 @@ class TestEmbedded(PipelinesContract):
     @pytest.fixture
     def engine(self, embedded: Pipelines) -> Pipelines:
         return embedded
-
-
-@pytest.mark.skipif(
-    not (os.environ.get("KUBECONFIG") and os.environ.get("ATRIUM_ARGO_URL")),
-    reason="a real Argo is tried where KUBECONFIG and ATRIUM_ARGO_URL name one",
-)
-class TestRealArgo(PipelinesContract):
-    """An Argo Server of a cluster, at the address that the settings give."""
-
-    seconds_to_finish = 300
-    keeps_artifacts = False
-    stop_says = ("Failed", "Error")
-
-    @pytest.fixture
-    def engine(self) -> Pipelines:
-        return ArgoBackend(platform_actor("contract"), os.environ.get("ATRIUM_TEST_NAMESPACE", "argo"))

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from typing import NoReturn
+from contextlib import AbstractContextManager
+from typing import NoReturn, Protocol
 
 import httpx
 
@@ -12,15 +13,40 @@ from atrium.rpc import client, reaching
 from workflows.backends.protocol import Json
 from workflows.models import ManifestInvalid, RunNotFound
 
-LOG_SECONDS = 10.0
+ANSWER_SECONDS, LOG_SECONDS, ARTIFACT_SECONDS = 10.0, 10.0, 60.0
 UNKNOWN = 2
 
 
-class ArgoBackend:
-    """One project's runs, asked as one person."""
+class Server(Protocol):
+    """Where an Argo Server is, and how it is asked."""
 
-    def __init__(self, who: Actor, project: str) -> None:
-        self.who, self.project = who, project
+    def client(self, timeout_seconds: float) -> httpx.Client:
+        """A client of its REST."""
+
+    def reaching(self) -> AbstractContextManager[None]:
+        """Turns a failed connection inside the block into `Unavailable`, which tells the server."""
+
+
+class Home:
+    """The workflow server of the platform, or the Argo Server that the settings name, asked as one person."""
+
+    def __init__(self, who: Actor) -> None:
+        self.who = who
+
+    def client(self, timeout_seconds: float) -> httpx.Client:
+        """A client that shows who asks."""
+        return client("argo", self.who, timeout_seconds)
+
+    def reaching(self) -> AbstractContextManager[None]:
+        """As `Server` says."""
+        return reaching("argo")
+
+
+class ArgoBackend:
+    """Runs of one namespace, asked through one server: the platform's own, as one person, where no other is named."""
+
+    def __init__(self, who: Actor, namespace: str, server: Server | None = None) -> None:
+        self.server, self.project = server or Home(who), namespace
 
     def call(self, method: str, path: str, body: object = None, **query: str) -> Json:
         """JSON of the answer under `/api/v1`.
@@ -28,7 +54,7 @@ class ArgoBackend:
         Raises:
             RunNotFound, ManifestInvalid, Conflict, Forbidden: as the server says; BackEndUnavailable.
         """
-        with reaching("argo"), client("argo", self.who) as http:
+        with self.server.reaching(), self.server.client(ANSWER_SECONDS) as http:
             response = http.request(method, f"/api/v1/{path}", json=body, params=query)
         if response.is_success:
             found: Json = response.json()
@@ -83,8 +109,8 @@ class ArgoBackend:
         )
         path = f"/api/v1/workflows/{self.project}/{name}/log"
         with (
-            reaching("argo"),
-            client("argo", self.who, LOG_SECONDS) as http,
+            self.server.reaching(),
+            self.server.client(LOG_SECONDS) as http,
             http.stream("GET", path, params=query) as response,
         ):
             if not response.is_success:
@@ -97,7 +123,7 @@ class ArgoBackend:
 
     def artifact(self, name: str, node: str, artifact: str) -> tuple[str, bytes]:
         """File name and bytes of an output artifact."""
-        with reaching("argo"), client("argo", self.who, 60) as http:
+        with self.server.reaching(), self.server.client(ARTIFACT_SECONDS) as http:
             response = http.get(f"/artifacts/{self.project}/{name}/{node}/{artifact}")
         if not response.is_success:
             self._refuse(response)

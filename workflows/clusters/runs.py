@@ -1,0 +1,109 @@
+"""Runs of one project on one cluster: started and acted on through its Argo Server, read from what was last seen."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from atrium.clock import now
+from atrium.database import reading, writing
+from atrium.identity import Actor
+from workflows.backends.argo import ArgoBackend
+from workflows.backends.protocol import Json
+from workflows.clusters.argo_server import argo_server
+from workflows.clusters.connect import access_of, cluster_of_project, cluster_state
+from workflows.clusters.models import ClusterRow, ClusterUnavailable, Seen
+from workflows.clusters.seen import OWNER, keep, seen_workflow
+from workflows.models import RunNotFound, RunSummaryRow
+
+MAIN_LOGS = "main-logs"  # where Argo keeps a pod's log as an artifact (archiveLogs)
+
+
+def cluster_of_run(session: Session, project: str, name: str) -> str:
+    """The cluster of a run; empty for the platform's own workflow server."""
+    row = session.get(RunSummaryRow, (project, name))
+    return row.cluster if row else ""
+
+
+class ClusterRuns(ArgoBackend):
+    """A `Pipelines`; what it reads it reads as last seen, what it changes it asks of the cluster."""
+
+    def __init__(self, who: Actor, project: str, cluster: str) -> None:
+        self.who, self.cluster = who, cluster
+        self.row, namespace = cluster_of_project(cluster, project)
+        super().__init__(who, namespace, argo_server(self.row, access_of(self.row)))
+
+    def call(self, method: str, path: str, body: object = None, **query: str) -> Json:
+        """As `ArgoBackend` says; refused at once while the cluster does not answer."""
+        _refuse_while_silent(self.row)
+        return super().call(method, path, body, **query)
+
+    def submit(self, manifest: Json) -> Json:
+        """Runs a workflow; who asked is kept as a label, since on the cluster the platform's account asks."""
+        metadata = manifest.get("metadata") or {}
+        labels = {**(metadata.get("labels") or {}), OWNER: self.who.name}
+        return self._kept(super().submit({**manifest, "metadata": {**metadata, "labels": labels}}))
+
+    def get(self, name: str) -> Json:
+        """A run, whole, as last seen."""
+        found = seen_workflow(self.cluster, self.project, name)
+        if found is None:
+            raise RunNotFound(
+                f"run {name!r} on cluster {self.cluster!r}", "none of this name was seen there", "see the runs"
+            )
+        return found
+
+    def act(self, name: str, action: str) -> Json:
+        """As `ArgoBackend` says; what results is shown at once."""
+        return self._kept(super().act(name, action))
+
+    def logs(self, name: str, pod: str = "", tail: int = 0) -> Iterator[tuple[str, str]]:
+        """Lines of the pods; of those that are gone, the lines that Argo keeps as an artifact."""
+        _refuse_while_silent(self.row)
+        told: set[str] = set()
+        for where, line in super().logs(name, pod, tail):
+            told.add(where)
+            yield where, line
+        for node in _pod_nodes(self.get(name)):
+            if node["pod"] not in told and pod in ("", node["pod"]) and MAIN_LOGS in node["artifacts"]:
+                text = self.artifact(name, node["id"], MAIN_LOGS)[1].decode(errors="replace")
+                yield from ((node["pod"], line) for line in text.splitlines()[-tail:])
+
+    def artifact(self, name: str, node: str, artifact: str) -> tuple[str, bytes]:
+        """As `ArgoBackend` says."""
+        _refuse_while_silent(self.row)
+        return super().artifact(name, node, artifact)
+
+    def _kept(self, found: Json) -> Json:
+        with writing() as session:
+            if session.get(ClusterRow, self.cluster) is not None:
+                keep(session, self.row, Seen.WORKFLOW, found)
+        return found
+
+
+def _pod_nodes(workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    run = workflow["metadata"]["name"]
+    for one in ((workflow.get("status") or {}).get("nodes") or {}).values():
+        if one["type"] == "Pod":
+            template = one.get("templateName") or (one.get("templateRef") or {}).get("template") or ""
+            pod = f"{run}-{template}-{one['id'].rpartition('-')[2]}" if one["id"] != run else run
+            names = [artifact["name"] for artifact in (one.get("outputs") or {}).get("artifacts") or []]
+            yield {"id": one["id"], "pod": pod, "artifacts": names}
+
+
+def _refuse_while_silent(row: ClusterRow) -> None:
+    """Does not wait again for a cluster that did not answer a moment ago."""
+    state = cluster_state(row.name)
+    if state and state.problem and (state.heard_at is None or state.heard_at < state.asked_at):
+        ago = f"{(now() - state.heard_at).total_seconds():.0f} s ago" if state.heard_at else "never"
+        raise ClusterUnavailable(
+            f"cluster {row.name!r} does not answer; it last did {ago}", "what was seen last is still shown",
+            f"atrium cluster check {row.name}",
+        )  # fmt: skip
+
+
+def run_engine(who: Actor, project: str, name: str) -> ArgoBackend:
+    """What runs the run `name` of a project: a cluster's Argo, or the platform's own workflow server."""
+    with reading() as session:
+        cluster = cluster_of_run(session, project, name)
+    return ClusterRuns(who, project, cluster) if cluster else ArgoBackend(who, project)
