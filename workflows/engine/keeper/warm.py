@@ -99,7 +99,6 @@ class Interpreter:
         Raises:
             OSError: it is gone, or has too many requests.
         """
-        self.used = time.monotonic()
         ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         root = os.stat(order["root"])
         words, environment = order["warm"]["words"], order["warm"]["environment"]
@@ -151,6 +150,7 @@ class Interpreters:
             self.drop(found)
             found = None
         if found:
+            found.used = time.monotonic()  # not dropped as idle before its step is asked for
             return found if found.ready else None, None
         if len(self.kept) >= MOST:
             self.drop(min(self.kept.values(), key=lambda one: one.used))
