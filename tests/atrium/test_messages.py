@@ -11,9 +11,9 @@ from atrium.words import VALUE, catalogue, language_of, pattern, translated
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
-def test_every_translation_is_chinese_and_has_the_same_values() -> None:
+def test_every_translation_is_chinese_or_a_command_and_has_the_same_values() -> None:
     for text, said in catalogue("zh_CN").items():
-        assert CHINESE.search(said), text
+        assert CHINESE.search(said) or said == text, text  # a command or a name reads alike in both
         assert sorted(VALUE.findall(text)) == sorted(VALUE.findall(said)), text
 
 
