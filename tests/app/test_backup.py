@@ -10,18 +10,7 @@ from support import FLIGHT, PASSWORD, Platform, tensors
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
 PASSPHRASE = "four random words here"
-LISTS = (
-    "datasets",
-    "models",
-    "experiments",
-    "tracking-runs",
-    "pipelines",
-    "runs",
-    "demos",
-    "feedback",
-    "secrets",
-    "audit",
-)
+LISTS = ("datasets", "models", "experiments", "tracking-runs", "pipelines", "runs", "demos", "secrets")
 READS_SECRET = {
     "metadata": {"generateName": "secret-"},
     "spec": {"entrypoint": "main", "templates": [{"name": "main", "container": {
