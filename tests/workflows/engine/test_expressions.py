@@ -4,7 +4,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workflows.engine.expressions import ExpressionInvalid, evaluate, holds, names_in, text_of
@@ -165,6 +165,7 @@ def test_the_names_that_an_expression_reads_are_known_without_running_it():
     assert names_in("steps['a-b'].outputs.result + map([x.y], # + z)[0]") == {"steps.a-b.outputs.result", "x.y", "z"}
 
 
+@example(".")
 @given(st.text(max_size=40))
 def test_no_text_breaks_the_readers(text):
     for read in (lambda: evaluate(text, NAMES), lambda: holds(text)):

@@ -360,9 +360,10 @@ class _Parser:
                 if optional and self.at("["):
                     node = self.index(node, True)
                     continue
-                word = self.take()
+                word = self.now
                 if word.kind not in ("name", "operator") or not word.text.replace("_", "a").isalnum():
                     raise self.unexpected()
+                self.take()
                 node = Member(node, Constant(word.text), optional)
             elif self.at("["):
                 node = self.index(node, False)
