@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from workflows.engine.expressions.patterns import matches
 from workflows.engine.pods import MAIN, Place
 from workflows.engine.runner import Runner
 from workflows.engine.state import FULFILLED, Json, Workflow, pod_name
@@ -124,8 +124,10 @@ def _written(moment: float) -> str:
 
 
 async def stream_logs(runner: Runner, place: Place, pod: str, asked: Asked) -> AsyncIterator[Json]:
-    """The lines of a workflow's pods, `{content, podName}` each; with `follow` until the workflow, or the pod, has ended."""
-    wanted = re.compile(asked.grep) if asked.grep else None
+    """The lines of a workflow's pods, `{content, podName}` each; with `follow` until the workflow, or the pod, has ended.
+
+    Raises `ExpressionInvalid` where the pattern is none, or takes more than a second on a line.
+    """
     tails: dict[tuple[str, str], _Tail] = {}
     uid = place.workflow.uid
     while True:
@@ -140,7 +142,7 @@ async def stream_logs(runner: Runner, place: Place, pod: str, asked: Asked) -> A
                 )
                 tails[name, container] = reader
                 for number, line in enumerate(reader.lines(over or node["phase"] in FULFILLED), 1):
-                    if wanted is None or wanted.search(line["content"]):
+                    if not asked.grep or matches(asked.grep, line["content"]):
                         yield line
                     if number % CHUNK_LINES == 0:  # others have their turn
                         await asyncio.sleep(0)

@@ -252,3 +252,19 @@ def test_a_limit_is_made_read_changed_and_taken_away_as_argo_sync_does(engine_se
     assert engine_server.http.delete(f"{where}/gpu", params=name).status_code == 200
     assert "not found in configmap" in engine_server.http.get(f"{where}/gpu", params=name).json()["message"]
     assert engine_server.http.get(f"{where}/gpu", params={**name, "type": "DATABASE"}).status_code == 501
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [("[", "error parsing regexp"), (r"(x|x)*(?=.y)", "took more than"), ("x{3}$", "xxx"), ("no such", "")],
+)
+def test_a_pattern_of_logs_is_searched_refused_or_given_up(engine_server, pattern, said):
+    line = {"name": "main", "container": {"image": "busybox", "command": ["echo", "x" * 60]}}
+    name = engine_server.run(
+        {"metadata": {"generateName": "line-"}, "spec": {"entrypoint": "main", "templates": [line]}}
+    )["metadata"]["name"]
+    asked = {"logOptions.container": "main", "grep": pattern}
+    begun = time.monotonic()
+    answer = engine_server.http.get(f"{WHERE}/{name}/log", params=asked)
+    assert time.monotonic() - begun < 20 and said in answer.text
+    assert ("error" in answer.text) is (said.startswith("error") or said.startswith("took"))

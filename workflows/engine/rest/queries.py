@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from starlette.datastructures import QueryParams
 
+from workflows.engine.expressions import ExpressionInvalid
+from workflows.engine.expressions.patterns import matches
 from workflows.engine.listing import Query, read_token
 from workflows.engine.masks import Mask
 from workflows.engine.selectors import SelectorInvalid, Term, parse_fields, parse_labels
@@ -21,6 +23,16 @@ def number(query: QueryParams, name: str) -> int:
     if not text.isdigit():
         raise SelectorInvalid(f"{name} {text!r} is no number; it is a whole number, 0 or more")
     return int(text)
+
+
+def pattern(query: QueryParams, name: str) -> str:
+    """A regular expression of the query, empty where it is not there. Raises `SelectorInvalid` in Argo's words."""
+    text = query.get(name) or ""
+    try:
+        matches(text, "")
+    except ExpressionInvalid as error:
+        raise SelectorInvalid(str(error)) from error
+    return text
 
 
 def moment(query: QueryParams, name: str) -> str:

@@ -13,13 +13,14 @@ from starlette.routing import Route
 from atrium.clock import now
 from atrium.errors import AtriumError
 from atrium.identity import Verb
+from workflows.engine.expressions import ExpressionInvalid
 from workflows.engine.listing import Query
 from workflows.engine.logs import Asked, stream_logs
 from workflows.engine.masks import Mask
 from workflows.engine.pods import Place
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import explain_stream
-from workflows.engine.rest.queries import list_query, masked, number
+from workflows.engine.rest.queries import list_query, masked, number, pattern
 from workflows.engine.selectors import SelectorInvalid, fits_fields, fits_labels
 from workflows.engine.state import Json, Workflow
 from workflows.engine.watching import ADDED, DELETED, MODIFIED, Watcher
@@ -132,16 +133,17 @@ class Streams:
             tail = number(query, "logOptions.tailLines")
             seconds = number(query, "logOptions.sinceSeconds")
             moment = number(query, "logOptions.sinceTime.seconds")
+            grep = pattern(query, "grep")
         except TOLD as error:
             return explain_stream(error)
         since = now() - timedelta(seconds=seconds) if seconds else None
         since = datetime.fromtimestamp(moment, UTC) if moment else since
         asked = Asked(
-            query.get("logOptions.follow") == "true", query.get("grep", ""), tail, query.get("logOptions.container") or "main",
+            query.get("logOptions.follow") == "true", grep, tail, query.get("logOptions.container") or "main",
             query.get("logOptions.timestamps") == "true", since,
         )  # fmt: skip
         lines = stream_logs(self.desk.runner, Place(self.desk.home, workflow), pod, asked)
-        return StreamingResponse((_line(line) async for line in lines), media_type="text/event-stream")
+        return StreamingResponse(_told(lines), media_type="text/event-stream")
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
@@ -158,6 +160,14 @@ class Streams:
 def _fits(query: Query, workflow: Workflow) -> bool:
     labels = workflow.metadata.get("labels") or {}
     return fits_labels(query.labels, labels) and fits_fields(query.fields, workflow.document)
+
+
+async def _told(lines: AsyncIterator[Json]) -> AsyncIterator[str]:
+    try:
+        async for line in lines:
+            yield _line(line)
+    except ExpressionInvalid as error:  # a pattern that took too long on a line
+        yield bytes(explain_stream(SelectorInvalid(str(error))).body).decode()
 
 
 def _line(payload: Json) -> str:
