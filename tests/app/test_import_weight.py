@@ -32,7 +32,8 @@ TABLES = {"numpy", "pandas", "pyarrow", "deltalake"}
 LOADED = {
     "tenancy.gate": set[str](),
     "workflows.engine": set[str](),
-    "app.worker": {"numpy", "onnx"},  # reads the signature of a model that goes into service
+    # sums up datasets that were written, reads the tensors of a model that goes into service
+    "app.worker": TABLES | {"onnx"},
     "app.rest": TABLES,  # reads and writes datasets
 }
 MAPPED = re.compile(r"site-packages/(\w+)")
