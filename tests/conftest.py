@@ -16,17 +16,15 @@ sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 
 from small_platform import free_port
 
-WHOLE_PLATFORM = {"tests/app", "tests/e2e", "tests/examples"}
 settings.register_profile("atrium", deadline=None)  # what a busy machine needs for one example says nothing of the code
 settings.load_profile("atrium")
 
 
 class ByFolder(LoadScopeScheduling):
-    """Shares folders of tests out to several processes; those that need the whole platform stay in one, which starts it once."""
+    """Shares folders of tests out to several processes, so that what a folder's tests share is started once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.partition("::")[0].rpartition("/")[0]
-        return "platform" if folder in WHOLE_PLATFORM else folder
+        return nodeid.partition("::")[0].rpartition("/")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
