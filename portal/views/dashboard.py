@@ -199,7 +199,7 @@ def _delays(cube: list[Cut], airports: dict[str, str]) -> None:
     numbers(
         (_("Flights"), f"{whole.flights:,}", _("in this choice")),
         (_("More than 30 min late"), f"{whole.late_percent:.1f} %", _("of {n} that arrived").format(n=f"{whole.arrived:,}")),
-        (_("Mean arrival delay"), f"{whole.mean_minutes:.1f} min", _("early arrivals count as negative")),
+        (_("Mean arrival delay"), _("{n} min").format(n=f"{whole.mean_minutes:.1f}"), _("early arrivals count as negative")),
         (_("Cancelled"), f"{100 * whole.cancelled / whole.flights:.1f} %", _("{n} flights").format(n=f"{whole.cancelled:,}")),
     )  # fmt: skip
     with st.grid(2, min_column_width=340, gap=12):
