@@ -46,8 +46,9 @@ def main() -> None:
     from starlette.middleware import Middleware
 
     from portal.first_load import FirstLoad
+    from portal.static_files import StaticFiles
 
-    app = st.App(str(FOLDER / "main.py"), middleware=[Middleware(FirstLoad)], lifespan=ready)
+    app = st.App(str(FOLDER / "main.py"), middleware=[Middleware(StaticFiles), Middleware(FirstLoad)], lifespan=ready)
     serve(app, "portal", proxy_headers=False, ws="websockets-sansio")
 
 
