@@ -24,18 +24,28 @@ def client(asked: list[str]) -> TestClient:
     async def answer(request: Request) -> Response:
         asked.append(request.url.path)
         status = 404 if "gone" in request.url.path else 200
-        headers = {} if "index.html" in request.url.path else FOREVER
-        return Response(b"x" * 10 + request.headers.get("accept-encoding", "").encode(), status, headers)
+        headers = {} if "index.html" in request.url.path else FOREVER | {"etag": '"1"'}
+        kind = "font/woff2" if "woff2" in request.url.path else "text/javascript"
+        return Response(b"x" * 2000, status, headers, kind)
 
     return TestClient(Starlette(routes=[Route("/{path:path}", answer)], middleware=[Middleware(StaticFiles)]))
 
 
-def test_a_file_is_read_once_for_each_encoding(client: TestClient, asked: list[str]) -> None:
-    for encoding in ("gzip", "gzip", "br", "gzip"):
+def test_a_file_is_read_once_packed_and_once_as_it_is(client: TestClient, asked: list[str]) -> None:
+    for encoding in ("gzip, br", "gzip", "identity", "identity", "gzip"):
         answer = client.get("/app/static/js/one.abc.js", headers={"accept-encoding": encoding})
-        assert (answer.status_code, answer.content) == (200, b"x" * 10 + encoding.encode())
+        assert (answer.status_code, answer.content) == (200, b"x" * 2000)
         assert answer.headers["cache-control"] == FOREVER["cache-control"]
     assert len(asked) == 2
+    packed = client.get("/app/static/js/one.abc.js", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and int(packed.headers["content-length"]) < 100
+    assert "etag" not in packed.headers
+
+
+def test_a_font_is_not_packed_again(client: TestClient) -> None:
+    for _ in range(2):
+        answer = client.get("/app/static/media/one.woff2", headers={"accept-encoding": "gzip"})
+        assert "content-encoding" not in answer.headers and answer.headers["etag"] == '"1"'
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_what_may_change_is_asked_for_each_time(
 
 
 def test_what_is_kept_is_bounded(client: TestClient, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portal.static_files, "MOST_BYTES", 25)
+    monkeypatch.setattr(portal.static_files, "MOST_BYTES", 5000)
     for number in range(4):
         for _ in range(2):
             client.get(f"/app/static/js/{number}.js", headers={"accept-encoding": ""})
