@@ -7,6 +7,13 @@ import click
 
 from atrium.identity import platform_actor
 
+KUBECONFIG = click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Its current context is taken.",
+)
+
 
 @click.group()
 def cluster() -> None:
@@ -21,12 +28,7 @@ def _namespaces(projects: tuple[str, ...]) -> dict[str, str]:
 
 @cluster.command()
 @click.argument("name")
-@click.option(
-    "--kubeconfig",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Its current context is taken.",
-)
+@KUBECONFIG
 @click.option("--argo-url", required=True, help="The Argo Server's address, for example https://argo.example:2746.")
 @click.option("--argo-unchecked", is_flag=True, help="Take whatever certificate the Argo Server shows.")
 @click.option(
@@ -89,12 +91,7 @@ def allow(name: str, project: str) -> None:
 
 @cluster.command()
 @click.argument("name")
-@click.option(
-    "--kubeconfig",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Its current context is taken.",
-)
+@KUBECONFIG
 def renew(name: str, kubeconfig: Path) -> None:
     """Take another credential for the cluster NAME."""
     import workflows

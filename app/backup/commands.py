@@ -8,6 +8,11 @@ from atrium.identity import platform_actor
 
 MIB = 2**20
 FILE = click.Path(path_type=Path, dir_okay=False)
+PASSPHRASE_FILE = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the passphrase.",
+)
 
 
 def _passphrase(from_file: Path | None, without_keys: bool, twice: bool) -> str | None:
@@ -24,11 +29,7 @@ def _passphrase(from_file: Path | None, without_keys: bool, twice: bool) -> str 
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A file with the passphrase.",
-)
+@PASSPHRASE_FILE
 @click.option("--without-keys", is_flag=True, help="Leave the keys out, and with them secrets and tokens.")
 @click.option("--artifacts", type=click.Choice(["copy", "reference"]), default="copy", show_default=True,
               help="Copy artifacts of runs and models, or name them only.")  # fmt: skip
@@ -47,11 +48,7 @@ def backup(file: Path, passphrase_file: Path | None, without_keys: bool, artifac
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A file with the passphrase.",
-)
+@PASSPHRASE_FILE
 @click.option("--without-keys", is_flag=True, help="Make new keys: tokens end, secrets must be set again.")
 def restore(file: Path, passphrase_file: Path | None, without_keys: bool) -> None:
     """Fill the empty home with what the backup FILE holds; then run make up."""

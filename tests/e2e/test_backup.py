@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -27,15 +28,15 @@ class Pair:
     after: Platform
     token: str
 
-    def both(self, path: str, **options: object) -> tuple[object, object]:
+    def both(self, path: str, **options: Any) -> tuple[Any, Any]:
         """What each answers."""
         return ask(self.before, self.token, path, **options), ask(self.after, self.token, path, **options)
 
 
-def ask(platform: Platform, token: str, path: str, **options: object) -> object:
+def ask(platform: Platform, token: str, path: str, **options: Any) -> Any:
     method = "POST" if "json" in options else "GET"
     headers = {"Authorization": f"Bearer {token}"}
-    answer = httpx.request(method, platform.url + path, headers=headers, timeout=60, **options)  # type: ignore[arg-type]
+    answer = httpx.request(method, platform.url + path, headers=headers, timeout=60, **options)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -70,10 +71,10 @@ def test_each_list_holds_the_same(pair: Pair, what: str) -> None:
     assert items(before) and [one for one in items(before) if one not in items(after)] == []
 
 
-def items(page: object) -> list[object]:
+def items(page: Any) -> list[object]:
     """What a list's answer holds, without what tells of now."""
     found = page["items"] if isinstance(page, dict) else page
-    return [{key: value for key, value in one.items() if key not in ("address", "requests_today")} for one in found]  # type: ignore[attr-defined]
+    return [{key: value for key, value in one.items() if key not in ("address", "requests_today")} for one in found]
 
 
 def test_the_model_gives_the_same_answer_to_the_same_token(pair: Pair) -> None:
@@ -84,7 +85,7 @@ def test_the_model_gives_the_same_answer_to_the_same_token(pair: Pair) -> None:
 
     until(live, "the restored service")
     before, after = pair.both("/v2/models/flights--flight-delay/infer", json={"inputs": tensors(FLIGHT)})
-    assert before["outputs"] == after["outputs"]  # type: ignore[index]
+    assert before["outputs"] == after["outputs"]
 
 
 def test_people_sign_in_as_before(pair: Pair) -> None:
@@ -99,26 +100,26 @@ def test_features_are_read_online_and_from_files_at_the_new_place(pair: Pair) ->
     assert str(pair.after.home).encode() in registry and str(pair.before.home).encode() not in registry
 
 
-def features(answer: object) -> dict[str, object]:
+def features(answer: Any) -> dict[str, object]:
     """Value by name; Feast gives them in any order."""
-    names = answer["metadata"]["feature_names"]  # type: ignore[index]
-    return {name: one["values"] for name, one in zip(names, answer["results"], strict=True)}  # type: ignore[index]
+    names = answer["metadata"]["feature_names"]
+    return {name: one["values"] for name, one in zip(names, answer["results"], strict=True)}
 
 
 def test_a_step_reads_the_secret_that_was_set_before(pair: Pair) -> None:
     made = ask(pair.after, pair.token, "/argo/api/v1/workflows/flights", json={"workflow": READS_SECRET})
-    name = made["metadata"]["name"]  # type: ignore[index]
+    name = made["metadata"]["name"]
 
     def phase() -> str:
         found = ask(pair.after, pair.token, f"/argo/api/v1/workflows/flights/{name}")
-        return str(found["status"].get("phase", ""))  # type: ignore[index]
+        return str(found["status"].get("phase", ""))
 
     until(lambda: phase() in ("Succeeded", "Failed", "Error"), "the step's end")
     assert phase() == "Succeeded"
 
 
 def test_logs_of_runs_and_the_line_of_the_restore_are_there(pair: Pair) -> None:
-    runs = ask(pair.before, pair.token, "/api/v1/projects/flights/runs")["items"]  # type: ignore[index]
+    runs = ask(pair.before, pair.token, "/api/v1/projects/flights/runs")["items"]
     name = runs[-1]["name"]
     said = pair.before.atrium("logs", name, "--project", "flights")
     assert said and pair.after.atrium("logs", name, "--project", "flights") == said

@@ -79,7 +79,10 @@ def test_what_others_submit_is_seen_and_what_they_delete_is_gone(lab: Lab) -> No
         "metadata": {"name": "by-kubectl"},
     }
     lab.apply(made)
-    names = lambda: {one.name: one for one in workflows.list_runs(WHO, "flights").items}  # noqa: E731
+
+    def names() -> dict[str, workflows.RunSummary]:
+        return {one.name: one for one in workflows.list_runs(WHO, "flights").items}
+
     until(lambda: "by-kubectl" in names(), "its summary", 30)
     assert names()["by-kubectl"].cluster == "lab"
     ended("by-kubectl")

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # servers.py stands beside the t
 
 from servers import CHECKOUT, EngineServer, argo_cli
 from small_platform import forget_settings
+from web_server import WebServer
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +54,10 @@ def cli():
     if not found:
         pytest.skip("no argo CLI: ../shared/cluster/testcluster build argo")
     return found
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    server = WebServer(tmp_path_factory.mktemp("web"))
+    yield server
+    server.close()

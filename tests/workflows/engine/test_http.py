@@ -6,14 +6,6 @@ import pytest
 from servers import free_port, wait_until
 from test_pods import single
 from test_running import node
-from web_server import WebServer
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory):
-    server = WebServer(tmp_path_factory.mktemp("web"))
-    yield server
-    server.close()
 
 
 @pytest.fixture

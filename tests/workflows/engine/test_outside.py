@@ -9,18 +9,10 @@ from io import BytesIO
 import pytest
 from s3_server import S3Server
 from test_pods import log_of, said, single
-from web_server import WebServer
 
 CAT = {"image": "busybox", "command": ["sh", "-c"]}
 LOGIN = {f"{one}Secret": {"name": "my-secret", "key": one} for one in ("username", "password")}
 KEYS = {f"{one}KeySecret": {"name": "s3", "key": one} for one in ("access", "secret")}
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory):
-    server = WebServer(tmp_path_factory.mktemp("web"))
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module")
