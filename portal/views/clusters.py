@@ -86,7 +86,9 @@ def _add(visitor: Actor) -> None:
         with st.grid(2, min_column_width=220):
             name = st.text_input(_("Name"), placeholder="lab", max_chars=30, help=_("a-z, 0-9 and dashes"))
             argo_url = st.text_input(_("Argo Server"), placeholder="https://argo.example:2746", max_chars=300)
-        projects = st.multiselect(_("Projects"), [one.name for one in tenancy.list_projects(visitor)])
+        projects = st.multiselect(
+            _("Projects"), [one.name for one in tenancy.list_projects(visitor)], placeholder=_("Choose projects")
+        )
         kubeconfig = st.text_area(_("Kubeconfig"), height=180)
         unchecked = st.toggle(_("Take whatever certificate the Argo Server shows"))
         if st.form_submit_button(_("Connect"), type="primary", icon=":material/link:"):

@@ -77,7 +77,9 @@ def _tokens(visitor: Actor) -> None:
             with st.grid(3, min_column_width=180):
                 name = st.text_input(_("Name"), placeholder="laptop", max_chars=60)
                 here = st.session_state.get("project")
-                projects = st.multiselect(_("Projects"), visitor.projects, default=[here] if here else [])
+                projects = st.multiselect(
+                    _("Projects"), visitor.projects, default=[here] if here else [], placeholder=_("Choose projects")
+                )
                 days = st.number_input(_("Days until it ends"), 1, 366, 90)
             asked = st.form_submit_button(_("Create"), type="primary", icon=":material/key:")
         if asked:
