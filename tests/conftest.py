@@ -20,11 +20,28 @@ settings.register_profile("atrium", deadline=None)  # what a busy machine needs 
 settings.load_profile("atrium")
 
 
+LONGEST_FIRST = ("tests/e2e", "tests/workflows/engine", "tests/examples", "tests/serving", "tests/app")
+
+
+def folder_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0].rpartition("/")[0]
+
+
 class ByFolder(LoadScopeScheduling):
     """Shares folders of tests out to several processes, so that what a folder's tests share is started once."""
 
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False  # the order is that of `pytest_collection_modifyitems`
+        super().__init__(config, log)
+
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0].rpartition("/")[0]
+        return folder_of(nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long folders first, so that no process is left alone with one at the end."""
+    rank = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(folder_of(item.nodeid), len(rank)))
 
 
 @pytest.hookimpl(optionalhook=True)
