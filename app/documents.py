@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from atrium.identity import RIGHTS, Role, Verb
-from atrium.settings import CHECKOUT, Settings
+from atrium.settings import CHECKOUT, EMBEDDED_ONLY, Settings
 from monitoring.rules import rules, shown
 
 HEAD = "# Settings\n\nEach is an environment variable, or a line of `.env` in the checkout. Made by `python -m app.documents`.\n\n"
@@ -17,10 +17,14 @@ def _default(name: str) -> str:
     return "" if value is None else str(value)
 
 
+def _hint(name: str) -> str:
+    return ". Not in this version: refused where it is set" if name in EMBEDDED_ONLY else ""
+
+
 def settings_table() -> str:
     """The text of docs/settings.md."""
     rows = [
-        f"| `ATRIUM_{name.upper()}` | {_default(name) or '–'} | {field.description} |"
+        f"| `ATRIUM_{name.upper()}` | {_default(name) or '–'} | {field.description}{_hint(name)} |"
         for name, field in Settings.model_fields.items()
     ]
     return HEAD + "| setting | default | what it is |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
@@ -53,6 +57,7 @@ def example_file() -> str:
         "\n".join(
             f"# {field.description}\n# ATRIUM_{name.upper()}={_default(name)}"
             for name, field in Settings.model_fields.items()
+            if name not in EMBEDDED_ONLY
         )
         + "\n"
     )

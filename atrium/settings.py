@@ -28,6 +28,8 @@ ADDRESSES: dict[str, tuple[tuple[str, ...], str]] = {
     "object_store_url": (("s3",), "s3://bucket/prefix"),
     "redis_url": (("redis", "rediss"), "redis://host:6379/0"),
 }
+# seams whose other end cannot be set yet; refused, for a setting without effect would be a lie
+EMBEDDED_ONLY = frozenset({"argo_url", "mlflow_url", "triton_url", "object_store_url", "redis_url", "oidc_issuer"})
 # variables with our prefix that steps get or tests use
 NOT_SETTINGS = frozenset(
     {
@@ -112,6 +114,8 @@ class Settings(BaseSettings):
     @field_validator(*ADDRESSES)
     @classmethod
     def _is_an_address(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.field_name in EMBEDDED_ONLY:
+            raise ValueError("it stays empty in this version")
         schemes = ADDRESSES[str(info.field_name)][0]
         parts = urlsplit(value)
         if value and (parts.scheme.partition("+")[0] not in schemes or not (parts.netloc or parts.path)):
@@ -194,6 +198,8 @@ def allowed_values(name: str) -> str:
         return ("a whole number" if field.annotation is int else "a number") + span
     if get_origin(field.annotation) is Literal:
         return "one of " + ", ".join(get_args(field.annotation))
+    if name in EMBEDDED_ONLY:
+        return "empty: this version has the embedded one only"
     if name in ADDRESSES:
         return f"empty, or an address like {ADDRESSES[name][1]}"
     return {

@@ -6,7 +6,7 @@ import pytest
 from small_platform import forget_settings
 
 from atrium.errors import SettingInvalid
-from atrium.settings import ADDRESSES, Settings, get_settings, unknown_settings
+from atrium.settings import ADDRESSES, EMBEDDED_ONLY, Settings, get_settings, unknown_settings
 
 TYPED = {
     name: field.annotation for name, field in Settings.model_fields.items() if field.annotation in (bool, int, float)
@@ -48,7 +48,7 @@ def test_a_value_out_of_bounds_is_told_with_the_bounds(
     assert allowed in _told(monkeypatch, name, value).allowed
 
 
-@pytest.mark.parametrize("name", sorted(ADDRESSES))
+@pytest.mark.parametrize("name", sorted(ADDRESSES.keys() - EMBEDDED_ONLY))
 @pytest.mark.parametrize("value", ["nonsense", "ftp://somewhere", "://"])
 def test_an_address_that_is_none_is_told_with_an_example(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -56,7 +56,12 @@ def test_an_address_that_is_none_is_told_with_an_example(
     assert "an address like " in _told(monkeypatch, name, value).allowed
 
 
-@pytest.mark.parametrize("name", sorted(ADDRESSES))
+@pytest.mark.parametrize("name", sorted(EMBEDDED_ONLY))
+def test_a_seam_without_another_end_yet_refuses_an_address(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert _told(monkeypatch, name, ADDRESSES[name][1]).allowed.startswith("empty: this version has the embedded one")
+
+
+@pytest.mark.parametrize("name", sorted(ADDRESSES.keys() - EMBEDDED_ONLY))
 def test_the_examples_in_those_messages_are_accepted(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"ATRIUM_{name.upper()}", ADDRESSES[name][1])
     assert getattr(get_settings(), name) == ADDRESSES[name][1]
