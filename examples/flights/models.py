@@ -24,8 +24,11 @@ BINS: Final = 10
 NUMERIC: Final = [name for name in INPUTS if name not in CATEGORICAL]
 
 
-def build(kind: str) -> "Pipeline":
-    """An untrained model of `kind` (boosting or baseline) over the raw columns. Raises KeyError for another kind."""
+def build(kind: str, **changed: float) -> "Pipeline":
+    """An untrained model of `kind` (boosting or baseline) over the raw columns, its parameters changed by `changed`.
+
+    Raises KeyError for another kind, TypeError for a parameter that the model does not have.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
@@ -33,7 +36,7 @@ def build(kind: str) -> "Pipeline":
     from sklearn.pipeline import Pipeline, make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-    parameters, categorical = PARAMETERS[kind], list(CATEGORICAL)
+    parameters, categorical = PARAMETERS[kind] | changed, list(CATEGORICAL)
     if kind == "boosting":
         columns = ColumnTransformer([("category", OrdinalEncoder(), categorical), ("number", "passthrough", NUMERIC)])
         model = HistGradientBoostingClassifier(random_state=0, early_stopping=False, **parameters)

@@ -24,11 +24,16 @@ def _step(name: str, *options: str, **more: Any) -> Container:
 
 def workflow() -> Workflow:
     """From the published files to a model in service that was asked once."""
-    with Workflow(generate_name="flight-delay-", entrypoint="flight-delay") as made:
+    asked_for = [
+        Parameter(name="rounds", value="150", description="Trees of the gradient boosting, 1 to 2000"),
+        Parameter(name="learning-rate", value="0.08", description="Share of each tree in the sum, 0.001 to 1"),
+    ]
+    with Workflow(generate_name="flight-delay-", entrypoint="flight-delay", arguments=asked_for) as made:
         extract = _step("extract", outputs=[_output("rows")])
         validate, features, training_set = _step("validate"), _step("features"), _step("training-set")
         train = _step(
-            "train", "--kind", "{{inputs.parameters.kind}}", inputs=[Parameter(name="kind")],
+            "train", "--kind", "{{inputs.parameters.kind}}", "--rounds", "{{workflow.parameters.rounds}}",
+            "--learning-rate", "{{workflow.parameters.learning-rate}}", inputs=[Parameter(name="kind")],
             outputs=[_output("run"), _output("validation"), _model("model", "/tmp/out/model.joblib")],
         )  # fmt: skip
         evaluate = _step(

@@ -98,7 +98,11 @@ def training_set() -> None:
 
 @main.command()
 @click.option("--kind", type=click.Choice(["boosting", "baseline"]), required=True)
-def train(kind: str) -> None:
+@click.option("--rounds", type=click.IntRange(1, 2000), default=150, help="Trees of the boosting")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0.001, 1), default=0.08, help="Share of each tree in the boosting"
+)
+def train(kind: str, rounds: int, learning_rate: float) -> None:
     """Trains one model and tracks it."""
     import joblib
     import mlflow
@@ -108,19 +112,20 @@ def train(kind: str) -> None:
     from examples.flights.schema import INPUTS, TARGET, split
 
     platform = Platform.of_step()
+    changed = {"max_iter": rounds, "learning_rate": learning_rate} if kind == "boosting" else {}
     table = platform.read_dataset("training-set")
     learn, check, _ = split(table)
     # Both kinds train at once: who finds the experiment just made by the other is given it, but MLflow does not make it active.
     experiment = mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=kind) as run:
-        mlflow.log_params(PARAMETERS[kind] | {"rows": len(learn), "model": kind})
+        mlflow.log_params(PARAMETERS[kind] | changed | {"rows": len(learn), "model": kind})
         source = mlflow.data.pandas_dataset.from_pandas(
             learn.head(1000),
             source=f"{platform.dataset('training-set')}@{platform.used[-1]['version']}",
             name="training-set",
         )
         mlflow.log_input(source, context="training")
-        model = build(kind).fit(learn[list(INPUTS)], learn[TARGET])
+        model = build(kind, **changed).fit(learn[list(INPUTS)], learn[TARGET])
         found = score(check[TARGET].to_numpy(), model.predict_proba(check[list(INPUTS)])[:, 1])
         mlflow.log_metrics({f"validation_{name}": value for name, value in found.items()})
     OUT.mkdir(exist_ok=True)
