@@ -104,7 +104,9 @@ def resume_schedule(who: Who, project: str, name: str) -> ScheduleView:
 
 
 @router.get("/pipelines/{name}/schedule/slots")
-def list_slots(who: Who, project: str, name: str, after: str | None = None, limit: int = 50) -> Page[SlotView]:
+def list_slots(
+    who: Who, project: str, name: str, after: str | None = None, limit: Limit = DEFAULT_ITEMS
+) -> Page[SlotView]:
     """Slots of a schedule, newest first."""
     return schedules.list_slots(who, project, name, after, limit)
 

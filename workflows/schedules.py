@@ -1,22 +1,20 @@
 """Schedules of pipelines: what a person can do with them, and the ledger of their slots."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Invalid
 from atrium.identity import Actor, Verb, require
-from atrium.pages import Page
+from atrium.pages import DEFAULT_ITEMS, Page, page_of, read_page
 from tenancy import audit
 from workflows.crontab import Crontab, ScheduleInvalid, read_crontab
 from workflows.models import Overlap, ScheduleNotFound, ScheduleRow, ScheduleView, SlotRow, SlotState, SlotView
 from workflows.service import get_pipeline, run_manifest
 
-MOST_SLOTS = 200
 LONGEST_CATCH_UP_MINUTES = 7 * 24 * 60
 
 
@@ -123,39 +121,34 @@ def delete_schedule(who: Actor, project: str, pipeline: str) -> None:
         audit(session, who, "schedule.delete", project, pipeline)
 
 
-def list_slots(who: Actor, project: str, pipeline: str, after: str | None = None, limit: int = 50) -> Page[SlotView]:
-    """Slots of a pipeline's schedule, newest first, at most 200 a page. Raises `Forbidden`."""
+def list_slots(
+    who: Actor, project: str, pipeline: str, after: str | None = None, limit: int = DEFAULT_ITEMS
+) -> Page[SlotView]:
+    """Slots of a pipeline's schedule, newest first, at most 200 a page. Raises `Forbidden`, `PageKeyInvalid`."""
     require(who, Verb.READ, project)
-    limit = max(1, min(limit, MOST_SLOTS))
     query = select(SlotRow).where(SlotRow.project == project, SlotRow.pipeline == pipeline)
-    if after:
-        query = query.where(SlotRow.moment < _moment(after))
     with reading() as session:
-        rows = session.scalars(query.order_by(SlotRow.moment.desc()).limit(limit + 1)).all()
-    items = [_slot(row) for row in rows[:limit]]
-    return Page(items, items[-1].moment.isoformat() if len(rows) > limit else None)
+        return page_of(read_page(session, query, [SlotRow.moment], after, limit, newest_first=True), _slot)
 
 
 def last_slots(who: Actor, project: str) -> dict[str, SlotView]:
     """The newest slot of each pipeline's schedule, by pipeline; those that have had none are missing. Raises `Forbidden`."""
     require(who, Verb.READ, project)
+    other = aliased(SlotRow)  # the newest of each, found in the key: the ledger grows for ever
     newest = (
-        select(SlotRow.pipeline, func.max(SlotRow.moment).label("moment"))
-        .where(SlotRow.project == project)
-        .group_by(SlotRow.pipeline)
-        .subquery()
+        select(func.max(other.moment))
+        .where(other.project == ScheduleRow.project, other.pipeline == ScheduleRow.pipeline)
+        .scalar_subquery()
     )
-    query = select(SlotRow).join(newest, (SlotRow.pipeline == newest.c.pipeline) & (SlotRow.moment == newest.c.moment))
+    key = (
+        (SlotRow.project == ScheduleRow.project)
+        & (SlotRow.pipeline == ScheduleRow.pipeline)
+        & (SlotRow.moment == newest)
+    )
+    query = select(SlotRow).join(ScheduleRow, key).where(ScheduleRow.project == project)
     with reading() as session:
-        return {row.pipeline: _slot(row) for row in session.scalars(query.where(SlotRow.project == project))}
+        return {row.pipeline: _slot(row) for row in session.scalars(query)}
 
 
 def _slot(row: SlotRow) -> SlotView:
     return SlotView(row.moment, row.revision, row.run, SlotState(row.state), row.reason)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(f"after {text!r}", "it is a page's next_key", "begin again without it") from error

@@ -23,7 +23,7 @@ from feature_store.models import DatasetSummaryRow
 from model_registry.models import ExperimentSummaryRow, ModelSummaryRow, ModelVersionSummaryRow, TrackingRunSummaryRow
 from serving.models import DemoRow, FeedbackRow, ServiceRow
 from tenancy.models import AuditRow, MemberRow, ProjectRow, SecretRow, TokenRow, UserRow
-from workflows.models import RevisionRow, RunSummaryRow
+from workflows.models import RevisionRow, RunSummaryRow, ScheduleRow, SlotRow
 
 WHO = platform_actor("lists")
 PROJECT = "flights"
@@ -60,6 +60,9 @@ def _rows(n: int) -> list[Base]:
         MemberRow(**p, user=f"user-{n:05}", role=Role.VIEWER),
         SecretRow(**p, name=name, sealed=b"x", changed_by="ada", changed_at=at),
         AuditRow(**p, at=at, actor="ada", via="token", action="test.row", object=name, detail=""),
+        ScheduleRow(**p, pipeline=name, crontab="@daily", timezone="UTC", parameters={}, overlap="Forbid", catch_up_minutes=60,
+                    suspended=False, owner="ada", changed_at=at, looked_at=at),
+        SlotRow(**p, pipeline="row-00000", moment=at, revision=1, run=name, state="Started", reason=""),
         ProjectRow(name=f"project-{n:05}", title="t", created_by="ada", created_at=at),
     ]  # fmt: skip
 
@@ -79,6 +82,7 @@ LISTS: dict[str, Ask] = {
     "datasets by name": lambda after: feature_store.list_datasets(WHO, PROJECT, after, 25, name="row", owner="ada"),
     "runs": lambda after: workflows.list_runs(WHO, PROJECT, after),
     "pipelines": lambda after: workflows.list_pipelines(WHO, PROJECT, after, 25),
+    "slots": lambda after: workflows.list_slots(WHO, PROJECT, "row-00000", after, 25),
     "services": lambda after: serving.list_services(WHO, PROJECT, after, 25),
     "demos": lambda after: serving.list_demos(WHO, PROJECT, after, 25),
     "feedback": lambda after: serving.list_feedback(WHO, PROJECT, None, 25, after),
@@ -132,6 +136,14 @@ def test_lists_ask_equally_often_for_ten_rows_and_for_a_thousand_and_no_back_end
     fill(range(10, 1000))
     assert statements() == few
     assert max(few.values()) <= 3, few  # BEGIN among them
+
+
+def test_schedules_and_their_last_slots_take_a_query_each_however_many_there_are(own_home: Path) -> None:
+    fill(range(1000))
+    with counted() as sent:
+        assert len(workflows.list_schedules(WHO, PROJECT)) == 1000
+        assert workflows.last_slots(WHO, PROJECT)["row-00000"].run == "row-00999"
+    assert len(sent) <= 4, sent  # BEGIN among them
 
 
 @pytest.mark.timeout(900)
