@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,7 +43,8 @@ def is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return True
-        if isinstance(error, OperationalError) and any(words in str(error.orig) for words in SQLITES_WORDS):
+        told = error.orig if isinstance(error, OperationalError) else error
+        if isinstance(told, sqlite3.OperationalError) and any(words in str(told) for words in SQLITES_WORDS):
             return True
         error = error.__cause__ or error.__context__
     return False

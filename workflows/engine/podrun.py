@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import tenancy
-from atrium.home import Home
+from atrium.home import Home, get_home
 from atrium.settings import get_settings
+from atrium.storage import is_full
 from workflows.engine.admission import Grant
 from workflows.engine.asking import request_of, verdict_of
 from workflows.engine.cgroups import confined
@@ -25,6 +26,7 @@ from workflows.engine.launcher import ContainerLost, Launcher
 from workflows.engine.outside import fetcher, is_outside, outside, placed, sender
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
 from workflows.engine.probes import readiness
+from workflows.engine.reserve import Reserve, floor_bytes
 from workflows.engine.roots import Roots, refresh_etc
 from workflows.engine.sandbox import Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
@@ -42,6 +44,7 @@ ENDED_BY_US = (137, 143)
 OF_POD = {
     "deadline": DEADLINE,
     "disk": "Pod ephemeral local storage usage exceeds the total limit of containers {limit}Gi.",
+    "pressure": "The node was low on resource: ephemeral-storage. Threshold quantity: {floor}Mi. The step's files held more than that.",
 }
 
 
@@ -54,6 +57,7 @@ class Kit:
     roots: Roots
     threads: Executor
     config_map: Callable[[str, str], Json | None]
+    reserve: Reserve
 
     @property
     def etc(self) -> Path:
@@ -183,8 +187,7 @@ class PodRun:
             del self.bodies[name]
         self.aside.append(end)
         if end["code"]:
-            told = OF_POD.get(end["reason"], f"{name}: {_reason(end)} (exit code {end['code']})")
-            raise HelperFailed(told.format(limit=f"{get_settings().step_disk_gib:g}"))
+            raise HelperFailed(_of_pod(end["reason"]) or f"{name}: {_reason(end)} (exit code {end['code']})")
         return await self._threaded(answer_of, end["root"])
 
     async def _mains(self) -> None:
@@ -333,6 +336,7 @@ class PodRun:
         bounds = {
             "log_bytes": settings.step_log_mib << 20, "disk_bytes": int(settings.step_disk_gib * 2**30), "path": str(self.folder / name),
             "disk": [str(root), str(self.folder)], "grace_seconds": GRACE_SECONDS, "flush": settings.power_safe,
+            "floor_bytes": floor_bytes(self.kit.home.engine),
         }  # fmt: skip
         return made | bounds | {"key": key}
 
@@ -387,11 +391,21 @@ class PodRun:
             and not wanted.get("artifacts")
             and not any(one["printed"] for one in self.ends.values())
         )
-        errors = self._take(outputs, wanted) if plain else await self._threaded(self._take, outputs, wanted)
+        errors = self._take(outputs, wanted) if plain else await self._threaded(self._taken, outputs, wanted)
         errors = "; ".join([*([errors] if errors else []), *await self._sent()])
         if errors and phase == SUCCEEDED:
             phase, message = ERROR, f"wait: Error (exit code 64): {errors}"
         return self._ended(phase, "; ".join(filter(None, [message, *_lost(self.ends)])), outputs)
+
+    def _taken(self, outputs: Json, wanted: Json) -> str:
+        """As `_take`, which finds the room that is kept back where the step has left none."""
+        try:
+            return self._take(outputs, wanted)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self.kit.reserve.give_up()
+            return self._take(outputs, wanted)
 
     async def _sent(self) -> list[str]:
         """Takes the output artifacts that lie outside to where they belong; returns what failed."""
@@ -471,6 +485,12 @@ def _outputs(
     return parameters, artifacts, errors
 
 
+def _of_pod(reason: str) -> str:
+    """Message of a pod that was ended for this reason; empty for one that is a container's."""
+    floor = floor_bytes(get_home().engine) >> 20
+    return OF_POD.get(reason, "").format(limit=f"{get_settings().step_disk_gib:g}", floor=floor)
+
+
 def _reason(end: Json) -> str:
     return REASONS.get(end["reason"], "Error")
 
@@ -484,9 +504,9 @@ def _lost(ends: Mapping[str, Json]) -> list[str]:
 
 def _verdict(ends: list[tuple[str, Json]], mains: list[str]) -> tuple[str, str]:
     """Phase and message of a pod, in the order of preference that Argo has: main containers, then the others."""
-    for reason, text in OF_POD.items():
+    for reason in OF_POD:
         if any(end["reason"] == reason for _, end in ends):
-            return FAILED, text.format(limit=f"{get_settings().step_disk_gib:g}")
+            return FAILED, _of_pod(reason)
     for name, end in sorted(ends, key=lambda pair: pair[0] not in mains):
         code = int(end["code"])
         if code and (name in mains or code not in ENDED_BY_US):

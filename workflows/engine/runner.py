@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from atrium.errors import AtriumError
 from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
+from atrium.storage import is_full, storage_full
 from workflows.engine.admission import Admission, Grant, Turn, wants_of
 from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
@@ -23,6 +25,7 @@ from workflows.engine.leavings import ON_COMPLETION, ON_DELETION, claims_go, del
 from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod, mark_container
 from workflows.engine.podrun import GRACE_SECONDS, Kit, Outcome, PodRun
 from workflows.engine.pods import Place
+from workflows.engine.reserve import Reserve
 from workflows.engine.roots import Roots, prepare_etc, remove
 from workflows.engine.state import PENDING, RUNNING, Json, Workflow, stamp
 from workflows.engine.store import Store
@@ -32,6 +35,8 @@ log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
 SUMMARY_SECONDS = 0.2
 TURN_SECONDS = 0.02
+ROOM_SECONDS = 0.5
+RESERVE_SECONDS = 10.0
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
 GPUS = "gpus"
@@ -56,7 +61,8 @@ class Runner:
         self.tidied: list[Path] = []
         self.launcher = Launcher(home)
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
-        self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map)
+        self.reserve = Reserve(home.engine / "reserve")
+        self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map, self.reserve)
         self.runs: dict[tuple[str, str], PodRun] = {}
         self.kept: dict[tuple[str, str], Grant] = {}
         self.wakes: dict[str, asyncio.TimerHandle] = {}
@@ -67,6 +73,7 @@ class Runner:
 
     async def resume_all(self) -> None:
         """Takes up the workflows that were live when the server last ended."""
+        self._keep_room()
         prepare_etc(self.kit.etc)
         await self.launcher.open()
         keys = set()
@@ -88,6 +95,11 @@ class Runner:
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
         self.expiry.add(self.store.expiring())
+
+    def _keep_room(self) -> None:
+        """Sees to it, now and then, that room is kept back."""
+        self.reserve.keep()
+        asyncio.get_running_loop().call_later(RESERVE_SECONDS, self._keep_room)
 
     def _keep_grants(self, workflows: list[Workflow]) -> None:
         """Keeps for the pods that may still run what they had, before any other is let in."""
@@ -151,11 +163,26 @@ class Runner:
         """Moves every kicked workflow on, writes all that changed in one transaction, and only then acts on it."""
         kicked = {uid: workflow for uid, workflow in self.kicked.items() if uid in self.live}
         changed = [*({uid: one for uid, one in self.noted.items() if uid in self.live} | kicked).values()]
-        self.kicked, self.noted, self.turning = {}, {}, False
-        effects = {uid: self._advanced(workflow) for uid, workflow in kicked.items()}
-        self.store.save(*changed)
-        for uid, found in effects.items():
-            self._act(kicked[uid], found)
+        self.kicked, self.noted = {}, {}
+        self._write(changed, [(workflow, self._advanced(workflow)) for workflow in kicked.values()])
+
+    def _write(self, changed: list[Workflow], effects: list[tuple[Workflow, Effects]]) -> None:
+        """Writes what a turn changed, then acts on it; where the disk is full, once there is room: until then nothing moves."""
+        try:
+            self.store.save(*changed)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            log.warning("%s", storage_full("workflows"))
+            if not self.reserve.give_up():
+                self._empty_roots()
+            asyncio.get_running_loop().call_later(ROOM_SECONDS, self._write, changed, effects)
+            return
+        self.turning = False
+        if self.kicked or self.noted:
+            self._turn_soon()
+        for workflow, found in effects:
+            self._act(workflow, found)
         for workflow in changed:
             self.tell(workflow)
         for workflow, keys in self.gone:
@@ -163,11 +190,18 @@ class Runner:
         for folder in self.tidied:
             self.threads.submit(tidy_pod, folder)
         self.gone, self.tidied = [], []
-        done, self.ended = self.ended, []
-        self.launcher.forget([key for key, _, _ in done])
-        for _, project, root in done:
+        self._empty_roots()
+        self.launcher.forget([key for key, _, _ in self.ended])
+        self.ended = []
+        if not self.reserve.held:
+            self.threads.submit(self.reserve.keep)
+
+    def _empty_roots(self) -> None:
+        """Empties the roots of containers that have ended, whose outputs were taken."""
+        for _, project, root in self.ended:
             if root:
                 self.threads.submit(self.roots.give_back, project, root)
+        self.ended = [(key, project, "") for key, project, _ in self.ended]
 
     def _advanced(self, workflow: Workflow) -> Effects:
         try:
@@ -251,7 +285,8 @@ class Runner:
         try:
             outcome = await self._admitted(workflow, identifier, run)
         except (AtriumError, ValueError, OSError) as error:
-            outcome = Outcome("Error", str(error), ends=[*run.ends.values(), *run.aside])
+            told = storage_full("the step's folders") if is_full(error) else error
+            outcome = Outcome("Error", str(told), ends=[*run.ends.values(), *run.aside])
         finally:
             del self.runs[workflow.uid, identifier]
         if run.pod or run.aside:  # else it had nothing but its containers

@@ -140,7 +140,7 @@ class Workflow:
         if not self.nodes:
             return whole
         for key, node in self.nodes.items():
-            if key not in self.texts:
+            if key not in self.texts or key in self.dirty:  # dirty for long where the disk is full
                 self.texts[key] = f"{json.dumps(key)}: {json.dumps(node)}"
         return whole[:-2] + ', "nodes": {' + ", ".join(self.texts[key] for key in self.nodes) + "}}}"
 

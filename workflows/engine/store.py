@@ -29,9 +29,14 @@ class Store:
 
     def save(self, *workflows: Workflow) -> None:
         """Writes the workflows and their changed nodes, all or nothing."""
-        with self.connection as transaction:
+        try:
+            with self.connection as transaction:
+                for workflow in workflows:
+                    self._save(transaction, workflow)
+        except sqlite3.OperationalError:
             for workflow in workflows:
-                self._save(transaction, workflow)
+                self.labels.pop(workflow.uid, None)  # they are not there
+            raise
         for workflow in workflows:
             workflow.saved()
 

@@ -78,9 +78,19 @@ def disk_bytes(folder: str) -> int:
     return total
 
 
+def free_bytes(folder: str) -> int:
+    """What is free on a folder's disk; without bound where the folder is gone."""
+    try:
+        found = os.statvfs(folder)
+    except FileNotFoundError:
+        return sys.maxsize
+    return found.f_bavail * found.f_frsize
+
+
 def complain(text: str) -> None:
-    """Writes a line to the keeper's own log."""
-    print(time.strftime("%Y-%m-%dT%H:%M:%S"), text, file=sys.stderr, flush=True)
+    """Writes a line to the keeper's own log, which may be on the full disk that it tells of."""
+    with contextlib.suppress(OSError):
+        print(time.strftime("%Y-%m-%dT%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
 def oom_kills(group: str) -> int:

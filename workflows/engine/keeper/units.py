@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from .output import CUT, Output
-from .processes import children_of, disk_bytes, held, memory_bytes, oom_kills, readable, tree_of
+from .processes import children_of, disk_bytes, free_bytes, held, memory_bytes, oom_kills, readable, tree_of
 from .warm import PLACEHOLDER, Gate, Interpreter, sandbox_of
 
 DISK_SECONDS = 2.0
@@ -24,9 +24,10 @@ class Unit:
     Its order: `key`, `path` (its log's, without ending; `append` adds to it), `root` (its root's folder), `argv`, `options` (texts that bwrap reads from
     descriptor 9), `files` (texts that it reads from the descriptors after that), `environment`,
     `boxed` (whether argv is bwrap's), `result` (whether the last of standard output is told), `seconds` (deadline), `grace_seconds`,
-    `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `groups` (control groups to be
-    removed), `flush` (whether its end is flushed to disk), `warm` (of which interpreter it may be forked, see `Interpreter`, with `words`,
-    `environment` and `folder` of the step). With `warm` it is forked: `pid` is bwrap's in any case, `step` what was forked.
+    `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `floor_bytes` (what it may hold at most where less is free),
+    `groups` (control groups to be removed), `flush` (whether its end is flushed to disk), `warm` (of which interpreter it may be forked, see
+    `Interpreter`, with `words`, `environment` and `folder` of the step). With `warm` it is forked: `pid` is bwrap's in any case, `step` what was
+    forked.
     """
 
     def __init__(self, order: dict[str, Any], warm: Interpreter | None = None) -> None:
@@ -191,8 +192,11 @@ class Unit:
             threading.Thread(target=self._check_disk, daemon=True).start()
 
     def _check_disk(self) -> None:
-        if sum(map(disk_bytes, self.order["disk"])) > self.order["disk_bytes"]:
+        taken, floor = sum(map(disk_bytes, self.order["disk"])), int(self.order.get("floor_bytes") or 0)
+        if taken > self.order["disk_bytes"]:
             self.end(0, "disk")
+        elif taken > floor > free_bytes(self.order["disk"][0]):
+            self.end(0, "pressure")
         self.disk_at = time.monotonic() + DISK_SECONDS
 
     def count(self, usage: resource.struct_rusage, inside: bool) -> None:
