@@ -28,6 +28,7 @@ PARTS: dict[str, Callable[[Instance], Iterable[Figure]]] = {
     "workflows": workflows.start_to_start,
     "engine": workflows.rows,
     "peers": peers.installed_peers,
+    "flush": workflows.flush_cost,
     "live": workflows.live_memory,
     "lists": workflows.lists,
 }

@@ -12,7 +12,7 @@ import httpx
 
 from bench.figures import Figure, median_of, seconds_of, wait_until
 from bench.instance import Instance
-from bench.steps import CHAIN, KINDS, LIMIT_SECONDS, WORKS, Work, bare_seconds, isolation, manifest
+from bench.steps import CHAIN, FAN, KINDS, LIMIT_SECONDS, WORKS, Work, bare_seconds, isolation, manifest
 
 PROJECT = "digits"
 API, RUNS = f"/argo/api/v1/workflows/{PROJECT}", f"/api/v1/projects/{PROJECT}/runs"
@@ -78,6 +78,27 @@ def _row(client: httpx.Client, work: Work, kind: str, bare: float) -> Figure:
     except TimeoutError:
         return Figure(name, None, "s", asked, f"did not finish in {LIMIT_SECONDS:.0f} s")
     return Figure(name, spent, "s", asked, f"{spent / bare:.1f} times the bare loop; {isolation()}, a process a step")
+
+
+def flush_cost(instance: Instance) -> Iterator[Figure]:
+    """What `ATRIUM_POWER_SAFE=1` costs, a flush to disk at each transition: the same works without and with it."""
+    plain = {work.key: _median_seconds(instance, work) for work in (CHAIN, FAN)}
+    instance.atrium("down")
+    instance.run(str(instance.checkout / ".venv" / "bin" / "atrium"), "up", ATRIUM_POWER_SAFE="1")
+    try:
+        for work in (CHAIN, FAN):
+            spent = _median_seconds(instance, work)
+            more = (spent - plain[work.key]) / work.steps * 1000
+            note = f"{more:+.1f} ms a step: without it {plain[work.key]:.2f} s; median of {ROUNDS}"
+            yield Figure(f"{work.name}, `true`, ATRIUM_POWER_SAFE=1: Atrium", spent, "s", note=note)
+    finally:
+        instance.atrium("down")
+        instance.atrium("up")
+
+
+def _median_seconds(instance: Instance, work: Work) -> float:
+    with instance.client(PROJECT) as client:
+        return median_of(lambda: seconds_of(lambda: _to_its_end(client, manifest(work, "true"))), ROUNDS)
 
 
 def start_to_start(instance: Instance) -> list[Figure]:

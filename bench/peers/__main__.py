@@ -15,5 +15,5 @@ def install_all() -> None:
 
 if __name__ == "__main__":
     install_all()
-    sys.argv += ["--here", "engine", "workflows", "peers", "live", "lists"]
+    sys.argv += ["--here", "engine", "workflows", "peers", "flush", "live", "lists"]
     main()
