@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from atrium.errors import SettingInvalid
@@ -27,6 +27,11 @@ def _private(folder: Path) -> Path:
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)
     return folder
+
+
+@lru_cache(256)
+def _data(home: "Home", project: str) -> Path:
+    return _private(home.project(project) / "data")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Home:
         """Folder of MLflow's artifacts."""
         return _private(self.root / "artifacts")
 
-    @property
+    @cached_property
     def engine(self) -> Path:
         """Folder of the embedded workflow server: its database, steps, logs, artifacts."""
         return _private(self.root / "engine")
@@ -98,7 +103,7 @@ class Home:
 
     def data(self, project: str) -> Path:
         """Folder of a project's datasets and features, the same path inside a step."""
-        return _private(self.project(project) / "data")
+        return _data(self, project)
 
 
 @lru_cache

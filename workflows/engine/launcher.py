@@ -11,7 +11,7 @@ from pathlib import Path
 from atrium.errors import Unavailable
 from atrium.home import Home
 from workflows.engine import keeper
-from workflows.engine.state import Json
+from workflows.engine.state import Json, compact_json
 
 START_SECONDS = 20.0
 RETRY_SECONDS = 0.02
@@ -26,7 +26,7 @@ class ContainerLost(Exception):
 
 
 def _frame(message: Json) -> bytes:
-    payload = json.dumps(message).encode()
+    payload = compact_json(message)
     return keeper.LENGTH.pack(len(payload)) + payload
 
 

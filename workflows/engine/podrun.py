@@ -260,7 +260,7 @@ class PodRun:
     # --- one container ------------------------------------------------------------------------------------------------
 
     def _key(self, name: str, attempt: int = 0) -> str:
-        return str(self.folder / (f"{name}~{attempt}" if attempt else name))
+        return f"{self.folder}/{name}~{attempt}" if attempt else f"{self.folder}/{name}"
 
     async def _container(self, name: str) -> Json:
         """Runs a container, again where its set says so; returns how it ended."""
@@ -323,7 +323,8 @@ class PodRun:
                 container = replace(
                     container, files=helper.files(pod), mounts=(*container.mounts, *helper.mounts), result=False
                 )
-            container = replace(container, gpus=self.gpus)
+            if self.gpus:
+                container = replace(container, gpus=self.gpus)
             self.made[name] = container
             made = order(container, self.kit.etc, settings.steps_without_sandbox)
             if made["boxed"] and settings.warm_python:
@@ -334,7 +335,7 @@ class PodRun:
             self.kit.roots.give_back(namespace, str(root))
             raise
         bounds = {
-            "log_bytes": settings.step_log_mib << 20, "disk_bytes": int(settings.step_disk_gib * 2**30), "path": str(self.folder / name),
+            "log_bytes": settings.step_log_mib << 20, "disk_bytes": int(settings.step_disk_gib * 2**30), "path": f"{self.folder}/{name}",
             "disk": [str(root), str(self.folder)], "grace_seconds": GRACE_SECONDS, "flush": settings.power_safe,
             "floor_bytes": floor_bytes(self.kit.home.engine),
         }  # fmt: skip

@@ -39,7 +39,7 @@ class Place:
 
     def folder(self, pod: str) -> Path:
         """Folder of one pod."""
-        return self.home.engine / "steps" / self.workflow.namespace / self.workflow.uid / pod
+        return Path(f"{self.home.engine}/steps/{self.workflow.namespace}/{self.workflow.uid}/{pod}")
 
     @property
     def artifacts(self) -> Artifacts:
@@ -49,7 +49,7 @@ class Place:
     @property
     def token_file(self) -> Path:
         """File of the run's token, outside every step."""
-        return self.home.engine / "tokens" / self.workflow.uid
+        return Path(f"{self.home.engine}/tokens/{self.workflow.uid}")
 
     @property
     def claims(self) -> Path:

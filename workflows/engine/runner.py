@@ -58,6 +58,7 @@ class Runner:
         self.turning = False
         self.ended: list[tuple[str, str, str]] = []
         self.gone: list[tuple[Workflow, list[str]]] = []
+        self.used: list[tuple[str, str, str]] = []
         self.tidied: list[Path] = []
         self.launcher = Launcher(home)
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
@@ -187,17 +188,26 @@ class Runner:
             self.tell(workflow)
         for workflow, keys in self.gone:
             self.threads.submit(delete_keys, Place(self.home, workflow).artifacts, keys)
-        for folder in self.tidied:
-            self.threads.submit(tidy_pod, folder)
-        self.gone, self.tidied = [], []
-        self._empty_roots()
-        self.launcher.forget([key for key, _, _ in self.ended])
-        self.ended = []
+        self.gone = []
+        self.used, self.ended = [*self.used, *self.ended], []
+        asyncio.get_running_loop().call_soon(self._tidy)  # what was asked for above is started first
         if not self.reserve.held:
             self.threads.submit(self.reserve.keep)
 
+    def _tidy(self) -> None:
+        """Takes back what pods that have ended leave; in a thread only where there is something to remove."""
+        used, self.used = self.used, []
+        self.launcher.forget([key for key, _, _ in used])
+        for _, project, root in used:
+            if root and not self.roots.give_back_unchanged(project, root):
+                self.threads.submit(self.roots.give_back, project, root)
+        tidied, self.tidied = self.tidied, []
+        for folder in tidied:
+            if folder.is_dir():
+                self.threads.submit(tidy_pod, folder)
+
     def _empty_roots(self) -> None:
-        """Empties the roots of containers that have ended, whose outputs were taken."""
+        """Empties the roots of containers that have ended, whose outputs were taken, to make room."""
         for _, project, root in self.ended:
             if root:
                 self.threads.submit(self.roots.give_back, project, root)

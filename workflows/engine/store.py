@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workflows.engine import listing, schema
-from workflows.engine.state import Json, Workflow
+from workflows.engine.state import Json, Workflow, compact_json
 
 MOST_SLOTS = 1000
 UPSERT = (
@@ -49,13 +49,13 @@ class Store:
         metadata, status, version = workflow.metadata, workflow.status, self.next_version()
         metadata["resourceVersion"] = str(version)
         row = (workflow.uid, workflow.namespace, workflow.name, metadata["creationTimestamp"], status.get("startedAt") or "",
-               status.get("finishedAt") or "", workflow.phase, json.dumps(workflow.document), int(workflow.done), 0, version)  # fmt: skip
+               status.get("finishedAt") or "", workflow.phase, compact_json(workflow.document).decode(), int(workflow.done), 0, version)  # fmt: skip
         nodes = [
             (
                 workflow.uid,
                 key,
-                json.dumps(workflow.nodes[key]),
-                json.dumps(workflow.work[key]) if key in workflow.work else None,
+                compact_json(workflow.nodes[key]).decode(),
+                compact_json(workflow.work[key]).decode() if key in workflow.work else None,
             )
             for key in workflow.dirty
             if key in workflow.nodes

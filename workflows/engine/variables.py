@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from workflows.engine.state import Json
 
@@ -42,9 +43,14 @@ class Known:
             raise ReferenceMissing(f"fieldRef {path} is not known here; known are {known}") from None
 
 
+@lru_cache
+def _host_name() -> str:
+    return socket.gethostname()
+
+
 def pod_fields(namespace: str, pod: str, workflow: str, service_account: str, address: str) -> dict[str, str]:
     """The fields that a `fieldRef` may name."""
-    host = socket.gethostname()
+    host = _host_name()
     return {
         "metadata.name": pod, "metadata.namespace": namespace, "metadata.uid": f"{workflow}/{pod}", "spec.nodeName": host,
         "spec.serviceAccountName": service_account, "status.podIP": address, "status.hostIP": "127.0.0.1",

@@ -145,6 +145,13 @@ def test_a_root_that_a_step_changed_is_not_used_again(roots, change):
     assert (root.exists(), roots.take("flights") == root, Path("/etc/passwd").exists()) == (False, False, True)
 
 
+def test_only_a_root_that_no_step_changed_is_taken_back_at_once(roots):
+    same, changed = roots.take("flights"), roots.take("flights")
+    (changed / "tmp/left").write_text("secret")
+    taken = [roots.give_back_unchanged("flights", str(one)) for one in (same, changed)]
+    assert (taken, roots.take("flights")) == ([True, False], same)
+
+
 def test_a_root_of_one_project_is_never_given_to_another(roots):
     root = roots.take("flights")
     roots.give_back("flights", str(root))

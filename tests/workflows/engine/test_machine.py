@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.engine.machine import advance, finish_pod
-from workflows.engine.state import Workflow
+from workflows.engine.state import Workflow, compact_json
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 POD = {"name": "work", "container": {"image": "busybox", "command": ["true"]}}
@@ -23,6 +23,11 @@ def crashed(wf: Workflow) -> Workflow:
     """The workflow as it is after the server was killed: only what was written is left."""
     copy = json.loads(json.dumps([wf.document, wf.nodes, wf.work]))
     return Workflow(*copy)
+
+
+def test_documents_with_what_the_quick_writer_does_not_know_are_kept_too():
+    for value in ({"n": 2**70}, {"text": "\ud800"}, {"ü": [1.5, None, True]}, {3: "three"}):
+        assert json.loads(compact_json(value)) == json.loads(json.dumps(value))
 
 
 @st.composite
