@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ from workflows.engine.warm import warm_order
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+CORES = len(os.sched_getaffinity(0))
 MOST_STARTS = 3
 GRACE_SECONDS = 3.0
 DEADLINE = "Pod was active on the node longer than the specified deadline"
@@ -329,6 +331,7 @@ class PodRun:
             made = order(container, self.kit.etc, settings.steps_without_sandbox)
             if made["boxed"] and settings.warm_python:
                 made["warm"] = warm_order(container, self.kit.etc)
+                made["next"] = self._next_root() if made["warm"] else None
             limits = container.limits
             made = confined(made, f"{pod.name}.{name}.{root.name}", limits.memory_bytes, limits.cpu_millicores)
         except Exception:
@@ -340,6 +343,16 @@ class PodRun:
             "floor_bytes": floor_bytes(self.kit.home.engine),
         }  # fmt: skip
         return made | bounds | {"key": key}
+
+    def _next_root(self) -> str | None:
+        """The root for which a sandbox may be made ahead: where a core has nothing else to do. None where there is none yet; one is made."""
+        if len(self.kit.launcher.running) >= CORES:
+            return None
+        namespace = self.place.workflow.namespace
+        root = self.kit.roots.next(namespace)
+        if root is None:
+            self.kit.threads.submit(self.kit.roots.add, namespace)
+        return root
 
     def _mirrored(self, body: Json) -> list[Json]:
         return list(self.bodies[self.mains[0]].get("volumeMounts") or []) if body.get("mirrorVolumeMounts") else []

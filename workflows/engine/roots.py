@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from pathlib import Path
@@ -133,7 +133,7 @@ class _Project:
             self.inside[parent].add(name)
         # A link has one name more for each root, so its own mark changes; whoever replaces it changes the folder around it.
         self.watched = [path for path, content in self.held.items() if content is None or not content.startswith("->")]
-        self.free: list[str] = []
+        self.free: deque[str] = deque()  # used in turns, so that the next one is known before
 
 
 class Roots:
@@ -162,16 +162,28 @@ class Roots:
         """Whether a root that was used before is there for the project."""
         return bool(self._project(name).free)
 
+    def next(self, name: str) -> str | None:
+        """The root that `take` would give now; None where it would make one."""
+        free = self._project(name).free
+        return free[0] if free else None
+
     def take(self, name: str) -> Path:
         """A clean root for a container of the project."""
-        project = self._project(name)
         try:
-            return Path(project.free.pop())
+            return Path(self._project(name).free.popleft())
         except IndexError:
-            folder = self.folder / name / f"{self.stamp}-{next(self.numbers)}"
-            make_root(folder, project.held)
-            self.marks[str(folder)] = {path: _mark(f"{folder}/{path}") for path in project.held}
-            return folder
+            return self._make(name)
+
+    def add(self, name: str) -> None:
+        """Makes one more free root for the project."""
+        self._project(name).free.append(str(self._make(name)))
+
+    def _make(self, name: str) -> Path:
+        project = self._project(name)
+        folder = self.folder / name / f"{self.stamp}-{next(self.numbers)}"
+        make_root(folder, project.held)
+        self.marks[str(folder)] = {path: _mark(f"{folder}/{path}") for path in project.held}
+        return folder
 
     def give_back_unchanged(self, name: str, root: str) -> bool:
         """Takes back a root in which nothing was changed; False for another, which `give_back` empties and takes longer."""

@@ -10,9 +10,11 @@ from servers import wait_until
 from test_running import container, node, steps_workflow
 
 from atrium.home import Home
-from workflows.engine.keeper import Journal
+from workflows.engine.images import Image
+from workflows.engine.keeper import Ahead, Journal
 from workflows.engine.launcher import end_keeper
 from workflows.engine.roots import Roots
+from workflows.engine.sandbox import Container, Mount, order, sandbox_works
 
 
 def keeper_of(home: Path) -> psutil.Process | None:
@@ -173,3 +175,54 @@ def test_a_step_that_leaves_processes_behind_ends_with_them(engine_server):
     assert done["status"]["phase"] == "Succeeded"
     assert time.monotonic() - started < 30
     assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "4711"]]
+
+
+@pytest.fixture
+def ordered(roots, tmp_path):
+    """An order as the server gives it, for a step of which the next one's sandbox may be made ahead."""
+    token = tmp_path / "token"
+    token.write_text("one")
+    etc = tmp_path / "etc"
+    etc.mkdir()
+
+    def made(root: Path) -> dict:
+        mounts = (Mount(token, "/atrium/token", writable=False),)
+        return order(Container(tmp_path, "main", root, ["true"], {"A": "1"}, Image("busybox", ""), mounts=mounts), etc)
+
+    first, second = roots.take("flights"), roots.take("flights")
+    return made(first) | {"next": str(second)}, made(second) | {"warm": {"key": "one"}}, token
+
+
+@pytest.mark.skipif(not sandbox_works(), reason="bubblewrap does not work here")
+@pytest.mark.parametrize("change", ["", "options", "token", "executed"])
+def test_a_sandbox_made_ahead_is_given_to_a_step_that_would_get_just_this(ordered, change):
+    ahead, (first, second, token) = Ahead(), ordered
+    ahead.make(first)
+    (made,) = ahead.kept.values()
+    process = psutil.Process(made.pid)
+    wait_until(process.children, "the sandbox is there")
+    if change == "options":
+        second["options"].insert(0, "--new-session")
+    elif change == "token":
+        token.rename(f"{token}.old")
+        token.write_text("two")
+    elif change == "executed":
+        del second["warm"]
+    taken = ahead.take(second)
+    if not change:
+        assert taken is made
+        made.end()
+    assert (taken is None, ahead.kept) == (bool(change), {})
+    assert process.wait(30) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not sandbox_works(), reason="bubblewrap does not work here")
+def test_a_sandbox_made_ahead_that_nobody_takes_is_ended(ordered):
+    ahead = Ahead()
+    ahead.make(ordered[0])
+    ahead.make(ordered[0])
+    (made,) = ahead.kept.values()
+    ahead.drop(idle_seconds=3600)
+    assert ahead.kept
+    ahead.drop()
+    assert (ahead.kept, psutil.Process(made.pid).wait(30)) == ({}, -signal.SIGKILL)

@@ -50,7 +50,9 @@ seen = {
     "securebits": libc.prctl(27, 0, 0, 0, 0), "timerslack": libc.prctl(30, 0, 0, 0, 0),
     "raise": attempt(lambda: libc.unshare(0x00020000) and None), "mlock": resource.getrlimit(resource.RLIMIT_MEMLOCK),
 }
-own = {"parent": os.getppid(), "namespaces": {one: os.readlink(f"/proc/self/ns/{one}") for one in sorted(os.listdir("/proc/self/ns"))}}
+begun = [int(open(f"/proc/{one}/stat").read().rpartition(")")[2].split()[19]) for one in ("1", "self")]
+waited = (begun[1] - begun[0]) / os.sysconf("SC_CLK_TCK")
+own = {"parent": os.getppid(), "waited": waited, "namespaces": {one: os.readlink(f"/proc/self/ns/{one}") for one in sorted(os.listdir("/proc/self/ns"))}}
 print(json.dumps([seen, own]))
 """
 WAYS = {
@@ -99,19 +101,39 @@ def seen_by(server: EngineServer, way: dict, warm: bool) -> tuple[dict, dict]:
     raise AssertionError("no step was forked: " + (server.home / "logs/keeper.log").read_text())
 
 
+def plain(seen: dict, server: EngineServer) -> dict:
+    """The same without what is this server's and this run's own."""
+    text = json.dumps(seen)
+    own = dict(seen["environ"])
+    for before in (str(server.home), str(server.port), own["ATRIUM_RUN"], own["MLFLOW_TRACKING_TOKEN"]):
+        text = text.replace(before, "…")
+    return json.loads(re.sub(r"(/tokens/|/roots/flights/|/bindfile)[^ /\"]+", r"\1…", text))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_forked_step_finds_what_an_executed_one_finds(warm_server, cold_server, way):
-    warm, cold = (seen_by(server, WAYS[way], server is warm_server)[0] for server in (warm_server, cold_server))
-
-    def plain(seen: dict, server: EngineServer) -> dict:
-        text = json.dumps(seen)
-        own = dict(seen["environ"])
-        for before in (str(server.home), str(server.port), own["ATRIUM_RUN"], own["MLFLOW_TRACKING_TOKEN"]):
-            text = text.replace(before, "…")
-        return json.loads(re.sub(r"(/tokens/|/roots/flights/|/bindfile)[^ /\"]+", r"\1…", text))
-
-    warm, cold = plain(warm, warm_server), plain(cold, cold_server)
+    warm, cold = (
+        plain(seen_by(server, WAYS[way], server is warm_server)[0], server) for server in (warm_server, cold_server)
+    )
     different = {key: (warm[key], cold[key]) for key in cold if warm[key] != cold[key]}
+    assert not different, json.dumps(different)
+
+
+def test_a_step_in_a_sandbox_that_was_made_before_it_finds_what_any_finds(warm_server, cold_server):
+    before = {
+        "name": "b",
+        "container": {"image": "python:3.11", "command": ["python", "-c", "import time; time.sleep(1)"]},
+    }
+    chain = [[{"name": name, "template": name}] for name in ("b", "s")]
+    for _ in range(20):
+        done = warm_server.run(steps_workflow(before, {"name": "s", **WAYS["command"]}, steps=chain))
+        seen, own = json.loads(log_of(warm_server, done, "s"))
+        if own["waited"] > 0.5:  # while the step before it ran
+            break
+    else:
+        raise AssertionError("none was made ahead: " + (warm_server.home / "logs/keeper.log").read_text())
+    ahead, cold = plain(seen, warm_server), plain(seen_by(cold_server, WAYS["command"], False)[0], cold_server)
+    different = {key: (ahead[key], cold[key]) for key in cold if ahead[key] != cold[key]}
     assert not different, json.dumps(different)
 
 

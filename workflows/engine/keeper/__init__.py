@@ -8,9 +8,10 @@ end is in the journal before it is told.
 
 from pathlib import Path
 
+from .ahead import Ahead
 from .journal import Journal
 from .loop import LENGTH, main
 from .units import CHUNK_BYTES
 
 FOLDER = str(Path(__file__).parent)
-__all__ = ["CHUNK_BYTES", "FOLDER", "LENGTH", "Journal", "main"]
+__all__ = ["CHUNK_BYTES", "FOLDER", "LENGTH", "Ahead", "Journal", "main"]

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .ahead import IDLE_SECONDS as AHEAD_SECONDS
+from .ahead import Ahead
 from .journal import Journal
 from .processes import children_of, session_of
 from .units import Unit
@@ -54,14 +56,14 @@ class Keeper:
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self.selector.register(wake, selectors.EVENT_READ, self._wake)
         self.died = self.quitting = False
-        self.warm = Interpreters(self._leave)
+        self.warm, self.ahead = Interpreters(self._leave), Ahead()
         self.idle_since = time.monotonic()
 
     def run(self) -> None:
         """Serves until no server is there and nothing runs, or it is told to quit."""
         sampled = 0.0
         while True:
-            for key, _ in self.selector.select(SAMPLE_SECONDS if self.units else IDLE_SECONDS):
+            for key, _ in self.selector.select(SAMPLE_SECONDS if self.units or self.ahead.kept else IDLE_SECONDS):
                 key.data(key.fileobj)
             if self.died:  # after the pipes of this round, which it closes
                 self.died = False
@@ -69,8 +71,10 @@ class Keeper:
             if self.quitting:
                 for unit in self.units.values():
                     unit.tell(signal.SIGKILL)
+                self.ahead.drop()
                 return
             now = time.monotonic()
+            self.ahead.drop(AHEAD_SECONDS)
             if self.units and now - sampled >= SAMPLE_SECONDS:
                 sampled = now
                 for unit in self.units.values():
@@ -92,7 +96,7 @@ class Keeper:
     def _read(self, connection: socket.socket) -> bool:
         """Takes what a server sent; False once it has gone, or has sent no more."""
         try:
-            data = connection.recv(1 << 20, socket.MSG_DONTWAIT)
+            data = connection.recv(1 << 16, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except ConnectionError:
@@ -112,6 +116,7 @@ class Keeper:
         self.selector.unregister(connection)
         del self.buffers[connection]
         connection.close()
+        self.ahead.drop()  # another server will not use those roots
 
     def _do(self, connection: socket.socket, order: dict[str, Any]) -> None:
         if order["do"] == "hello":
@@ -131,16 +136,22 @@ class Keeper:
             self._start(order)
 
     def _start(self, order: dict[str, Any]) -> None:
+        ahead = self.ahead.take(order)
         ready, begun = self.warm.find(order.get("warm"))
+        if ahead and not ready:
+            ahead.end()
+            ahead = None
         if begun:
             self._watch(begun.connection, lambda _: self._said(begun))
         try:
-            unit = Unit(order, ready)
+            unit = Unit(order, ready, ahead)
         except OSError as error:
             self._tell({"key": order["key"], "refused": str(error)})
             return
         self.units[unit.key] = unit
         self._follow(unit)
+        if ready:
+            self.ahead.make(order)
 
     def _follow(self, unit: Unit) -> None:
         self.by_pid[unit.pid] = unit
@@ -170,6 +181,7 @@ class Keeper:
             return
         self._leave(unit.gate.seen)
         if unit.gate.reached():
+            unit.unsure = False
             try:
                 self._watch(unit.join(), lambda _: self._joined(unit))
             except OSError as error:
@@ -195,8 +207,10 @@ class Keeper:
             unit.tell(signal.SIGKILL)
             self._finish_if_over(unit)
             return
-        if unit.warm:
+        if unit.warm and not unit.unsure:
             self.warm.disable(unit.warm.key, why)
+        if unit.gate:
+            self._leave(unit.gate.seen)
         for descriptor in unit.pipes:
             self._leave(descriptor)
         del self.by_pid[unit.pid]
@@ -239,8 +253,12 @@ class Keeper:
                 ]
                 unit.inner = left[0] if left else None
             pid, status, usage = os.wait4(seen.si_pid, 0)
-            if unit:
+            if unit and unit.unsure and pid == unit.pid and unit.kill_at is None:
+                self._start_cold(unit, "the sandbox made ahead has ended")
+            elif unit:
                 self._count(unit, pid, status, usage)
+            else:
+                self.ahead.died(pid)
 
     def _count(self, unit: Unit, pid: int, status: int, usage: resource.struct_rusage) -> None:
         unit.count(usage, inside=pid != unit.pid or not unit.order["boxed"])

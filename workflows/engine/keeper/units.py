@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from .ahead import Sandbox
 from .output import CUT, Output
 from .processes import children_of, disk_bytes, free_bytes, held, memory_bytes, oom_kills, readable, tree_of
 from .warm import PLACEHOLDER, Gate, Interpreter, sandbox_of
@@ -26,11 +27,11 @@ class Unit:
     `boxed` (whether argv is bwrap's), `result` (whether the last of standard output is told), `seconds` (deadline), `grace_seconds`,
     `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `floor_bytes` (what it may hold at most where less is free),
     `groups` (control groups to be removed), `flush` (whether its end is flushed to disk), `warm` (of which interpreter it may be forked, see
-    `Interpreter`, with `words`, `environment` and `folder` of the step). With `warm` it is forked: `pid` is bwrap's in any case, `step` what was
-    forked.
+    `Interpreter`, with `words`, `environment` and `folder` of the step), `next` (the root for which a like sandbox may be made ahead). With
+    `warm` it is forked, into the sandbox `ahead` where there is one: `pid` is bwrap's in any case, `step` what was forked.
     """
 
-    def __init__(self, order: dict[str, Any], warm: Interpreter | None = None) -> None:
+    def __init__(self, order: dict[str, Any], warm: Interpreter | None = None, ahead: Sandbox | None = None) -> None:
         self.order, self.key = order, str(order["key"])
         bound = int(order["log_bytes"])
         path = str(order["path"])
@@ -50,7 +51,21 @@ class Unit:
         self.gate: Gate | None = None
         self.streams: list[int] = []
         self.alive = True
-        self.pid = self._spawn()
+        self.unsure = ahead is not None  # whether the sandbox could be made, so that its end is not the step's
+        self.pid = self._enter(ahead) if ahead else self._spawn()
+
+    def _enter(self, ahead: Sandbox) -> int:
+        """Takes a sandbox that was made ahead."""
+        self.streams = self._streams()
+        self.gate = ahead.gate
+        return ahead.pid
+
+    def _streams(self) -> list[int]:
+        """Descriptors for standard input, output and error."""
+        ends = [self._pipe(self.order["result"])]
+        if self.order["result"]:
+            ends.append(self._pipe(False))
+        return [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), ends[0], ends[-1]]
 
     def _pipe(self, result: bool) -> int:
         ours, theirs = os.pipe2(os.O_CLOEXEC)
@@ -59,9 +74,7 @@ class Unit:
         return theirs
 
     def _spawn(self) -> int:
-        ends = [self._pipe(self.order["result"])]
-        if self.order["result"]:
-            ends.append(self._pipe(False))
+        self.streams = self._streams()
         options = "".join(f"{one}\0" for one in self.order["options"])
         given = [held(text) for text in (options, *self.order.get("files", ()))]
         argv = self.order["argv"]
@@ -70,8 +83,6 @@ class Unit:
             found = self.gate.options(OPTIONS_DESCRIPTOR + len(given))
             argv = [*argv[: argv.index("--")], *found, "--", *PLACEHOLDER]
             given += self.gate.given
-        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self.streams = [nothing, ends[0], ends[-1]]
         targets = [
             *zip(self.streams, range(3), strict=True),
             *zip(given, range(OPTIONS_DESCRIPTOR, HIGHEST), strict=False),
@@ -116,12 +127,14 @@ class Unit:
 
     def start_cold(self) -> None:
         """Starts it once more, as any: nothing of it has run."""
+        self.alive = self.alive and not self.unsure  # what was made ahead has ended
         self.tell(signal.SIGKILL)
         for descriptor in self.pipes:
             os.close(descriptor)
         self.pipes, self.warm = {}, None
         self._leave_gate()
-        self.pid = self._spawn()
+        self.unsure, self.inner = False, None
+        self.pid, self.alive = self._spawn(), True
 
     def _leave_gate(self) -> None:
         if self.gate:
