@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import psutil
+from sqlalchemy import select
 
 from app import supervisor
 from app.door.certificate import CertificateUnusable, configured_pair
 from app.setup.machine import GIB, LEAST_HOME_GIB, LEAST_MEMORY_GIB, available_memory_gib, free_gib, port_holder
 from atrium.clock import now
+from atrium.database import dialect, reading
+from atrium.errors import AtriumError
 from atrium.home import get_home
 from atrium.settings import CHECKOUT, Settings, get_settings, unknown_settings
 from workflows.engine.sandbox import sandbox_works
@@ -129,6 +132,15 @@ def _ports() -> Iterator[Finding]:
             yield _good(f"port {port}", "free; nothing runs")
 
 
+def _database() -> Finding:
+    try:
+        with reading() as session:
+            session.execute(select(1))
+    except AtriumError as error:
+        return Finding("database", Verdict.BAD, error.asked, error.next_step)
+    return _good("database", f"{dialect().shown} answers")
+
+
 def _names() -> Finding:
     """Browsers take every `*.localhost` for this machine themselves; other programs ask the resolver."""
     settings = get_settings()
@@ -232,6 +244,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _clock,
     _files,
     _secrets,
+    _database,
     _certificate,
     _names,
     _unknown,

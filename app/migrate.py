@@ -1,5 +1,6 @@
 """The tables of our own database, brought to the newest shape by Alembic."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import tenancy.public_items
 import workflows.clusters.models
 import workflows.models
 from atrium.clock import now
-from atrium.database import Base, engine, snapshot
+from atrium.database import Base, dialect, engine, in_words
 from atrium.errors import Conflict, NotFound
 from atrium.home import get_home
 from atrium.identity import Actor, Verb, require
@@ -31,6 +32,7 @@ MODULES = (
     tenancy.public_items, workflows.models, workflows.clusters.models,
 )  # fmt: skip
 KEPT_COPIES = 5
+log = logging.getLogger(__name__)
 
 
 class DatabaseNewer(Conflict):
@@ -52,7 +54,7 @@ def configuration() -> Config:
 
 def present_revision() -> str:
     """The revision of the database; empty where it has no tables yet."""
-    with engine().connect() as connection:
+    with in_words(), engine().connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
 
 
@@ -68,8 +70,10 @@ def _newest() -> str:
 def upgrade() -> None:
     """Brings the database to the newest shape, after a copy of it as it was; does nothing where it has it.
 
+    Several replicas may do so at once: one changes the shape in one transaction, the others wait and find it done.
+
     Raises:
-        DatabaseNewer: a newer version of Atrium wrote it.
+        DatabaseNewer: a newer version of Atrium wrote it; DatabaseSilent, DatabaseRefuses.
     """
     _change(_newest(), command.upgrade)
 
@@ -104,14 +108,16 @@ def _change(to: str, by: Callable[[Config, str], None]) -> None:
         )
     if at == to:
         return
-    if at and engine().dialect.name == "sqlite":
+    if at:
         _keep_copy(at)
-    by(configuration(), to)
+    with in_words():
+        by(configuration(), to)
 
 
 def _keep_copy(revision: str) -> None:
     folder = get_home().root / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
-    snapshot(get_home().database, folder / f"atrium-{now():%Y%m%dT%H%M%S%f}-{revision}.db")
-    for old in sorted(folder.glob("atrium-*.db"))[:-KEPT_COPIES]:
+    if dialect().keep_copy(folder, f"atrium-{now():%Y%m%dT%H%M%S%f}-{revision}") is None:
+        log.warning("%s changes its shape without a copy: there is no pg_dump on this machine", dialect().shown)
+    for old in sorted(folder.glob("atrium-*"))[:-KEPT_COPIES]:
         old.unlink()

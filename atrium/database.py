@@ -1,21 +1,21 @@
 """Our own state: one database that the gate, REST, pages, worker and the plugins share by short transactions."""
 
-import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from atrium.dialects import DatabaseDialect, address_of, dialect_of
 from atrium.home import get_home
 from atrium.settings import get_settings
 from atrium.storage import telling_of_full_disk
 
-BUSY_SECONDS = 10
 NAMING = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -49,62 +49,63 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # SQLAlchemy's events below begin transactions themselves
-    cursor = connection.cursor()
-    synchronous = "FULL" if get_settings().power_safe else "NORMAL"
-    for pragma in (
-        "journal_mode=WAL",
-        f"synchronous={synchronous}",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_SECONDS * 1000}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+@lru_cache
+def dialect() -> DatabaseDialect:
+    """The database that the settings name, SQLite in the home by default."""
+    return dialect_of(address_of(get_settings().database or f"sqlite:///{get_home().database}"))
 
 
 @lru_cache
 def engine() -> Engine:
-    """The process's engine on the database that the settings name, SQLite in the home by default."""
-    url = get_settings().database_url or f"sqlite:///{get_home().database}"
-    made = create_engine(url)
-    if made.dialect.name == "sqlite":
-        event.listen(made, "connect", _prepare_sqlite)
-        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(
-            "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"))  # fmt: skip
-    return made
+    """The process's engine on it."""
+    return dialect().make_engine()
+
+
+class _Answered:
+    """When the database last answered this process."""
+
+    at = 0.0
+
+    def age(self) -> str:
+        return f"its last answer came {time.monotonic() - self.at:.0f} s ago" if self.at else "it has not answered yet"
+
+
+_answered = _Answered()
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turns what the database refuses inside the block into words: `DatabaseSilent`, `DatabaseRefuses`, `DatabaseBusy` and the like."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if known := dialect().explain(error, _answered.age()):
+            raise known from error
+        raise
+    _answered.at = time.monotonic()
 
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session that only reads, on one snapshot."""
-    with Session(engine(), expire_on_commit=False) as session:
+    """A session that only reads, on one snapshot. Raises `DatabaseSilent`, `DatabaseRefuses`."""
+    with in_words(), Session(engine().execution_options(**dialect().reading), expire_on_commit=False) as session:
         yield session
 
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A session that holds the write lock from start to commit; keep it short, others wait 10 seconds for it.
+    """A session that holds the write lock from its first statement to commit; keep it short, others wait 10 seconds for it.
 
     Raises:
-        StorageFull: the disk is full; the transaction left nothing behind.
+        StorageFull: the disk is full; DatabaseBusy, DatabaseSilent, DatabaseRefuses. The transaction left nothing behind.
     """
     with (
+        in_words(),
         telling_of_full_disk("a change of the platform's database"),
         Session(engine().execution_options(writes=True), expire_on_commit=False) as session,
         session.begin(),
     ):
         yield session
-
-
-def snapshot(source: Path, target: Path) -> None:
-    """Copies an SQLite file as it is at one moment, while others write to it; the copy (mode 0600) is checked. Raises sqlite3.DatabaseError."""
-    target.touch(mode=0o600)
-    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as copy:
-        there.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
-        if (said := copy.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError(f"{source}: {said}")
 
 
 def create_all() -> None:

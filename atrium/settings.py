@@ -1,6 +1,7 @@
 """All settings in one table: environment, command line, `.env.example` and docs come from it."""
 
 import os
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +15,7 @@ from atrium.errors import SettingInvalid
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LARGEST_PORT = 65535
+SECRET_PART = re.compile(r"://[^@/]*@")  # of an address: user and password
 WEB = (("http", "https"), "https://host:port")
 # setting -> the schemes that it may have, and an example
 ADDRESSES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -66,7 +68,13 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(
         None, description="Administrator's first password; else generated and shown once"
     )
-    database_url: str = Field("", description="SQLAlchemy address of our own state; empty means SQLite in the home")
+    database_url: str = Field(
+        "",
+        description="PostgreSQL of our own state, postgresql+psycopg://user@host/name; empty means SQLite in the home",
+    )
+    database_url_file: Path | None = Field(
+        None, description="File that holds that address with its password, instead of `ATRIUM_DATABASE_URL`"
+    )
     argo_url: str = Field("", description="Argo Server's address; empty means the embedded workflow server")
     mlflow_url: str = Field(
         "", description="Address of an MLflow server with Atrium's plugin; empty means the embedded one"
@@ -149,6 +157,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def database(self) -> str:
+        """Address of our own state, with its password; empty means SQLite in the home. Raises `SettingInvalid`."""
+        return _address_with_secret("database_url", self.database_url, self.database_url_file)
+
+    @property
     def content_port_or_next(self) -> int:
         """Port of the content listener: the set one, else the front door's plus one."""
         return self.content_port or self.port + 1
@@ -185,6 +198,21 @@ class Settings(BaseSettings):
         return self.content_hosts.replace("*", f"{item}--{project}", 1) + "/"
 
 
+def _address_with_secret(name: str, address: str, file: Path | None) -> str:
+    setting = f"ATRIUM_{name.upper()}"
+    if file is None:
+        return address
+    if address:
+        raise SettingInvalid(f"{setting} and {setting}_FILE are both set", "one of them", f"unset {setting}")
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(
+            f"{setting}_FILE is {str(file)!r}: {error}", f"a file that holds an address like {ADDRESSES[name][1]}",
+            "mend the path, or its rights",
+        ) from error  # fmt: skip
+
+
 def allowed_values(name: str) -> str:
     """What the setting `name` (a field of `Settings`) may be, in words."""
     field = Settings.model_fields[name]
@@ -214,7 +242,7 @@ def _explain(error: ValidationError) -> SettingInvalid:
         return SettingInvalid("the settings", first["msg"].removeprefix("Value error, "), "see docs/settings.md")
     field = str(first["loc"][0])
     name = f"ATRIUM_{field.upper()}"
-    shown = "***" if "PASSWORD" in name or "TOKEN" in name else repr(first.get("input"))
+    shown = "***" if "PASSWORD" in name or "TOKEN" in name else SECRET_PART.sub("://***@", repr(first.get("input")))
     told = f"{allowed_values(field)} ({Settings.model_fields[field].description})"
     return SettingInvalid(
         f"setting {name} is {shown}", told, f"change or unset {name}; docs/settings.md lists every setting"

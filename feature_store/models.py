@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
@@ -47,8 +47,8 @@ class DatasetSummaryRow(Base):
     project: Mapped[str] = mapped_column(String(30), primary_key=True)
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     version: Mapped[int]
-    rows: Mapped[int]
-    size_bytes: Mapped[int]
+    rows: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[DatasetState] = mapped_column(String(12))
     message: Mapped[str] = mapped_column(String(500))
     owner: Mapped[str] = mapped_column(String(60))

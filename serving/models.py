@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
@@ -73,10 +73,10 @@ class FigureRow(Base):
     project: Mapped[str] = mapped_column(String(30), primary_key=True)
     service: Mapped[str] = mapped_column(String(30), primary_key=True)
     minute: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
-    succeeded: Mapped[int]
-    failed: Mapped[int]
-    rows: Mapped[int]
-    total_microseconds: Mapped[int]
+    succeeded: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    total_microseconds: Mapped[int] = mapped_column(BigInteger)
 
 
 class CounterRow(Base):
@@ -85,10 +85,10 @@ class CounterRow(Base):
     __tablename__ = "service_counters"
 
     model: Mapped[str] = mapped_column(String(70), primary_key=True)
-    succeeded: Mapped[int]
-    failed: Mapped[int]
-    rows: Mapped[int]
-    total_nanoseconds: Mapped[int]
+    succeeded: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    total_nanoseconds: Mapped[int] = mapped_column(BigInteger)
 
 
 class DemoRow(Base):

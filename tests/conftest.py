@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Postgres, running_postgres
 from support import ATRIUM, CHECKOUT, PASSWORD, Platform
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -62,8 +63,51 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         subprocess.run([str(ATRIUM), "down"], env=environment, capture_output=True, timeout=120, check=True)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server for the session; skips, by name, where none is installed."""
+    with running_postgres() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a database with our tables, of which each test gets a copy."""
+    name = postgres.database()
+    environment = {
+        **os.environ,
+        "ATRIUM_HOME": str(tmp_path_factory.mktemp("m")),
+        "ATRIUM_DATABASE_URL": postgres.address(name),
+    }
+    subprocess.run(
+        [sys.executable, "-c", "from app.migrate import upgrade; upgrade()"], env=environment, cwd=CHECKOUT, check=True
+    )
+    return name
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of our state run on both databases where their module says `ON_BOTH_DATABASES = True`."""
+    chosen = any("database" in str(mark.args[0]).split(",") for mark in metafunc.definition.iter_markers("parametrize"))
+    if getattr(metafunc.module, "ON_BOTH_DATABASES", False) and "database" in metafunc.fixturenames and not chosen:
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """What `own_home` keeps its state in: `sqlite`, or `postgresql`."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        yield kind
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.database(request.getfixturevalue("migrated"))
+    monkeypatch.setenv("ATRIUM_DATABASE_URL", server.address(name))
+    yield kind
+    server.drop(name)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str) -> Iterator[Path]:
     """An empty home with its tables, for tests of one area in this process."""
     from small_platform import forget_settings
 

@@ -28,7 +28,8 @@ from app.backup.sealing import seal
 from app.migrate import present_revision
 from atrium import __version__
 from atrium.clock import now
-from atrium.database import snapshot, writing
+from atrium.database import writing
+from atrium.dialects.sqlite import snapshot
 from atrium.errors import Invalid
 from atrium.home import Home, get_home
 from atrium.identity import Actor, Verb, require
@@ -159,7 +160,7 @@ def _check(target: Path, home: Home) -> None:
         raise BackupRefused(
             f"backup to {target}", f"a file outside of the home {home.root}", "name a folder on another disk"
         )
-    if get_settings().database_url.startswith("postgresql"):
+    if get_settings().database.startswith("postgresql"):
         raise BackupRefused(
             "a backup of a platform whose state is in PostgreSQL",
             "state in the home",

@@ -18,7 +18,7 @@ from app.backup.restoring import ASIDE, BackupUnusable, HomeNotEmpty, restore_ba
 from app.backup.sealing import WrongPassphrase
 from app.backup.writing import BackupRefused, write_backup
 from app.migrate import KEPT_COPIES, DatabaseNewer, RevisionUnknown, present_revision, step_back, upgrade
-from atrium.database import snapshot
+from atrium.dialects.sqlite import snapshot
 from atrium.errors import Forbidden
 from atrium.home import get_home
 from atrium.identity import Actor, Kind, platform_actor

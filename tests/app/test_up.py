@@ -16,6 +16,8 @@ from app.checks import PortTaken, check_ports
 from app.migrate import Base
 from atrium.database import engine
 
+ON_BOTH_DATABASES = True
+
 
 def test_the_migrations_make_the_tables_that_the_code_means(own_home: Path) -> None:
     with engine().connect() as connection:

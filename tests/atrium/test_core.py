@@ -14,6 +14,8 @@ from atrium.events import Event, consume, emit
 from atrium.names import NameInvalid, check_name, model_name
 from atrium.settings import get_settings
 
+ON_BOTH_DATABASES = True
+
 
 @given(
     st.from_regex(r"[a-z0-9]{2,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True),

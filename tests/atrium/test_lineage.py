@@ -16,6 +16,7 @@ from sqlalchemy import event
 from atrium.database import engine, writing
 from atrium.lineage import LineageRefused, Node, NodeKind, connect, forget_node, forward, trace
 
+ON_BOTH_DATABASES = True
 K = NodeKind
 CHAIN = [Node(K.SOURCE, "s"), Node(K.DATASET, "d", "3"), Node(K.FEATURE_VIEW, "f"), Node(K.DATASET, "t", "1"), Node(K.RUN, "r"),
          Node(K.MODEL_VERSION, "m", "7"), Node(K.SERVICE, "m"), Node(K.DEMO, "m")]  # fmt: skip

@@ -21,6 +21,7 @@ from monitoring.models import AlertNotFound, AlertRow, AlertState, SilenceInvali
 from monitoring.rules import find, rule, rules
 from tenancy import list_audit
 
+ON_BOTH_DATABASES = True
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PENDING, FIRING, RESOLVED = AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED
 
@@ -169,7 +170,8 @@ def test_judging_fires_resolves_and_writes_an_event_each(people: dict[str, Actor
 
 def test_a_rule_that_got_no_answer_leaves_its_alert_as_it_is(people: dict[str, Actor], feed: Feed) -> None:
     fired(feed)
-    broken = SamplerMetrics(people_home() / "atrium.db")  # a file without samples
+    (path := people_home() / "empty.db").touch()
+    broken = SamplerMetrics(path)  # a file without samples
     judge(broken, now())
     assert [one.state for one in rows()] == [FIRING]
 

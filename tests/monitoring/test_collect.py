@@ -20,6 +20,8 @@ from monitoring.collect import COLLECTORS, collect
 from monitoring.collect.door import collect_door
 from workflows.models import ScheduleRow, SlotRow, SlotState
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:

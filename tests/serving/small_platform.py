@@ -101,7 +101,7 @@ def forget_settings() -> None:
 
     if atrium.database.engine.cache_info().currsize:
         atrium.database.engine().dispose()
-    for cached in (atrium.database.engine, atrium.home.get_home, atrium.settings.get_settings,
+    for cached in (atrium.database.engine, atrium.database.dialect, atrium.home.get_home, atrium.settings.get_settings,
                    atrium.identity._identity_key, tenancy.signing._signing_key):  # fmt: skip
         cached.cache_clear()
 

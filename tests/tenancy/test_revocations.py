@@ -13,6 +13,7 @@ import tenancy
 from atrium.identity import platform_actor
 from tenancy.revocations import OPEN, _beginnings, run_token_beginning
 
+ON_BOTH_DATABASES = True
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTES = st.integers(0, 3 * 24 * 60)
 

@@ -11,6 +11,7 @@ import tenancy
 from atrium.errors import Forbidden, Invalid, NotSignedIn
 from atrium.identity import Actor, Kind, Role, mint_identity, platform_actor, read_identity
 
+ON_BOTH_DATABASES = True
 PASSWORD = "correct horse battery"
 
 
