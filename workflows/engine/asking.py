@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from workflows.engine.expressions import ExpressionInvalid, truth
 from workflows.engine.helpers import Helper
 from workflows.engine.state import FAILED, SUCCEEDED, Json
-from workflows.engine.variables import secret_value
+from workflows.engine.variables import ReferenceMissing, secret_value
 
 if TYPE_CHECKING:
     from workflows.engine.pods import Pod
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LONGEST_BODY_BYTES = 256 * 1024
 LONGEST_SECONDS = 3600
 REQUEST = """
-import base64, http.client, socket, ssl, urllib.parse
+import base64, http.client, re, socket, ssl, urllib.parse
 KEPT = ("authorization", "cookie", "www-authenticate")
 class Refused(Exception):
     pass
@@ -62,12 +62,15 @@ def once(method, url, headers, body):
 def all_of():
     method, url, headers = task["method"] or "GET", task["url"], task["headers"]
     body = base64.b64decode(task["body"])
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", method):
+        return answer(error=f'net/http: invalid method "{method}"')
     for _ in range(10):
         verb = method[:1].upper() + method[1:].lower()
         try:
             status, found, content = once(method, url, headers, body)
         except Refused as error:
-            return answer(error=f'{verb} "{url}": {error}')
+            shown = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+            return answer(error=f'{verb} "{shown}": {error}')
         if status not in (301, 302, 303, 307, 308) or "Location" not in found:
             return answer(status=status, headers=found, body=content.decode(errors="replace"))
         before, url = urllib.parse.urlsplit(url), urllib.parse.urljoin(url, found["Location"][0])
@@ -100,7 +103,15 @@ def request_of(http: Json) -> Helper:
 
 def _header(header: Json, pod: "Pod") -> str:
     reference = (header.get("valueFrom") or {}).get("secretKeyRef")
-    return secret_value(pod.known, reference) if reference else str(header.get("value") or "")
+    if not reference:
+        return str(header.get("value") or "")
+    name, key = reference["name"], reference["key"]
+    try:
+        return secret_value(pod.known, reference)
+    except ReferenceMissing:
+        lacks = any(one.startswith(f"{name}.") for one in pod.known.secrets)
+        told = f"secret '{name}' does not have the key '{key}'" if lacks else f'secrets "{name}" not found'
+        raise ReferenceMissing(told) from None
 
 
 def _body(http: Json) -> bytes:

@@ -13,6 +13,25 @@ RUNTIME = "atrium/runtime"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIBRARIES = ("atrium", "examples", "feature_store", "tenancy", "workflows")
 
+ARGOSAY = """#!/bin/sh
+case "$1" in
+  "") echo "hello argo" ;;
+  assert_contains) grep -qF -- "$3" "$2" || { echo "FAILED: expected '$3' in $2"; exit 1; } ;;
+  cat) shift; cat "$@" ;;
+  echo) shift
+    case $# in
+      0) echo "hello argo" ;;
+      1) echo "$1" ;;
+      2) mkdir -p "$(dirname "$2")"; echo "$1" >"$2" ;;
+      *) echo "usage: echo [TEXT [FILE]]" >&2; exit 1 ;;
+    esac ;;
+  exit) exit "${2:-0}" ;;
+  sh) shift; exec sh "$@" ;;
+  sleep) sleep "$2" ;;
+  *) exit 1 ;;
+esac
+"""
+
 
 class ImageUnknown(Invalid):
     """No environment on this machine stands for the image."""
@@ -23,7 +42,8 @@ class Image:
     """An environment: `read_only` paths beside the machine's /usr, `path` folders first on PATH, `stands_for` in words.
 
     `command` runs where a container names none, in `workdir`, with `environment` below the container's own variables.
-    With `root` it is the root file system of that folder, and nothing of the machine's /usr is there.
+    With `root` it is the root file system of that folder, and nothing of the machine's /usr is there. `programs` are scripts of its
+    own, each with the path at which a container finds it.
     """
 
     name: str
@@ -36,6 +56,7 @@ class Image:
     command: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     workdir: str = "/"
+    programs: tuple[tuple[str, str], ...] = ()
 
 
 @lru_cache
@@ -99,5 +120,6 @@ def shipped_image(image: str) -> Image | None:
     if name in MACHINE:
         return _machine(plain, MACHINE[name])
     if name == "argosay":
-        return Image(plain, "a small stand-in of Argo's argosay", entrypoint=("/argosay",))
+        own = (("/argosay", ARGOSAY),)
+        return Image(plain, "a small stand-in of Argo's argosay", entrypoint=("/argosay",), programs=own)
     return None

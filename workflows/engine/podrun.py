@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ GRACE_SECONDS = 3.0
 DEADLINE = "Pod was active on the node longer than the specified deadline"
 REASONS = {"memory": "OOMKilled"}
 ENDED_BY_US = (137, 143)
+NO_PROGRAM = re.compile(r"bwrap: execvp (.+): (No such file or directory|Permission denied)\n")
+LONGEST_COMPLAINT = 5000
 OF_POD = {
     "deadline": DEADLINE,
     "disk": "Pod ephemeral local storage usage exceeds the total limit of containers {limit}Gi.",
@@ -285,7 +288,23 @@ class PodRun:
                 return {"key": key, "code": 143, "reason": "", "root": "", "printed": False}
             made = self._order(name, key) if self._is_plain(name) else await self._threaded(self._order, name, key)
             end = await self.kit.launcher.run(made | {"append": attempt > 0})
-        return end
+        return self._named(name, end)
+
+    def _named(self, name: str, end: Json) -> Json:
+        """How a container ended; in Argo's words where its program is not there, which bubblewrap alone tells, in its log."""
+        log = self.folder / f"{name}.log"
+        if end["code"] != 1 or not end["printed"] or log.stat().st_size > LONGEST_COMPLAINT:
+            return end
+        told = NO_PROGRAM.fullmatch(log.read_text(errors="replace"))
+        if told is None:
+            return end
+        program, why = told[1], told[2].lower()
+        reason = why if "/" in program else "executable file not found in $PATH"
+        if "/" in program and why.startswith("no such"):
+            reason = f"stat {program}: {why}"
+        text = f'failed to find name in PATH: exec: "{program}": {reason}'
+        log.write_text(f"Error: {text}\n")
+        return {**end, "code": 64, "text": text, "unstarted": True}
 
     async def _threaded(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.kit.threads, work, *arguments)
@@ -363,7 +382,11 @@ class PodRun:
             if artifact.get("path"):
                 fetched = self.folder / "fetched" / str(next(numbers)) if is_outside(artifact) else None
                 store.put(artifact, lambda path: pod.locate(container, path), fetched)
-        for artifact in (self.work.get("outputs") or {}).get("artifacts") or []:
+        if container.image.root is None:
+            return
+        for artifact in (self.work.get("outputs") or {}).get(
+            "artifacts"
+        ) or []:  # such a root cannot be written elsewhere
             if artifact.get("path"):
                 pod.locate(container, artifact["path"]).parent.mkdir(parents=True, exist_ok=True)
 
@@ -406,7 +429,7 @@ class PodRun:
             and not any(one["printed"] for one in self.ends.values())
         )
         errors = self._take(outputs, wanted) if plain else await self._threaded(self._taken, outputs, wanted)
-        errors = "; ".join([*([errors] if errors else []), *await self._sent()])
+        errors += "".join(f"{one}; " for one in await self._sent())
         if errors and phase == SUCCEEDED:
             phase, message = ERROR, f"wait: Error (exit code 64): {errors}"
         return self._ended(phase, "; ".join(filter(None, [message, *_lost(self.ends)])), outputs)
@@ -460,17 +483,22 @@ class PodRun:
             locate = self._locator(Path(main["root"]))
             if self.work.get("wantsResult"):
                 outputs["result"] = main.get("result", "").removesuffix("\n")
-            parameters, artifacts, errors = _outputs(wanted, store, key, locate)
+            parameters, error = _parameters(wanted, locate)
+            artifacts, unkept = _artifacts(wanted, store, key, locate)
             found, failed = self._packed(wanted, key, locate)
-            artifacts, errors = [*artifacts, *found], [*errors, *failed]
+            artifacts = [*artifacts, *found]
+            errors = [error] if error else [f"{one}; " for one in (*unkept, *failed)]
             if parameters:
                 outputs["parameters"] = parameters
         for name in self.mains:
-            if self.ends.get(name, {}).get("printed"):
+            end = self.ends.get(name, {})
+            if not end.get("root") or end.get("unstarted"):  # what did not run has no log
+                continue
+            if end.get("printed"):
                 store.keep(self.folder / f"{name}.log", f"{key}/{name}.log")
             artifacts.append({"name": f"{name}-logs", "s3": {"key": f"{key}/{name}.log"}})
         outputs["artifacts"] = artifacts
-        return "; ".join(errors)
+        return "".join(errors)
 
     def _locator(self, root: Path) -> Callable[[str], Path]:
         container = self.made.get(MAIN)
@@ -481,22 +509,28 @@ class PodRun:
         return lambda path: pod.locate(found, path)
 
 
-def _outputs(
-    wanted: Json, store: Artifacts, key: str, locate: Callable[[str], Path]
-) -> tuple[list[Json], list[Json], list[str]]:
-    parameters, artifacts, errors = [], [], []
-    for one in wanted.get("parameters") or []:
+def _parameters(wanted: Json, locate: Callable[[str], Path]) -> tuple[list[Json], str]:
+    """The output parameters with their values up to the first that cannot be had, the others as they were, and what failed."""
+    found: list[Json] = []
+    parameters = wanted.get("parameters") or []
+    for one in parameters:
         try:
-            parameters.append(take_parameter(one, locate))
+            found.append(take_parameter(one, locate))
         except (OutputMissing, VolumeInvalid, OSError) as error:
-            errors.append(str(error))
+            return [*found, *parameters[len(found) :]], str(error)
+    return found, ""
+
+
+def _artifacts(wanted: Json, store: Artifacts, key: str, locate: Callable[[str], Path]) -> tuple[list[Json], list[str]]:
+    """The output artifacts that are kept in the project's own store, and what failed."""
+    artifacts, errors = [], []
     for one in wanted.get("artifacts") or []:
         try:
             if one.get("path") and not is_outside(one) and (kept := store.take(one, key, locate)):
                 artifacts.append(kept)
         except (OutputMissing, VolumeInvalid, OSError) as error:
             errors.append(str(error))
-    return parameters, artifacts, errors
+    return artifacts, errors
 
 
 def _of_pod(reason: str) -> str:

@@ -28,24 +28,6 @@ NAMESPACES = (
 )
 KERNEL = ("sys", "irq", "bus", "fs", "acpi", "scsi", "asound", "dynamic_debug", "mtrr", "pressure")
 GPU_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
-ARGOSAY = """#!/bin/sh
-case "$1" in
-  "") echo "hello argo" ;;
-  assert_contains) grep -qF -- "$3" "$2" || { echo "FAILED: expected '$3' in $2"; exit 1; } ;;
-  cat) shift; cat "$@" ;;
-  echo) shift
-    case $# in
-      0) echo "hello argo" ;;
-      1) echo "$1" ;;
-      2) mkdir -p "$(dirname "$2")"; echo "$1" >"$2" ;;
-      *) echo "usage: echo [TEXT [FILE]]" >&2; exit 1 ;;
-    esac ;;
-  exit) exit "${2:-0}" ;;
-  sh) shift; exec sh "$@" ;;
-  sleep) sleep "$2" ;;
-  *) exit 1 ;;
-esac
-"""
 
 
 class NoSandbox(Unavailable):
@@ -158,8 +140,7 @@ def bwrap_options(container: Container, etc: Path) -> list[str]:
 
 
 def _files(container: Container) -> dict[str, str]:
-    own = {"/argosay": ARGOSAY} if container.image.entrypoint == ("/argosay",) else {}
-    return own | dict(container.files)
+    return dict(container.image.programs) | dict(container.files)
 
 
 def container_environment(container: Container) -> dict[str, str]:

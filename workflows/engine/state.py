@@ -160,7 +160,9 @@ class Workflow:
         """Conditions, and what its pods used, of all nodes together."""
         conditions, used = [], dict.fromkeys(("cpu", "memory"), 0)
         pods = [node for node in self.nodes.values() if node["type"] == "Pod"]
-        if pods:
+        if pods or any(
+            node["type"] in ("HTTP", "Plugin") for node in self.nodes.values()
+        ):  # these run in a pod of Argo's own
             running = any(node["phase"] == RUNNING for node in pods)
             conditions.append({"type": "PodRunning", "status": str(running)})
         if self.done or "retried" in self.status.get("_past", ()):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from recordings import as_recorded, differences, documents, facts, put_support
+from recordings import differences, facts, put_support, submit
 from servers import CHECKOUT
 
 FOLDER = Path(os.environ.get("ATRIUM_TEST_ASSETS") or CHECKOUT.parent / "shared") / "conformance"
@@ -34,25 +34,13 @@ def cases():
 def submitted(engine_server, conformance):
     """Every example is submitted at once; each test waits for its own."""
     put_support(engine_server, conformance / "examples")
-    answers = {}
-    for name in RECORDED:
-        if is_long(name):
-            continue
-        for number, document in enumerate(
-            one for one in documents(conformance / "examples" / name) if one["kind"] == "Workflow"
-        ):
-            document["metadata"].pop("namespace", None)
-            document["spec"].pop("ttlStrategy", None)  # each is looked at when its turn comes
-            answers[name, number] = engine_server.http.post(
-                "/api/v1/workflows/flights", json={"workflow": as_recorded(document)}
-            )
-    return answers
+    return {name: submit(engine_server, conformance / "examples", name) for name in RECORDED if not is_long(name)}
 
 
 @pytest.mark.parametrize("name", list(cases()))
 def test_an_example_does_what_it_does_on_argo(engine_server, submitted, name):
     for number, theirs in enumerate(RECORDED[name]):
-        answer = submitted[name, number]
+        answer = submitted[name][number]
         assert (answer.status_code != 200) == ("refused" in theirs), answer.text
         if "refused" in theirs:
             continue

@@ -3,19 +3,17 @@
 import importlib.util
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
 import yaml
 from servers import CHECKOUT
+from spoken import spoken
 
 FOLDER = Path(os.environ.get("ATRIUM_TEST_ASSETS") or CHECKOUT.parent / "shared") / "conformance" / "cli"
 RECORDED = json.loads((FOLDER / "recorded.json").read_text()) if FOLDER.exists() else {}
 LIMIT_SECONDS = 150
 NOT_YET: dict[str, str] = {}
-EXECUTOR = re.compile(r"level=\w+ msg=\"(capturing logs|sub-process exited)|Error: exit status \d+|^ResourcesDuration:")
-KILLED = ("main: Error (exit code 143)", "workflow shutdown with strategy:  Terminate", "pod deleted")
 
 
 def plans() -> list[dict]:
@@ -32,30 +30,6 @@ def cases():
     for plan in plans():
         marks = [pytest.mark.xfail(reason=NOT_YET[plan["name"]], strict=True)] if plan["name"] in NOT_YET else []
         yield pytest.param(plan, id=plan["name"], marks=marks)
-
-
-def spoken(step: dict) -> dict:
-    """An answer without what is another's or chance.
-
-    What Argo's own executor says in logs (with --tail it takes the place of the step's lines, so only their number is compared), what
-    steps used while Kubernetes started them, whether an answer took a second, the order of siblings that started within one second,
-    the namespace's name, and in which of three ways a killed pod is told, which changes there from run to run.
-    """
-    found = dict(step)
-    if "out" in found:
-        lines = [line for line in found["out"].splitlines() if not EXECUTOR.search(line)]
-        tree = [re.sub("[├└]─", "", line) for line in lines]
-        tailed = "--tail" in found.get("argo", "")
-        said = "\n".join(sorted(tree) if "STEP  TEMPLATE" in found["out"] else lines)
-        found["out"] = (
-            len(found["out"].splitlines())
-            if tailed
-            else said.replace("flights", "argo").replace("TIME (now)", "TIME (AGE)")
-        )
-    for node in found.get("nodes", {}).values():
-        if node["message"] in KILLED:
-            node.update(phase="Failed", message="killed", exitCode=None)
-    return found
 
 
 @pytest.mark.argo

@@ -61,7 +61,7 @@ def test_a_status_that_is_not_good_fails_the_node(ask, web):
         ("response.statusCode == 404", None),
         ('response.body contains "asked" && response.headers["X-Mood"][0] == "calm"', None),
         ("response.statusCode == 200", "successCondition 'response.statusCode == 200' evaluated false"),
-        ("response.statusCode", "unable to cast expression result '404' to bool"),
+        ("response.statusCode", "unable to cast expression result '%!s(int=404)' to bool"),
     ],
 )
 def test_a_condition_decides_over_success(ask, web, condition, message):
@@ -95,7 +95,10 @@ def test_a_body_beyond_the_bound_is_refused(ask, web):
 def test_a_secret_that_is_not_there_fails_the_node(ask, web):
     header = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "no", "key": "thing"}}}
     found = ask(url=f"{web.url}/echo", headers=[header])
-    assert (found["phase"], found["message"].partition(":")[0]) == ("Failed", "secret no.thing is not in this project")
+    assert (found["phase"], found["message"]) == ("Failed", 'secrets "no" not found')
+    header["valueFrom"]["secretKeyRef"]["name"] = "my-secret"
+    found = ask(url=f"{web.url}/echo", headers=[header])
+    assert found["message"] == "secret 'my-secret' does not have the key 'thing'"
 
 
 def test_a_stop_ends_a_request_that_is_under_way(engine_server, web):

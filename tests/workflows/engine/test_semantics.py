@@ -360,6 +360,7 @@ def test_a_parameter_comes_from_a_config_map_or_its_default():
     maps = Maps(
         good={"metadata": {"name": "good", "labels": label}, "data": {"k": "from the map"}},
         bare={"metadata": {"name": "bare"}, "data": {"k": "v"}},
+        cache={"metadata": {"name": "cache", "labels": {**label, next(iter(label)): "Cache"}}, "data": {"k": "v"}},
     )
 
     def spec(name, **more):
@@ -375,13 +376,11 @@ def test_a_parameter_comes_from_a_config_map_or_its_default():
     wf = spec("none", default="d")
     (start,) = advance(wf, START, World.of(maps)).start
     assert wf.work[start]["container"]["command"] == ["d"]
-    wf = spec("bare")
-    advance(wf, START, World.of(maps))
-    assert wf.phase == "Failed"
-    assert (
-        "ConfigMap 'bare' needs to have the label workflows.argoproj.io/configmap-type: Parameter"
-        in wf.status["message"]
-    )
+    for name, told in (("bare", "does not exist. Please make sure"), ("cache", "needs to have the label")):
+        wf = spec(name)
+        advance(wf, START, World.of(maps))
+        assert wf.phase == "Failed"
+        assert f"ConfigMap '{name}' {told}" in wf.status["message"]
 
 
 def test_labels_come_from_expressions_and_are_known_to_templates():

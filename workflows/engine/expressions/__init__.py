@@ -8,9 +8,21 @@ from collections.abc import Mapping
 from workflows.engine.expressions import tree
 from workflows.engine.expressions.conditions import holds
 from workflows.engine.expressions.evaluation import Evaluator, named
+from workflows.engine.expressions.gojson import go_json_error
 from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, printed, text_of
 
-__all__ = ["ExpressionInvalid", "Value", "compact", "evaluate", "holds", "names_in", "printed", "text_of", "truth"]
+__all__ = [
+    "ExpressionInvalid",
+    "Value",
+    "compact",
+    "evaluate",
+    "go_json_error",
+    "holds",
+    "names_in",
+    "printed",
+    "text_of",
+    "truth",
+]
 
 
 def evaluate(text: str, names: Mapping[str, Value]) -> Value:
@@ -29,8 +41,17 @@ def truth(text: str, names: Mapping[str, Value]) -> bool:
     """The value of an expression that must be true or false. Raises `ExpressionInvalid`."""
     value = evaluate(text, names)
     if not isinstance(value, bool):
-        raise ExpressionInvalid(f"unable to cast expression result '{printed(value)}' to bool")
+        raise ExpressionInvalid(f"unable to cast expression result '{_as_text(value)}' to bool")
     return value
+
+
+def _as_text(value: Value) -> str:
+    """A value as Go prints it where a text is asked for."""
+    if value is None:
+        return "%!s(<nil>)"
+    if isinstance(value, (int, float)):
+        return f"%!s({'int' if isinstance(value, int) else 'float64'}={printed(value)})"
+    return printed(value)
 
 
 def names_in(text: str) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from workflows.engine.expressions import moments
+from workflows.engine.expressions.gojson import go_json_error
 from workflows.engine.expressions.jsonpath import query
 from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, printed, text_of, type_name
 
@@ -48,7 +49,7 @@ def from_json(text: Value) -> Value:
     try:
         found: Value = json.loads(str(text))
     except ValueError as error:
-        raise ExpressionInvalid(f"invalid JSON: {error}") from error
+        raise ExpressionInvalid(go_json_error(str(text)) or str(error)) from error
     return found
 
 

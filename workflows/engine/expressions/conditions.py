@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workflows.engine.expressions.grammar import check_grammar
 from workflows.engine.expressions.patterns import matches
 from workflows.engine.expressions.values import ExpressionInvalid, Value, printed
 
@@ -30,6 +31,7 @@ def holds(text: str) -> bool:
     if not text:
         return True
     try:
+        check_grammar(text)
         value = _Reader(text).whole()
     except ExpressionInvalid as error:
         hint = ' (hint: try wrapping the affected expression in quotes ("))' if "Invalid token" in str(error) else ""

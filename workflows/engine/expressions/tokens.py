@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from workflows.engine.expressions.values import ExpressionInvalid
+from workflows.engine.expressions.values import ExpressionInvalid, compact
 
 PATTERN = re.compile(
     r"(?P<space>\s+|//[^\n]*|/\*.*?\*/)"
@@ -15,6 +15,7 @@ PATTERN = re.compile(
     r"|(?P<operator>\?\.|\?\?|\|\||&&|==|!=|<=|>=|\*\*|\.\.|::|[-+*/%^<>!?:.,;|=()\[\]{}])",
     re.DOTALL,
 )
+KINDS = {"number": "Number", "text": "String", "name": "Identifier", "pointer": "Operator", "operator": "Operator"}
 RANGE = re.compile(r"(\d[\d_]*)\.\.")
 
 
@@ -26,6 +27,21 @@ class Token:
     text: str
     value: object = None
     place: int = 0
+
+    @property
+    def shown(self) -> str:
+        """The word as expr names it in its errors."""
+        if self.kind == "end":
+            return "EOF"
+        kind = "Bracket" if self.text in "()[]{}" else KINDS[self.kind]
+        return f"{kind}({compact(self.value if self.kind == 'text' else self.text)})"
+
+
+def pointed(text: str, place: int) -> str:
+    """Where in a text something is wrong, as expr shows it: line and column, the line, and a mark below."""
+    begin = text.rfind("\n", 0, place) + 1
+    column, line = place - begin, text[begin:].partition("\n")[0]
+    return f"({text.count(chr(10), 0, place) + 1}:{column + 1})\n | {line}\n | {'.' * column}^"
 
 
 def tokens(text: str) -> list[Token]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from workflows.engine.expressions.tokens import Token, tokens
+from workflows.engine.expressions.tokens import Token, pointed, tokens
 from workflows.engine.expressions.values import ExpressionInvalid
 
 PIPE, NEGATION, SIGN = 0, 50, 90
@@ -156,8 +156,10 @@ class _Parser:
             raise self.unexpected()
 
     def unexpected(self) -> ExpressionInvalid:
-        shown = self.now.text or "end of the expression"
-        return ExpressionInvalid(f"unexpected token {shown!r} in {self.text!r} at {self.now.place + 1}")
+        shown, place = self.now.shown, self.now.place
+        if self.now.kind == "end":
+            place = max(0, place - 1)
+        return ExpressionInvalid(f"unexpected token {shown} {pointed(self.text, place)}")
 
     def whole(self) -> Node:
         node = self.sequence()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, go_json_error, text_of
 from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
@@ -183,12 +183,10 @@ def loop_names(start: str, nodes: list[Json]) -> dict[str, Value]:
 
 
 def _raw(text: str) -> str:
-    """One result within a JSON list: itself where it is JSON, else a text."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return compact(text)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """One result within a JSON list. Raises `ArgumentsInvalid` where it is no JSON, as Argo does."""
+    if told := go_json_error(text):
+        raise ArgumentsInvalid(told)
+    return json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
 
 
 def output_values(outputs: Json, names: Mapping[str, Value]) -> Json:

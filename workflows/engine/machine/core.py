@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from workflows.engine.expressions import ExpressionInvalid
 from workflows.engine.machine.arguments import ArgumentsInvalid, filled_inputs, input_names, output_values, path_names
@@ -208,7 +209,17 @@ class Machine:
             frame = self.memory.frames.get(identifier)
             if frame is not None and not has_ended(node):
                 frame.advance(self)
+            elif node["phase"] == PENDING and (due := self.wf.work.get(identifier, {}).get("timesOutAt")):
+                self._request_in_time(node, datetime.fromisoformat(due))
         return self.wf.nodes[identifier]
+
+    def _request_in_time(self, node: Json, due: datetime) -> None:
+        """Ends a request that is over its template's timeout. Raises `CallFailed`."""
+        if self.now <= due:
+            self.memory.wake(due + timedelta(seconds=1), node["id"])
+            return
+        self.effects.end.append(node["id"])
+        raise CallFailed("timeout", self.graph.end(node, FAILED, "timeout"), "timeout")
 
     def _opened(self, call: Call, node: Json | None) -> Job:
         """The call's template, found and filled. Raises `CallFailed`, with the node that tells it."""
@@ -351,11 +362,15 @@ class Machine:
         try:
             outputs = output_values(job.template.get("outputs") or {}, names)
         except (ArgumentsInvalid, ExpressionInvalid) as error:
-            self.finish(node, job, ERROR, str(error))
-            raise CallFailed(str(error), node) from error
+            self.fail(node, job, error)
         note_globals(self.wf, self.names, outputs)
         self.finish(node, job, SUCCEEDED, None, outputs)
         save(self, node)
+
+    def fail(self, node: Json, job: Job, error: Exception) -> NoReturn:
+        """Ends a steps or dag node whose scope or outputs are wrong. Raises `CallFailed`."""
+        self.finish(node, job, ERROR, str(error))
+        raise CallFailed(str(error), node) from error
 
     def finish(self, node: Json, job: Job, phase: str, message: str | None, outputs: Json | None = None) -> None:
         """Ends a steps or dag node with the daemons in it."""

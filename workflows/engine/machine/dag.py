@@ -317,7 +317,7 @@ class Dag:
 
     def _hooked(self, machine: "Machine", name: str, step: Json, node: Json, exit_only: bool) -> bool:
         """Runs the hooks of a task's node; of a loop's single nodes the exit handler alone."""
-        if not has_hooks(step) or node["type"] == "Skipped":
+        if not has_hooks(step) or (node["type"] == "Skipped" and node["phase"] != ERROR):
             return True
         if exit_only:
             hooks = {"exit": step["hooks"]["exit"]} if "exit" in (step.get("hooks") or {}) else {}
@@ -337,6 +337,8 @@ class Dag:
                 self._end_group(machine, node)
             if has_ended(node):
                 return self._hooked(machine, name, task.task, node, exit_only=False)
+        if node["type"] == "Skipped" and node["phase"] == ERROR:  # its arguments were wrong
+            return self._hooked(machine, name, task.task, node, exit_only=False)
         return has_ended(node)
 
     @staticmethod
@@ -376,7 +378,7 @@ class Dag:
             return result_names(start, machine.last_try(node))
         children = [machine.wf.nodes[one] for one in node.get("children") or []]
         ran = [one for one in children if not (one.get("nodeFlag") or {}).get("hooked")]
-        return {**result_names(start, node), **loop_names(start, ran)}
+        return loop_names(start, ran)
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -386,6 +388,11 @@ class Dag:
         if phase is None:
             return
         machine.memory.always.discard(self.id)
+        try:
+            for name in self.tasks:
+                self.results(machine, name)
+        except ArgumentsInvalid as error:
+            machine.fail(node, self.job, error)
         last = self._ends(machine)
         if phase != SUCCEEDED:
             machine.graph.set_outbound(node, last)

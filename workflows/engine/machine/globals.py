@@ -113,7 +113,7 @@ def note_globals(workflow: Workflow, names: dict[str, Value], outputs: Mapping[s
     for kind in ("parameters", "artifacts"):
         for one in outputs.get(kind) or []:
             exported = one.get("globalName")
-            if not exported:
+            if not exported or (kind == "parameters" and one.get("value") is None):
                 continue
             kept = workflow.status.setdefault("outputs", {}).setdefault(kind, [])
             made = {key: value for key, value in one.items() if key not in ("globalName", "path", "valueFrom")} | {

@@ -2,16 +2,29 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workflows.engine.expressions import ExpressionInvalid, Value, compact, holds, text_of
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, go_json_error, holds, text_of
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
 
 MOST_ITEMS = 10_000
 KEYS = ("withItems", "withParam", "withSequence")
-LEFT = re.compile(r"\{\{\s*(item[\w.-]*)\s*\}\}")
+LEFT = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+ORDER = (
+    "name",
+    "template",
+    "inline",
+    "arguments",
+    "templateRef",
+    "dependencies",
+    "when",
+    "continueOn",
+    "onExit",
+    "depends",
+    "hooks",
+)
 NUMBER = re.compile(r"%([-+ 0#]*)(\d*)([dioxXbc])")
 
 
@@ -55,12 +68,37 @@ def _surely_not(when: object) -> bool:
 def _expanded(plain: Json, number: int, item: Any, lenient: bool) -> tuple[str, Json]:
     if item is None or isinstance(item, (dict, list, str, int, float)):
         filled = fill(plain, item_names(item))
-        left = None if lenient else LEFT.search(json.dumps(filled))
-        if left:
-            raise LoopInvalid(f"failed to resolve {{{{{left[1]}}}}}")
+        if not lenient:
+            _check_resolved(filled, item)
         shown = _shown(item).replace("(", "").replace(")", "")
         return f"({number}:{shown})", filled
     raise LoopInvalid(f"withItems[{number}] expected string, number, list, or map. received: {item}")
+
+
+def _check_resolved(filled: Json, item: Any) -> None:
+    """Raises `LoopInvalid` for the first tag that is left, in the order of Argo's fields: of a loop all must be known by now."""
+    ordered = [filled[key] for key in ORDER if key in filled]
+    for left in texts_in(ordered):
+        for found in LEFT.finditer(left):
+            tag = found[1]
+            if not tag.strip().startswith("="):
+                raise LoopInvalid(f"failed to resolve {{{{{tag}}}}}")
+            expression = tag.strip()[1:]
+            try:
+                evaluate(expression, item_names(item))
+            except ExpressionInvalid as error:
+                raise LoopInvalid(f"failed to evaluate expression: {error}") from None
+            raise LoopInvalid(f"failed to evaluate expression {json.dumps(expression)}")
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts in a JSON value, in order, that hold a tag."""
+    if isinstance(value, str):
+        if "{{" in value:
+            yield value
+    elif isinstance(value, (list, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(one)
 
 
 def _items(step: Json) -> list[Any]:
@@ -69,11 +107,11 @@ def _items(step: Json) -> list[Any]:
     if text := step.get("withParam"):
         try:
             items = json.loads(text)
-        except ValueError as error:
-            told = (
-                f"withParam value could not be parsed as a JSON list: {str(text).strip()}: {go_error(str(text), error)}"
-            )
-            raise LoopInvalid(told) from None
+        except ValueError:
+            told = go_json_error(str(text))
+            raise LoopInvalid(
+                f"withParam value could not be parsed as a JSON list: {str(text).strip()}: {told}"
+            ) from None
         if not isinstance(items, list):
             raise LoopInvalid(
                 f"withParam value could not be parsed as a JSON list: {str(text).strip()}: json: cannot unmarshal "
@@ -81,23 +119,6 @@ def _items(step: Json) -> list[Any]:
             )
         return items
     return _sequence(step["withSequence"])
-
-
-def go_error(text: str, error: ValueError) -> str:
-    """What Go's decoder says of a text that is no JSON."""
-    place = getattr(error, "pos", 0)
-    left = text[place:].lstrip()
-    if not left:
-        return "unexpected end of JSON input"
-    inside = text[:place].rstrip()[-1:]
-    where = (
-        "looking for beginning of object key string"
-        if inside in ("{", ",") and "property name" in str(error)
-        else "looking for beginning of value"
-    )
-    if "Extra data" in str(error):
-        where = "after top-level value"
-    return f"invalid character {left[0]!r} {where}"
 
 
 def _whole(value: object) -> int:
@@ -122,7 +143,11 @@ def _sequence(sequence: Json) -> list[Any]:
     if abs(end - start) >= MOST_ITEMS:
         raise LoopInvalid(f"{abs(end - start) + 1} items; a loop has at most {MOST_ITEMS}")
     numbers = range(start, end + 1) if end >= start else range(start, end - 1, -1)
-    return [_formatted(pattern, number) for number in numbers]
+    made = [_formatted(pattern, number) for number in numbers]
+    for one in made:
+        if told := go_json_error(f'"{one}"'):
+            raise LoopInvalid(told)
+    return made
 
 
 def _formatted(pattern: str, number: int) -> str:
@@ -141,9 +166,11 @@ def _formatted(pattern: str, number: int) -> str:
 
 
 def _scalar(item: Any) -> str:
-    if item is None:
-        return "null"
-    return compact(item) if isinstance(item, (dict, list)) else text_of(item)
+    if isinstance(item, str):
+        return json.dumps(item, ensure_ascii=False)[
+            1:-1
+        ]  # Argo takes a text as JSON writes it, without the quotation marks
+    return "null" if item is None else compact(item) if isinstance(item, (dict, list)) else text_of(item)
 
 
 def _shown(item: Any) -> str:

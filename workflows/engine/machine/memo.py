@@ -72,7 +72,10 @@ def save(machine: "Machine", node: Json) -> None:
     fresh = {"metadata": {"name": name, "labels": {TYPE_LABEL: "Cache"}}, "data": {}}
     found = machine.world.config_maps.config_map(machine.wf.namespace, name)
     now = stamp(machine.now)
-    entry = {"nodeID": node["id"], "outputs": node.get("outputs"), "creationTimestamp": now, "lastHitTimestamp": now}
+    outputs = (
+        None if node["type"] == "Steps" else node.get("outputs")
+    )  # of steps Argo keeps that they went well, not what they gave
+    entry = {"nodeID": node["id"], "outputs": outputs, "creationTimestamp": now, "lastHitTimestamp": now}
     try:
         _put(machine, _checked(found) if found else fresh, status["key"], entry)
     except ArgumentsInvalid:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workflows.engine.machine.calls import Call, CallFailed, Job
-from workflows.engine.machine.templates import NODE_TYPES, kind_of
+from workflows.engine.machine.templates import NODE_TYPES, REQUESTS, kind_of
 from workflows.engine.state import ERROR, FAILED, PENDING, Json, pod_name, quantity_seconds, stamp
 from workflows.engine.templating import fill
 
@@ -64,6 +64,9 @@ def _deadline(machine: "Machine", job: Job, node: Json) -> Json:
         ends = datetime.fromisoformat(node["startedAt"]) + timedelta(seconds=quantity_seconds(timeout))
     except ValueError as error:
         raise CallFailed(f"invalid timeout format. {str(error).partition(': ')[2]}", node) from error
+    if kind_of(job.template) in REQUESTS:  # the controller itself sees to it, since nothing of a pod could
+        machine.memory.wake(ends + timedelta(seconds=1), node["id"])
+        return {"timeout": None, "timesOutAt": stamp(ends)}
     return {"endsAt": stamp(ends)}
 
 

@@ -76,16 +76,16 @@ class Retry:
             return None
         if node is not None:
             machine.memory.parents.setdefault(node["id"], self.id)
-        if node is None or not machine.is_underway(node):
-            job = self._filled(machine, call, number, last)
-            try:
-                made = machine.execute(job, node)
-            except CallFailed as error:
-                made = error.node if error.node is not None else machine.graph.make(call, "Skipped", ERROR, str(error))
-                machine.graph.link(machine.wf.nodes[self.id], machine.graph.end(made, ERROR, str(error)))
-                return made
-        else:
-            made = machine.look(node)
+        try:
+            made = (
+                machine.look(node)
+                if node is not None and machine.is_underway(node)
+                else machine.execute(self._filled(machine, call, number, last), node)
+            )
+        except CallFailed as error:
+            made = error.node if error.node is not None else machine.graph.make(call, "Skipped", ERROR, str(error))
+            if error.kind != "timeout":
+                machine.graph.end(made, ERROR, str(error))
         if made is not None:
             machine.graph.link(machine.wf.nodes[self.id], made)
         return made

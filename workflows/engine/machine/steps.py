@@ -45,7 +45,10 @@ class Steps:
             if group["phase"] in BAD:
                 self._ended(machine, FAILED, str(group.get("message", "")))
                 return
-            self._remember(machine, group)
+            try:
+                self._remember(machine, group)
+            except ArgumentsInvalid as error:
+                machine.fail(machine.wf.nodes[self.id], self.job, error)
             self.number, self.bunch = self.number + 1, None
         machine.memory.always.discard(self.id)
         machine.succeed(machine.wf.nodes[self.id], self.job, self.names, self._last(machine))

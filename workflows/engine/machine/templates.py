@@ -9,7 +9,8 @@ from workflows.engine.state import Json, Workflow
 KINDS = ("container", "script", "containerSet", "steps", "dag", "suspend", "data", "resource", "http", "plugin")
 POD_KINDS = ("container", "script", "containerSet", "data", "resource")
 NODE_TYPES = {"steps": "Steps", "dag": "DAG", "suspend": "Suspend", "http": "HTTP", "plugin": "Plugin"}
-CARRIED_KINDS = (*POD_KINDS, "http", "plugin")  # what the runner is asked to start
+REQUESTS = ("http", "plugin")
+CARRIED_KINDS = (*POD_KINDS, *REQUESTS)  # what the runner is asked to start
 
 
 def kind_of(template: Json) -> str:

@@ -53,13 +53,12 @@ class World:
     def parameter(self, namespace: str, name: str, key: str) -> str:
         """The value of a config map's key, for a parameter. Raises `ConfigMapInvalid` in Argo's words."""
         found = self.config_maps.config_map(namespace, name)
+        label = (((found or {}).get("metadata") or {}).get("labels") or {}).get(TYPE_LABEL)
         wanted = f"{TYPE_LABEL}: Parameter"
-        if found is None:
-            raise ConfigMapInvalid(
-                f"ConfigMap '{name}' does not exist. Please make sure it has the label {wanted} to be detectable by the controller",
-                missing=True,
-            )
-        if (found.get("metadata", {}).get("labels") or {}).get(TYPE_LABEL) != "Parameter":
+        if found is None or label is None:  # Argo watches those alone that have the label
+            told = f"Please make sure it has the label {wanted} to be detectable by the controller"
+            raise ConfigMapInvalid(f"ConfigMap '{name}' does not exist. {told}", missing=True)
+        if label != "Parameter":
             raise ConfigMapInvalid(f"ConfigMap '{name}' needs to have the label {wanted} to load parameters")
         data = found.get("data") or {}
         if key not in data:

@@ -1,0 +1,35 @@
+"""What the argo CLI was answered, in a form in which two servers can be compared."""
+
+import re
+
+EXECUTOR = re.compile(
+    r"level=\w+ msg=\"(capturing logs|sub-process exited)|Error: exit status \d+|^ResourcesDuration:|-agent: level="
+)
+KILLED = ("main: Error (exit code 143)", "workflow shutdown with strategy:  Terminate", "pod deleted")
+
+
+def spoken(step: dict) -> dict:
+    """An answer without what is another's or chance.
+
+    What Argo's own executor and agent say in logs (with --tail it takes the place of the step's lines, so only their number is compared), what
+    steps used while Kubernetes started them, whether an answer took a second, the order of siblings that started within one second,
+    the namespace's name, in which of three ways a killed pod is told, which changes there from run to run,
+    and how the CLI itself is used.
+    """
+    found = dict(step)
+    if "out" in found:
+        lines = [line for line in found["out"].splitlines() if not EXECUTOR.search(line)]
+        tree = [re.sub("[├└]─", "", line) for line in lines]
+        tailed = "--tail" in found.get("argo", "")
+        said = "\n".join(sorted(tree) if "STEP  TEMPLATE" in found["out"] else lines)
+        found["out"] = (
+            len(found["out"].splitlines())
+            if tailed
+            else said.replace("flights", "argo").replace("TIME (now)", "TIME (AGE)")
+        )
+    if "err" in found:
+        found["err"] = found["err"].partition("\nUsage:")[0]
+    for node in found.get("nodes", {}).values():
+        if node["message"] in KILLED:
+            node.update(phase="Failed", message="killed", exitCode=None)
+    return found

@@ -1,0 +1,43 @@
+"""Dialogues about http templates, plugins, memoization and the archive, held with this server as with real Argo v3.7.3 (real/record.py)."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from spoken import spoken
+
+REAL = Path(__file__).parent / "real"
+RECORDED = json.loads((REAL / "recorded.json").read_text())
+LIMIT_SECONDS = 150
+
+
+def _recorder():
+    sys.path.insert(0, str(REAL))  # answers.py stands beside it
+    specification = importlib.util.spec_from_file_location("recorder", REAL / "record.py")
+    recorder = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(recorder)
+    return recorder
+
+
+@pytest.fixture(scope="module")
+def asked():
+    recorder = _recorder()
+    if not (recorder.CLI / "dialogue.py").exists():
+        pytest.skip("../shared/conformance is not on this machine")
+    server = recorder.serve("127.0.0.2")  # not the address that one of the files asks itself
+    yield recorder, f"http://127.0.0.2:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.argo
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_the_cli_is_answered_as_by_argo(engine_server, cli, asked, name, monkeypatch):
+    recorder, base = asked
+    for key, value in engine_server.argo_environment().items():
+        monkeypatch.setenv(key, value)
+    plan = next(one for one in recorder.plans() if one["name"] == name)
+    held = recorder.hold(cli, "flights", plan, base, LIMIT_SECONDS)
+    assert [spoken(step) for step in held] == [spoken(step) for step in RECORDED[name]]

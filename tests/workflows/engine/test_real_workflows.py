@@ -1,0 +1,46 @@
+"""Workflows of ours, each about one of Argo's features, on this server, compared node for node with what real Argo v3.7.3 did.
+
+`real/workflows.json` was written by ../shared/conformance/record.py from `real/workflows`, in a namespace that is named `flights` in it.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from recordings import differences, facts, plain, put_support, submit
+
+REAL = Path(__file__).parent / "real"
+RECORDED = json.loads((REAL / "workflows.json").read_text())
+OTHERS = {  # what differs between two runs on real Argo, or must
+    "failures-told-at-exit.yaml": ("inputs",),  # the order of workflow.failures
+    "timeouts.yaml": ("exitCode", "artifacts"),  # whether a killed pod's outputs still came changes from run to run
+}
+ADDRESS = re.compile(r"\b(127|10)(\.\d+){3}\b")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+REFUSED = "invalid spec: "  # the recorder went around Argo's server, whose answer this is then
+
+
+@pytest.fixture(scope="module")
+def submitted(engine_server):
+    """All are submitted at once; each test waits for its own."""
+    assert put_support(engine_server, REAL / "workflows") == []
+    return {name: submit(engine_server, REAL / "workflows", name) for name in RECORDED}
+
+
+def steady(found: dict) -> dict:
+    """What was found without moments, addresses and lengths of random names."""
+    return json.loads(MOMENT.sub("MOMENT", ADDRESS.sub("ADDRESS", json.dumps(found))))
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_a_workflow_does_what_it_does_on_argo(engine_server, submitted, name):
+    (theirs,), (answer,) = RECORDED[name], submitted[name]
+    message = theirs["message"] or ""
+    if message.startswith(REFUSED):
+        assert answer.status_code == 400, "Argo refuses it"
+        assert answer.json()["message"] == message.removeprefix(REFUSED)
+        return
+    assert answer.status_code == 200, answer.text
+    ours = facts(engine_server.ended(answer.json()["metadata"]["name"], seconds=120))
+    assert differences(steady(ours), plain(steady(theirs), "\0"), OTHERS.get(name, ())) == []
