@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 import httpx
-from sqlalchemy import String, UniqueConstraint, and_, delete, literal, select
+from sqlalchemy import String, UniqueConstraint, and_, delete, literal, or_, select, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from atrium import __version__
@@ -63,7 +63,10 @@ class Edge:
 
 
 class EdgeRow(Base):
-    """One edge; a second making of the same leaves it as it is."""
+    """One edge; a second making of the same leaves it as it is.
+
+    A feature view has no versions, but what it is filled from has: `until` is when another version took the place of this one.
+    """
 
     __tablename__ = "lineage_edges"
     __table_args__ = (
@@ -80,6 +83,7 @@ class EdgeRow(Base):
     target_version: Mapped[str] = mapped_column(String(20))
     job: Mapped[str] = mapped_column(String(300))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def _known(session: Session, project: str, source: Node, target: Node) -> bool:
@@ -101,6 +105,8 @@ def connect(
     sources = list(sources)
     if instead:
         _end_others(session, project, sources, target)
+    if target.kind == NodeKind.FEATURE_VIEW:
+        _take_places(session, project, sources, target)
     fresh = [one for one in dict.fromkeys(sources) if one != target and not _known(session, project, one, target)]
     for one in fresh:
         session.add(
@@ -111,6 +117,18 @@ def connect(
         )  # fmt: skip
     if fresh:
         emit(session, KIND, project, f"{target.kind}/{target.name}", openlineage(project, fresh, target, job, now()))
+
+
+def _take_places(session: Session, project: str, sources: Iterable[Node], view: Node) -> None:
+    """From now on a feature view holds these versions, and no other ones of the same things."""
+    for one in sources:
+        same = (
+            EdgeRow.project == project, EdgeRow.source_kind == one.kind, EdgeRow.source_name == one.name,
+            EdgeRow.target_kind == view.kind, EdgeRow.target_name == view.name,
+        )  # fmt: skip
+        here = EdgeRow.source_version == one.version
+        session.execute(update(EdgeRow).where(*same, ~here, EdgeRow.until.is_(None)).values(until=now()))
+        session.execute(update(EdgeRow).where(*same, here).values(until=None))
 
 
 def _end_others(session: Session, project: str, sources: Iterable[Node], target: Node) -> None:
@@ -156,7 +174,8 @@ def _edge(row: EdgeRow) -> Edge:
 def trace(project: str, node: Node, upstream: bool = True) -> list[Edge]:
     """The edges that lead to a node (upstream), or away from it, at most 12 steps and 200 edges, by one statement.
 
-    A node without a version stands for all its versions.
+    A node without a version stands for all its versions. What passes through a feature view is what it held at that time, and what a
+    feature view itself comes from is what it holds now.
     """
     with reading() as session:
         return [_edge(row) for row in session.scalars(_walk(project, node, upstream))]
@@ -182,11 +201,16 @@ def _walk(project: str, node: Node, upstream: bool) -> Any:
     start = and_(EdgeRow.project == project, begin[0] == node.kind, begin[1] == node.name)
     if node.version:
         start = and_(start, begin[2] == node.version)
+    if upstream and node.kind == NodeKind.FEATURE_VIEW:
+        start = and_(start, EdgeRow.until.is_(None))
     walked = select(EdgeRow.id, literal(1).label("depth")).where(start).cte("walked", recursive=True)
     before, after = aliased(EdgeRow), aliased(EdgeRow)
     same = [
         getattr(after, f"{near}_{part}") == getattr(before, f"{far}_{part}") for part in ("kind", "name", "version")
     ]
+    into, out_of = (after, before) if upstream else (before, after)
+    held = and_(into.at <= out_of.at, or_(into.until.is_(None), into.until > out_of.at))
+    same.append(or_(into.target_kind != NodeKind.FEATURE_VIEW, held))
     further = (
         select(after.id, (walked.c.depth + 1).label("depth"))
         .join(before, before.id == walked.c.id)

@@ -119,10 +119,12 @@ def train(kind: str, rounds: int, learning_rate: float) -> None:
     experiment = mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=kind) as run:
         mlflow.log_params(PARAMETERS[kind] | changed | {"rows": len(learn), "model": kind})
+        version = platform.used[-1]["version"]
         source = mlflow.data.pandas_dataset.from_pandas(
             learn.head(1000),
-            source=f"{platform.dataset('training-set')}@{platform.used[-1]['version']}",
+            source=f"{platform.dataset('training-set')}@{version}",
             name="training-set",
+            digest=f"version-{version}",  # MLflow takes two datasets of one name and digest for one, with the first one's source
         )
         mlflow.log_input(source, context="training")
         model = build(kind, **changed).fit(learn[list(INPUTS)], learn[TARGET])

@@ -46,6 +46,21 @@ def test_another_version_and_another_project_are_not_followed(own_home: Path) ->
     assert {edge.source.name for edge in trace("flights", Node(K.DATASET, "d"))} == {"s", "other"}
 
 
+def test_through_a_feature_view_passes_only_what_it_held_at_that_time(own_home: Path) -> None:
+    view, runs = Node(K.FEATURE_VIEW, "weather"), [Node(K.RUN, f"run-{n}") for n in range(3)]
+    for n, run in enumerate(runs):
+        link((Node(K.DATASET, "hourly", str(n)), view), (view, Node(K.DATASET, "training-set", str(n))))
+        link((Node(K.DATASET, "training-set", str(n)), run))
+    for n, run in enumerate(runs):
+        made_of = {edge.source for edge in trace("flights", run)}
+        assert made_of == {Node(K.DATASET, "hourly", str(n)), view, Node(K.DATASET, "training-set", str(n))}
+        became = {edge.target for edge in trace("flights", Node(K.DATASET, "hourly", str(n)), upstream=False)}
+        assert became == {view, Node(K.DATASET, "training-set", str(n)), run}
+    assert [edge.source.version for edge in trace("flights", view)] == ["2"]
+    link((Node(K.DATASET, "hourly", "0"), view))  # filled from an old version again
+    assert [edge.source.version for edge in trace("flights", view)] == ["0"]
+
+
 def test_a_service_comes_from_one_version_at_a_time(own_home: Path) -> None:
     service = Node(K.SERVICE, "m")
     for version in ("1", "2"):
