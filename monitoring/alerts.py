@@ -13,10 +13,11 @@ from atrium.database import reading, writing
 from atrium.events import emit
 from atrium.metrics import Metrics, MetricsUnavailable
 from monitoring.models import AlertRow, AlertState, SilenceRow
-from monitoring.rules import Found, Rule, find, rules
+from monitoring.rules import Found, Rule, find, measured, rules
 
 log = logging.getLogger(__name__)
 KEPT = timedelta(days=30)
+LONGEST_SILENCE = timedelta(minutes=5)
 Key = tuple[str, str, str]
 
 
@@ -91,20 +92,44 @@ def _note(session: Session, rule: Rule, found: Found, row: AlertRow | None, afte
     emit(session, "alert.changed", found.project, found.object, told)
 
 
-def judge(metrics: Metrics, moment: datetime | None = None, asked: Iterable[Rule] | None = None) -> None:
-    """Looks at every rule once and brings the alerts up to it, in one short transaction."""
-    at = moment or now()
+def _unheard(metrics: Metrics, rule: Rule, keys: Iterable[Key], since: dict[Key, datetime], at: datetime) -> set[Key]:
+    """Those of which nothing was measured now, for not too long: a sample that was missed resolves no alert."""
+    wanted = {key for key in keys if key[0] == rule.name}
+    try:
+        heard = measured(rule, metrics) if wanted else set()
+    except MetricsUnavailable:
+        heard = set()
+    for key in wanted:
+        if key[1:] in heard:
+            since.pop(key, None)
+    return {key for key in wanted if key[1:] not in heard and at - since.setdefault(key, at) < LONGEST_SILENCE}
+
+
+def judge(
+    metrics: Metrics,
+    moment: datetime | None = None,
+    asked: Iterable[Rule] | None = None,
+    unheard: dict[Key, datetime] | None = None,
+) -> None:
+    """Looks at every rule once and brings the alerts up to it, in one short transaction.
+
+    `unheard` is kept from look to look: since when nothing was measured of an open alert, which stays as it is for five minutes.
+    """
+    at, since = moment or now(), {} if unheard is None else unheard
     found = _found(metrics, rules() if asked is None else asked)
     with reading() as session:
-        quiet = not _open(session) and not any(objects for _, objects in found)
-    if quiet:
+        known = _open(session)
+    if not known and not any(objects for _, objects in found):
         return
+    left = set().union(*(_unheard(metrics, rule, known, since, at) for rule, _ in found))
     with writing() as session:
         known = _open(session)
         for rule, objects in found:
             true = {(rule.name, one.project, one.object): one for one in objects}
             rest = {key: Found(key[1], key[2], row.value) for key, row in known.items() if key[0] == rule.name}
             for key, one in {**rest, **true}.items():
+                if key in left - true.keys():
+                    continue
                 row = known.get(key)
                 before = _tracked(row) if row else None
                 _note(session, rule, one, row, step(before, key in true, at, rule.for_seconds))

@@ -197,5 +197,11 @@ def find(one: Rule, metrics: Metrics) -> list[Found]:
     return found
 
 
+def measured(one: Rule, metrics: Metrics) -> set[tuple[str, str]]:
+    """Project and object of all of which a rule can be judged now. Raises `MetricsUnavailable`."""
+    points = metrics.at(one.query)
+    return {(point.labels.get("project", ""), one.object.format(**point.labels)) for point in points}
+
+
 def _key(labels: object) -> str:
     return repr(sorted(labels.items())) if isinstance(labels, dict) else repr(labels)

@@ -24,7 +24,7 @@ from atrium.metrics import (
     sampler_file,
     samples,
 )
-from monitoring.alerts import forget_old, judge
+from monitoring.alerts import Key, forget_old, judge
 from monitoring.charts import draw
 from monitoring.collect import collect
 from monitoring.models import ComponentRow, ComponentStatus
@@ -90,6 +90,7 @@ class Keeper:
     def __init__(self) -> None:
         self.writer: Writer | None = None
         self.note, self.looks = "", 0
+        self.unheard: dict[Key, datetime] = {}
 
     def metrics(self) -> Metrics:
         """Prometheus or the sampler; `note` tells why it is not Prometheus where there should be one."""
@@ -120,7 +121,7 @@ class Keeper:
         """Samples, judges every rule, draws the last hour, and now and then the last day."""
         self.sample()
         metrics = self.metrics()
-        judge(metrics)
+        judge(metrics, unheard=self.unheard)
         draw(metrics, "hour", self.note)
         if self.looks % LOOKS_A_DAY_CHART == 0:
             draw(metrics, "day", self.note)

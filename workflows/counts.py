@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from atrium.clock import now
 from atrium.database import reading
 from atrium.identity import Actor, Verb, require
-from workflows.models import RunSummaryRow, ScheduleRow, SlotRow, SlotState
+from workflows.models import STOPPED, RunSummaryRow, ScheduleRow, SlotRow, SlotState
 
 LATELY = timedelta(days=7)
 
@@ -43,13 +43,17 @@ def run_counts(who: Actor) -> list[RunCount]:
 
 
 def newest_results(who: Actor, project: str | None = None, pipeline: str | None = None) -> list[NewestResult]:
-    """The newest run of each pipeline that finished in the last 7 days; of all projects only for the platform.
+    """The newest run of each pipeline that finished in the last 7 days and was not stopped; of all projects only for the platform.
 
     Raises:
         Forbidden.
     """
     require(who, Verb.READ if project else Verb.ADMINISTER, project)
-    lately = (RunSummaryRow.finished_at > now() - LATELY, RunSummaryRow.pipeline != "")
+    lately = (
+        RunSummaryRow.finished_at > now() - LATELY,
+        RunSummaryRow.pipeline != "",
+        ~RunSummaryRow.message.startswith(STOPPED),
+    )
     newest = (
         select(RunSummaryRow.project, RunSummaryRow.pipeline, func.max(RunSummaryRow.created_at).label("created_at"))
         .where(*lately)

@@ -218,6 +218,14 @@ class ImageView:
     added_at: datetime
 
 
+STOPPED = "Stopped with strategy"  # what Argo says of a workflow that somebody ended
+
+
+def state_of(phase: str, message: str) -> str:
+    """Argo's phase, or `Stopped` for a run that somebody ended: to Argo that is a failure, to people it is none."""
+    return "Stopped" if phase in ("Failed", "Error") and message.startswith(STOPPED) else phase
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """A run as lists show it; phases are Argo's. `cluster` is empty where the platform's own workflow server runs it."""
@@ -232,6 +240,11 @@ class RunSummary:
     created_at: datetime
     finished_at: datetime | None
     cluster: str = ""
+
+    @property
+    def state(self) -> str:
+        """What people call how it is; see `state_of`."""
+        return state_of(self.phase, self.message)
 
 
 @dataclass(frozen=True)
@@ -271,3 +284,8 @@ class RunView:
     cluster: str = ""
     heard_at: datetime | None = None
     problem: str = ""
+
+    @property
+    def state(self) -> str:
+        """What people call how it is; see `state_of`."""
+        return state_of(self.phase, self.message)

@@ -26,6 +26,9 @@ def why_run(who: Actor, project: str, name: str) -> Why:
     evidence = [Evidence(Said("Run by {owner}, {progress} steps done", {"owner": found.run.owner or "–",
                                                                         "progress": found.run.progress or "0/0"}))]  # fmt: skip
     evidence += _where(found.run)
+    if found.run.state == "Stopped":
+        return Why(f"run/{name}", found.run.state, Said("Somebody ended it"), [*evidence, Evidence(Said("The run's own message"), found.run.message)],
+                   [Step(Said("Retry it: what succeeded stays"), page=f"pipelines?project={project}&run={name}")], fine=True)  # fmt: skip
     if found.run.phase in BAD or (found.failed and found.run.phase != "Succeeded"):
         return _failed(who, project, found, evidence)
     if found.run.finished_at:

@@ -7,7 +7,7 @@ from portal.words import _
 Tone = Literal["good", "busy", "bad", "idle", "warn"]
 TONES: Final[dict[str, Tone]] = {
     "Succeeded": "good", "Running": "busy", "Failed": "bad", "Error": "bad", "Pending": "idle", "Skipped": "idle",
-    "Omitted": "idle", "live": "good", "waiting": "idle", "loading": "busy", "failed": "bad", "FINISHED": "good",
+    "Omitted": "idle", "Stopped": "idle", "live": "good", "waiting": "idle", "loading": "busy", "failed": "bad", "FINISHED": "good",
     "RUNNING": "busy", "FAILED": "bad", "KILLED": "bad", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
     "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle", "pending": "warn", "firing": "bad",
     "resolved": "good", "ready": "good", "unreadable": "bad", "Due": "busy", "Started": "good", "Missed": "warn", "on": "good", "suspended": "idle",

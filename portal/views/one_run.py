@@ -53,7 +53,7 @@ def _body(name: str) -> None:
         if may(Verb.WRITE):
             _actions(run)
         if run.message:
-            (st.error if run.phase in BAD else st.info)(run.message)
+            (st.error if run.state in BAD else st.info)(run.message)
         nodes = {node.id: node for node in run.nodes if node.type in SHOWN}
         if not nodes:
             st.caption(_("No step has begun yet."))
@@ -83,7 +83,7 @@ def _facts(run: workflows.RunView) -> None:
     pipeline = f"[{run.pipeline}]({address_of('pipelines', pipeline=run.pipeline)})" if run.pipeline else "–"
     facts(
         {
-            _("State"): state(run.phase), _("Steps done"): run.progress, _("Took"): lasted(run.started_at, run.finished_at),
+            _("State"): state(run.state), _("Steps done"): run.progress, _("Took"): lasted(run.started_at, run.finished_at),
             _("Began"): age(run.started_at), _("At"): when(run.started_at),
             _("By"): run.owner, _("Pipeline"): pipeline, **({_("Where"): run.cluster} if run.cluster else {}),
         }

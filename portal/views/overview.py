@@ -61,7 +61,7 @@ def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceVie
     refused = _("{n} refused or failed").format(n=f"{today.failed:,}")
     numbers(
         (_("Running now"), str(sum(run.phase in OPEN for run in runs)), of_runs),
-        (_("Failed lately"), str(sum(run.phase in BAD for run in runs)), of_runs),
+        (_("Failed lately"), str(sum(run.state in BAD for run in runs)), of_runs),
         (
             _("Live services"), str(sum(one.live_version is not None for one in services)),
             _("of {n} wanted").format(n=len(services)),
@@ -75,7 +75,7 @@ def _attention(runs: list[workflows.RunSummary], services: list[serving.ServiceV
     newest: dict[str, workflows.RunSummary] = {}
     for run in runs:
         newest.setdefault(run.pipeline or run.name, run)
-    failed = [run for run in newest.values() if run.phase in BAD]
+    failed = [run for run in newest.values() if run.state in BAD]
     broken = [one for one in services if one.state == "failed"]
     visitor, told = who(), {run.pipeline for run in failed}
     alerts = [

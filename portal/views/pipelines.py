@@ -76,7 +76,7 @@ def _pipelines() -> None:
             rows.append(
                 [
                     link(one.name, one.name, address_of("pipelines", pipeline=one.name)),
-                    status(run.phase, run.message) if run else text("–"), ago(run.created_at if run else None),
+                    status(run.state, run.message) if run else text("–"), ago(run.created_at if run else None),
                     text(str(one.number)), text(one.saved_by),
                     buttons(one.name, ("run", _("Run"))) if may(Verb.WRITE) else text(""),
                 ]
@@ -112,7 +112,7 @@ def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[l
         took = lasted(run.created_at, run.finished_at)
         rows.append(
             [
-                status(run.phase, run.message), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
+                status(run.state, run.message), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
                 text(took), ago(run.created_at), text(run.owner), *([text(run.cluster or _("Here"))] if elsewhere else []),
             ]
         )  # fmt: skip

@@ -176,6 +176,15 @@ def test_a_rule_that_got_no_answer_leaves_its_alert_as_it_is(people: dict[str, A
     assert [one.state for one in rows()] == [FIRING]
 
 
+def test_a_missed_sample_resolves_no_alert_but_long_silence_does(people: dict[str, Actor], feed: Feed) -> None:
+    fired(feed)
+    elsewhere, unheard = At(feed(BASE, {"atrium_service_live{project=flights,service=other}": 1}).path), {}
+    later = now() + timedelta(minutes=10)
+    for minutes, state in ((0, FIRING), (4, FIRING), (6, RESOLVED)):
+        judge(elsewhere, later + timedelta(minutes=minutes), unheard=unheard)
+        assert [one.state for one in rows()] == [state]
+
+
 def people_home():  # type: ignore[no-untyped-def]
     from atrium.home import get_home
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from monitoring.routes import in_words
 from monitoring.watch import note_components, note_restart
 from serving.models import ServiceRow, ServiceState
 from workflows.backends.argo import ArgoBackend
+from workflows.models import RunSummaryRow
 from workflows.reasons import _locks
 
 ADA = platform_actor("ada")
@@ -93,6 +95,22 @@ def test_a_suspended_run_waits_for_a_person(home: Path) -> None:
     until(lambda: "waits for somebody to resume it" in str(reason(name).because), "the reason")
     assert [str(one.said) for one in reason(name).next_steps] == ["Resume it"]
     ArgoBackend(ADA, "flights").act(name, "terminate")
+
+
+def test_a_run_that_somebody_stopped_is_stopped_and_no_failure_of_its_pipeline(home: Path) -> None:
+    name = submitted(step("main", "sleep 100"))
+    until(lambda: workflows.get_run(ADA, "flights", name).phase == "Running", "its start")
+    ArgoBackend(ADA, "flights").act(name, "stop")
+    until(lambda: workflows.get_run(ADA, "flights", name).state == "Stopped", "its end")
+    assert reason(name).fine and "Stopped with strategy 'Stop'" in evidence(reason(name))
+    with writing() as session:
+        for minute, (phase, message) in enumerate((("Succeeded", ""), ("Failed", "Stopped with strategy 'Stop'"))):
+            at = now() - timedelta(minutes=5 - minute)
+            session.add(
+                RunSummaryRow(project="flights", name=f"sleeper-{minute}", pipeline="sleeper", phase=phase, progress="0/1",
+                              message=message, owner="ada", created_at=at, finished_at=at)
+            )  # fmt: skip
+    assert [one.run for one in workflows.newest_results(ADA, "flights", "sleeper")] == ["sleeper-0"]
 
 
 def test_a_run_at_its_parallelism_names_the_limit_and_who_runs(home: Path) -> None:
