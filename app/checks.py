@@ -8,6 +8,7 @@ from app.door.certificate import configured_pair
 from app.setup.machine import GIB, LEAST_HOME_GIB, free_gib, port_trouble
 from atrium.errors import Conflict, Unavailable
 from atrium.home import get_home
+from atrium.objects import object_store
 from atrium.settings import get_settings
 
 
@@ -47,10 +48,12 @@ def check_disk() -> None:
 
 
 def check_start() -> None:
-    """Everything that must hold. Raises `PortTaken`, `DiskFull`, `CertificateUnusable`."""
+    """Everything that must hold. Raises `PortTaken`, `DiskFull`, `CertificateUnusable`, `ObjectStoreRefuses`, `ObjectStoreSilent`."""
     check_disk()
     check_ports()
     configured_pair()
+    if store := object_store():
+        store.check()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from atrium.clock import now
 from atrium.database import dialect, reading
 from atrium.errors import AtriumError
 from atrium.home import get_home
+from atrium.objects import object_store
 from atrium.settings import CHECKOUT, Settings, get_settings, unknown_settings
 from workflows.engine.sandbox import sandbox_works
 
@@ -141,6 +142,18 @@ def _database() -> Finding:
     return _good("database", f"{dialect().shown} answers")
 
 
+def _object_store() -> Finding:
+    try:
+        store = object_store()
+        if store:
+            store.check()
+    except AtriumError as error:
+        return Finding("artifacts", Verdict.BAD, error.asked, error.next_step)
+    return _good(
+        "artifacts", f"one object was written, read and deleted in {store.shown}" if store else "in the home's folder"
+    )
+
+
 def _names() -> Finding:
     """Browsers take every `*.localhost` for this machine themselves; other programs ask the resolver."""
     settings = get_settings()
@@ -245,6 +258,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _files,
     _secrets,
     _database,
+    _object_store,
     _certificate,
     _names,
     _unknown,

@@ -28,10 +28,11 @@ ADDRESSES: dict[str, tuple[tuple[str, ...], str]] = {
     "oidc_issuer": WEB,
     "openlineage_url": WEB,
     "object_store_url": (("s3",), "s3://bucket/prefix"),
+    "object_store_endpoint": WEB,
     "redis_url": (("redis", "rediss"), "redis://host:6379/0"),
 }
 # seams whose other end cannot be set yet; refused, for a setting without effect would be a lie
-EMBEDDED_ONLY = frozenset({"argo_url", "mlflow_url", "triton_url", "object_store_url", "redis_url", "oidc_issuer"})
+EMBEDDED_ONLY = frozenset({"argo_url", "mlflow_url", "triton_url", "redis_url", "oidc_issuer"})
 # variables with our prefix that steps get or tests use
 NOT_SETTINGS = frozenset(
     {
@@ -80,7 +81,14 @@ class Settings(BaseSettings):
         "", description="Address of an MLflow server with Atrium's plugin; empty means the embedded one"
     )
     object_store_url: str = Field(
-        "", description="Object store (s3://…) of artifacts and datasets; empty means local folders"
+        "", description="Object store (s3://bucket/prefix) of MLflow's artifacts; empty means a folder of the home"
+    )
+    object_store_endpoint: str = Field(
+        "", description="Address of an S3 that is not Amazon's, https://host:port; empty means Amazon's"
+    )
+    object_store_url_file: Path | None = Field(
+        None,
+        description="File of the object store's keys, as ~/.aws/credentials; empty means what AWS' own programs find",
     )
     redis_url: str = Field("", description="Redis of online features; empty means SQLite")
     triton_url: str = Field("", description="Triton's HTTP address; empty means the embedded Triton")

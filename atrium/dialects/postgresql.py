@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, event
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, Timeou
 from atrium.dialects.protocol import BUSY_SECONDS, DatabaseFull, DatabaseRefuses, DatabaseSilent, TextRefused, busy
 from atrium.errors import AtriumError
 
-WRITERS = 0x61747269  # the advisory lock's number, within one database
+WRITERS, MAKERS = 0x61747269, 0x61747270  # numbers of advisory locks, within one database
 POOL, MORE, CONNECT_SECONDS = 3, 7, 5
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 TURN = "SELECT set_config('lock_timeout', '{milliseconds}ms', true), pg_advisory_xact_lock({lock})"
@@ -85,6 +86,22 @@ class PostgreSQL:
             "it must be reachable from here; what was written before is kept",
             "start it, or mend ATRIUM_DATABASE_URL; nothing here must be restarted",
         )
+
+    def address_of_schema(self, name: str) -> str:
+        """See `DatabaseDialect`."""
+        options = " ".join([*self.url.normalized_query.get("options", ()), f"-csearch_path={name}"])
+        return self.url.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+    @contextmanager
+    def making_schema(self, engine: Engine, name: str) -> Iterator[None]:
+        """See `DatabaseDialect`."""
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({MAKERS})")
+            try:
+                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name}")
+                yield
+            finally:
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MAKERS})")
 
     def keep_copy(self, folder: Path, name: str) -> Path | None:
         """See `DatabaseDialect`; made by pg_dump, restored by pg_restore. Raises `DatabaseRefuses` where pg_dump cannot."""

@@ -1,6 +1,7 @@
 """What each database does in its own way."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +65,12 @@ class DatabaseDialect(Protocol):
 
     def explain(self, error: SQLAlchemyError, age: str) -> AtriumError | None:
         """What an error means to the caller, None where it is a defect of ours; `age` tells when the database last answered."""
+
+    def address_of_schema(self, name: str) -> str:
+        """Address at which another library's tables stand in the same database, apart from ours; empty where it is to have a file."""
+
+    def making_schema(self, engine: Engine, name: str) -> AbstractContextManager[None]:
+        """Makes that place where it is missing; of several replicas one at a time is inside the block, to make or change tables."""
 
     def keep_copy(self, folder: Path, name: str) -> Path | None:
         """A copy of everything as it is now, a file of mode 0600 in `folder`; None where this machine has nothing to make one with."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,14 @@ class SQLite:
         """See `DatabaseDialect`. A full disk is told by whoever writes (`atrium.storage`)."""
         locked = isinstance(error, OperationalError) and "locked" in str(error.orig)
         return busy(self.shown, self.busy_seconds) if locked or isinstance(error, TimeoutError) else None
+
+    def address_of_schema(self, name: str) -> str:
+        """See `DatabaseDialect`."""
+        return ""
+
+    def making_schema(self, engine: Engine, name: str) -> AbstractContextManager[None]:
+        """See `DatabaseDialect`."""
+        return nullcontext()
 
     def keep_copy(self, folder: Path, name: str) -> Path:
         """See `DatabaseDialect`."""

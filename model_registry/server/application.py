@@ -5,14 +5,22 @@ import warnings
 
 from starlette.types import ASGIApp
 
+from atrium.database import dialect, engine, in_words
 from atrium.home import get_home
+from atrium.objects import object_store
 from atrium.settings import get_settings
 from model_registry.server.routes_table import PREFIX
 
 
 def database_uri() -> str:
-    """SQLAlchemy address of MLflow's own database, which this process alone writes."""
-    return f"sqlite:///{get_home().root / 'mlflow.db'}"
+    """SQLAlchemy address of MLflow's own tables: beside ours in PostgreSQL, else a file that this process alone writes."""
+    return dialect().address_of_schema("mlflow") or f"sqlite:///{get_home().root / 'mlflow.db'}"
+
+
+def artifacts() -> str:
+    """Where MLflow keeps artifacts: in the object store, else in the home."""
+    store = object_store()
+    return f"s3://{store.path('mlflow')}" if store else str(get_home().artifacts)
 
 
 def environment() -> dict[str, str]:
@@ -23,7 +31,7 @@ def environment() -> dict[str, str]:
         "_MLFLOW_SERVER_FILE_STORE": database_uri(),
         "_MLFLOW_SERVER_REGISTRY_STORE": database_uri(),
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(get_home().artifacts),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": artifacts(),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_STATIC_PREFIX": PREFIX,
         "MLFLOW_ENABLE_WORKSPACES": "true",
@@ -44,6 +52,13 @@ def guarded_application() -> ASGIApp:
 
     from model_registry.server.guard import Guard, note_start
 
-    initialize_backend_stores(database_uri(), database_uri(), "mlflow-artifacts:/")
+    if object_store():
+        from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
+
+        from model_registry.server.objects import ObjectArtifacts
+
+        _artifact_repository_registry.register("s3", ObjectArtifacts)  # type: ignore[no-untyped-call]
+    with in_words(), dialect().making_schema(engine(), "mlflow"):
+        initialize_backend_stores(database_uri(), database_uri(), "mlflow-artifacts:/")
     note_start()
     return Guard(app)

@@ -96,12 +96,13 @@ def forget_settings() -> None:
     import atrium.database
     import atrium.home
     import atrium.identity
+    import atrium.objects
     import atrium.settings
     import tenancy.signing
 
     if atrium.database.engine.cache_info().currsize:
         atrium.database.engine().dispose()
-    for cached in (atrium.database.engine, atrium.database.dialect, atrium.home.get_home, atrium.settings.get_settings,
+    for cached in (atrium.database.engine, atrium.database.dialect, atrium.objects.object_store, atrium.home.get_home, atrium.settings.get_settings,
                    atrium.identity._identity_key, tenancy.signing._signing_key):  # fmt: skip
         cached.cache_clear()
 
