@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     )
     warm_python: bool = Field(
         True,
-        description="Fork short Python steps from a warm interpreter into their sandboxes, where the platform runs as root",
+        description="Fork steps from a warm interpreter into their sandboxes, some of which are made ahead, where the platform runs as root",
     )
     step_log_mib: int = Field(
         256, ge=1, le=65536, description="Most that is kept of a step's output, in MiB; what follows is left out"

@@ -60,7 +60,8 @@ class Image:
 
 
 @lru_cache
-def _runtime() -> Image:
+def runtime_image() -> Image:
+    """The platform's own Python environment, which every machine has."""
     environment = CHECKOUT / ".venv"
     base = Path(sys.base_prefix)
     outside = () if base.is_relative_to("/usr") else (base,)
@@ -76,7 +77,7 @@ def _runtime() -> Image:
 
 def runtime_folders() -> list[str]:
     """Where the platform's own environment lies, in steps too."""
-    return [str(path) for path in _runtime().read_only]
+    return [str(path) for path in runtime_image().read_only]
 
 
 def _machine(name: str, what: str) -> Image:
@@ -85,7 +86,7 @@ def _machine(name: str, what: str) -> Image:
 
 def _python(name: str) -> Image:
     asked = re.search(r"(\d+\.\d+)", name.partition(":")[2])
-    runtime = _runtime()
+    runtime = runtime_image()
     return Image(
         name,
         f"the platform's Python: {PYTHON}",
@@ -114,7 +115,7 @@ def shipped_image(image: str) -> Image | None:
     plain = re.sub(r"^(docker\.io/|quay\.io/|ghcr\.io/)?(library/|argoproj/)?", "", image)
     name = plain.partition(":")[0].partition("@")[0]
     if name == RUNTIME:
-        return _runtime()
+        return runtime_image()
     if name == "python":
         return _python(plain)
     if name in MACHINE:

@@ -1,9 +1,9 @@
-"""Python steps that may be forked from a warm interpreter: which, and what that interpreter is.
+"""Steps that may be forked from a warm interpreter: which, and what that interpreter is.
 
 A warm interpreter serves one project, one environment and one way of starting (`python -c`, or a script template). It lives in
 bubblewrap, sees what its steps see of the machine, read-only, and nothing of any project. What it forks enters a sandbox that
 bubblewrap made for the step alone with the options of any step: its own root, mounts, process, IPC and UTS namespaces, limits and
-output. See `keeper/interpreter.py`.
+output. See `keeper/interpreter.py`. What is no Python enters a sandbox that was made ahead by such a fork, and is executed there.
 """
 
 import os
@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from workflows.engine.images import Image
+from workflows.engine.images import Image, runtime_image
 from workflows.engine.roots import ETC, MACHINE_ETC
 from workflows.engine.sandbox import OPTIONS, SCRIPT, Container, bwrap_binary, container_environment, machine_options
 from workflows.engine.state import Json
@@ -26,21 +26,25 @@ AT_START = re.compile("PYTHON|LD_|LC_|LANG|MALLOC_|GLIBC_|PATH$|HOME$|TMPDIR$|TZ
 
 def warm_order(container: Container, etc: Path) -> Json | None:
     """Of which interpreter the container may be forked, and what runs in it; None where it is executed as any."""
-    if not _may_be_forked(container):
+    if os.geteuid() != 0 or container.image.root:
         return None
     image, command = container.image, list(container.command)
-    started = command[:2] if command[1] == SCRIPT else [command[0], "-c", TOKEN]
+    forked = _may_be_forked(container)
+    if not forked:
+        command, image = [*image.entrypoint, *command], runtime_image()
+    started = command[:2] if forked and command[1] == SCRIPT else [command[0] if forked else PYTHONS[0], "-c", TOKEN]
     environment = container_environment(container) | {"PWD": container.workdir}
     texts = [f"{name}={value}" for name, value in environment.items()]
     about = _interpreter(image.path, image.read_only, etc, tuple(started))
     key = f"{container.root.parent.name}: {image.path[0]}: {' '.join(started[:2])}"
-    return {**about, "key": key, "words": command, "environment": texts, "folder": container.workdir}
+    place = {"words": command, "environment": texts, "folder": container.workdir}
+    return {**about, **place, "key": key, "executes": not forked}
 
 
 def _may_be_forked(container: Container) -> bool:
     """Whether it runs Python on a text or a script template's script, and nothing of its own changes how Python starts."""
     command, image = container.command, container.image
-    if os.geteuid() != 0 or image.root or image.entrypoint or not image.path or len(command) < 2:
+    if image.entrypoint or not image.path or len(command) < 2:
         return False
     if command[0] not in PYTHONS or not _has(image, command[0]):
         return False

@@ -8,6 +8,8 @@ A request is one packet on descriptor 3: the step's sandbox (a pidfd of its firs
 what to run, a pipe for the word of how it went. This process reads none of it, so that no step finds another's secrets in its memory.
 A child reads it, enters the sandbox, gives up what bubblewrap gives up, checks that it is where it should be, forks the step and ends:
 the step falls to the keeper, in a session that the sandbox does not see, as a step that bubblewrap executes.
+
+A step that is no Python is asked for in the same way, where its sandbox was made ahead: the child executes it there.
 """
 
 import sys
@@ -24,6 +26,7 @@ from importlib.util import module_from_spec  # noqa: E402
 NAME, HOOK, REQUESTS = "sitecustomize", "/atrium/warm", 3
 NAMESPACES = 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000  # mount, pid, ipc, uts
 PR_SET_MM, PR_SET_MM_MAP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, CLEAR_ALL = 35, 14, 38, 47, 4
+IGNORED = (13, 25)  # SIGPIPE and SIGXFSZ, by Python
 PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, NO_FILE = 1, 2, 2, 32, 0xFFFFFFFF
 CAPABILITY_VERSION = 0x20080522
 CONFIG_BYTES = 512
@@ -111,17 +114,31 @@ def give_up() -> None:
         raise OSError("capabilities are left")
 
 
-def become(words: list[bytes], environment: list[bytes], field: int) -> None:
-    """Sets what Python tells of its start: arguments, environment, the text to run."""
-    texts = [os.fsdecode(word) for word in words]
-    started = 3 if field else 2
-    sys.orig_argv[:] = texts
-    sys.argv[:] = ["-c" if field else texts[1], *texts[started:]]
+def set_environment(environment: list[bytes]) -> None:
+    """Gives this process just these variables, in this order."""
     libc.clearenv()
     os.environ.clear()
     for one in environment:
         name, _, value = one.partition(b"=")
         os.environb[name] = value
+
+
+def execute(words: list[bytes]) -> None:
+    """Executes a program as bubblewrap does, found by the PATH that is set; where it cannot, tells so in its words. Does not return."""
+    os.closerange(3, 1 << 20)
+    for number in IGNORED:
+        libc.signal(number, None)
+    libc.execvp(words[0], (ctypes.c_char_p * (len(words) + 1))(*words, None))
+    os.write(2, b"bwrap: execvp %s: %s\n" % (words[0], os.strerror(ctypes.get_errno()).encode()))
+    os._exit(1)
+
+
+def become(words: list[bytes], field: int) -> None:
+    """Sets what Python tells of its start: arguments, the text to run."""
+    texts = [os.fsdecode(word) for word in words]
+    started = 3 if field else 2
+    sys.orig_argv[:] = texts
+    sys.argv[:] = ["-c" if field else texts[1], *texts[started:]]
     if field:
         text = ctypes.create_unicode_buffer(f"{texts[2]}\n")
         size = ctypes.sizeof(text)
@@ -132,16 +149,16 @@ def become(words: list[bytes], environment: list[bytes], field: int) -> None:
         ctypes.c_void_p.from_address(field).value = kept
 
 
-def enter(sandbox: int, order: int) -> tuple[list[bytes], list[bytes]]:
-    """Enters the step's sandbox; returns arguments and environment. Raises OSError where it is another place than was asked for."""
-    folder, root, count, *rest = os.pread(order, os.fstat(order).st_size, 0).split(b"\0")
+def enter(sandbox: int, order: int) -> tuple[bool, list[bytes], list[bytes]]:
+    """Enters the step's sandbox; returns whether to execute, arguments, environment. Raises OSError where it is another place than was asked for."""
+    folder, root, executes, count, *rest = os.pread(order, os.fstat(order).st_size, 0).split(b"\0")
     call("setns", sandbox, NAMESPACES)
     seen = os.stat("/")
     if root.decode() != f"{seen.st_dev}:{seen.st_ino}":
         raise OSError(f"this is not the step's root: {seen.st_dev}:{seen.st_ino}")
     os.chdir(folder)
     os.setsid()
-    return rest[: int(count)], rest[int(count) :]
+    return bool(executes), rest[: int(count)], rest[int(count) :]
 
 
 def begin(descriptors: list[int], field: int) -> bool:
@@ -149,10 +166,12 @@ def begin(descriptors: list[int], field: int) -> bool:
     sandbox, *streams, order, told = descriptors
     step, why = -1, "it broke"
     try:
-        words, environment = enter(sandbox, order)
+        executes, words, environment = enter(sandbox, order)
         for number, one in enumerate(streams):
             os.dup2(one, number)
-        become(words, environment, field)
+        set_environment(environment)
+        if not executes:
+            become(words, field)
         give_up()
         step = os.fork()
     except OSError as error:
@@ -163,6 +182,8 @@ def begin(descriptors: list[int], field: int) -> bool:
             os._exit(0)
     if (os.getpid(), os.getppid()) != (2, 0):
         os._exit(70)  # not the first in namespaces of its own: no step runs there
+    if executes:
+        execute(words)
     show_as(words, environment)
     return True
 

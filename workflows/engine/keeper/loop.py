@@ -143,8 +143,9 @@ class Keeper:
             ahead = None
         if begun:
             self._watch(begun.connection, lambda _: self._said(begun))
+        forks = ready if ahead or not (order.get("warm") or {}).get("executes") else None
         try:
-            unit = Unit(order, ready, ahead)
+            unit = Unit(order, forks, ahead)
         except OSError as error:
             self._tell({"key": order["key"], "refused": str(error)})
             return

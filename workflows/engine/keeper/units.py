@@ -27,8 +27,9 @@ class Unit:
     `boxed` (whether argv is bwrap's), `result` (whether the last of standard output is told), `seconds` (deadline), `grace_seconds`,
     `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `floor_bytes` (what it may hold at most where less is free),
     `groups` (control groups to be removed), `flush` (whether its end is flushed to disk), `warm` (of which interpreter it may be forked, see
-    `Interpreter`, with `words`, `environment` and `folder` of the step), `next` (the root for which a like sandbox may be made ahead). With
-    `warm` it is forked, into the sandbox `ahead` where there is one: `pid` is bwrap's in any case, `step` what was forked.
+    `Interpreter`, with `words`, `environment` and `folder` of the step, and `executes` for one that is no Python: that is forked only into
+    a sandbox made ahead), `next` (the root for which a like sandbox may be made ahead). With `warm` it is forked, into the sandbox `ahead`
+    where there is one: `pid` is bwrap's in any case, `step` what was forked.
     """
 
     def __init__(self, order: dict[str, Any], warm: Interpreter | None = None, ahead: Sandbox | None = None) -> None:

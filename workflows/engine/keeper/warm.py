@@ -18,7 +18,7 @@ from .processes import children_of, complain, held, high
 
 HOOK = str(Path(__file__).with_name("interpreter.py"))
 REQUESTS, FIRST_DESCRIPTOR = 3, 9
-MOST = 8
+MOST = 16
 IDLE_SECONDS = 60.0
 BROKEN_SECONDS = 300.0
 ALLOW = struct.pack("HBBI", 6, 0, 0, 0x7FFF0000)  # a seccomp filter of one instruction: everything is allowed
@@ -102,9 +102,9 @@ class Interpreter:
         ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         root = os.stat(order["root"])
         words, environment = order["warm"]["words"], order["warm"]["environment"]
-        text = "\0".join(
-            [order["warm"]["folder"], f"{root.st_dev}:{root.st_ino}", str(len(words)), *words, *environment]
-        )
+        executes = "1" if order["warm"].get("executes") else ""
+        place = [order["warm"]["folder"], f"{root.st_dev}:{root.st_ino}"]
+        text = "\0".join([*place, executes, str(len(words)), *words, *environment])
         passed = [os.pidfd_open(sandbox), *streams, held(text), theirs]
         try:
             control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", passed))]
