@@ -59,6 +59,9 @@ class Memory:
         self.tokens: dict[tuple[str, str], str] = {}
         self.aliases: dict[int, tuple[int, float, str]] = {}
         self.retry_at: dict[int, tuple[int, float]] = {}
+        self.asked: dict[
+            str, list[int]
+        ] = {}  # rows of each of the platform's own questions, which nobody's figures hold
 
     def token(self, owner: str, project: str, fresh: bool = False) -> str:
         """The token by which a project's services are asked as `owner`; `fresh` ends the one before."""
@@ -137,6 +140,7 @@ def ask_through_the_door(row: ServiceRow, rows: list[dict[str, Any]], memory: Me
         raise SampleFailed(
             f"the sample through {url}", f"answered {answer.status_code} {answer.text[:300]}", "see the model"
         )
+    memory.asked.setdefault(model_name(row.project, row.name), []).append(len(rows))
     check_answer(answer.json()["outputs"], len(rows))
 
 
@@ -232,8 +236,15 @@ def _gain(before: CounterRow | None, seen: Counters) -> Counters:
     )  # fmt: skip
 
 
+def _of_others(gain: Counters, own: list[int]) -> Counters:
+    """A gain without the platform's own questions, each of which took as long as the mean."""
+    succeeded = max(0, gain.succeeded - len(own))
+    share = succeeded / gain.succeeded if gain.succeeded else 0.0
+    return Counters(succeeded, gain.failed, max(0, gain.rows - sum(own)), round(gain.total_nanoseconds * share))
+
+
 def sample_figures() -> None:
-    """Adds what services answered since the last look to the present minute; forgets what is older than 32 days."""
+    """Adds what services answered people since the last look to the present minute; forgets what is older than 32 days."""
     server, minute = TritonLocal(), now().replace(second=0, microsecond=0)
     with reading() as session:
         names = [
@@ -247,7 +258,7 @@ def sample_figures() -> None:
     with writing() as session:
         for (project, service), counters in seen.items():
             name = model_name(project, service)
-            gain = _gain(session.get(CounterRow, name), counters)
+            gain = _of_others(_gain(session.get(CounterRow, name), counters), memory().asked.pop(name, []))
             session.merge(CounterRow(model=name, succeeded=counters.succeeded, failed=counters.failed, rows=counters.rows,
                                      total_nanoseconds=counters.total_nanoseconds))  # fmt: skip
             if gain.succeeded or gain.failed:

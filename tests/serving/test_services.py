@@ -91,6 +91,16 @@ def test_requests_are_counted_over_a_restart_of_the_counters(ada: Actor, live: S
     assert after.succeeded == before + 1 and after.mean_milliseconds is not None
 
 
+def test_the_platforms_own_questions_are_in_nobodys_figures(ada: Actor, live: ServiceView) -> None:
+    sample_figures()
+    before = serving.requests_today(ada, "flights")
+    other = "3" if serving.get_service(ada, "flights", "flight-delay").live_version == "1" else "1"
+    assert _brought(ada, other).live_version == other
+    sample_figures()
+    after = serving.requests_today(ada, "flights")
+    assert (after.succeeded, after.rows) == (before.succeeded, before.rows)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
