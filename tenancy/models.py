@@ -123,7 +123,7 @@ class AuditRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     actor: Mapped[str] = mapped_column(String(60))
-    via: Mapped[str] = mapped_column(String(20))
+    via: Mapped[str] = mapped_column(String(100))
     action: Mapped[str] = mapped_column(String(60))
     project: Mapped[str | None] = mapped_column(String(30), index=True)
     object: Mapped[str] = mapped_column(String(300))

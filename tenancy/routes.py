@@ -120,6 +120,14 @@ def delete_secret(who: Who, project: str, name: str) -> None:
 
 
 @router.get("/projects/{project}/audit")
-def list_audit(who: Who, project: str, after: str | None = None, limit: Limit = 50) -> Page[AuditView]:
-    """Changes in the project, newest first."""
-    return tenancy.list_audit(who, project, after, limit)
+def list_audit(
+    who: Who, project: str, after: str | None = None, limit: Limit = 50, holding: str = ""
+) -> Page[AuditView]:
+    """Changes in the project, newest first; those alone whose words hold a text."""
+    return tenancy.list_audit(who, project, after, limit, holding)
+
+
+@router.get("/audit")
+def list_whole_audit(who: Who, after: str | None = None, limit: Limit = 50, holding: str = "") -> Page[AuditView]:
+    """Changes in the whole platform, newest first, for the administrator."""
+    return tenancy.list_audit(who, None, after, limit, holding)

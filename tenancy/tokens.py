@@ -1,6 +1,7 @@
 """Bearer tokens: people's for every interface, runs' for their steps, demos' for their models."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -74,8 +75,15 @@ def create_token(
         if missing := sorted(set(projects) - known):
             raise NotFound(f"project {missing[0]!r}", "a token names projects that exist", "see the list of projects")
         view, text = _issue(session, Audience.API, name, who.name, sorted(set(projects)), days, administrator)
-        audit(session, who, "token.create", projects[0] if len(projects) == 1 else None, name, ", ".join(projects))
+        _audit_token(session, who, "token.create", name, projects)
     return view, text
+
+
+def _audit_token(session: Session, who: Actor, action: str, name: str, projects: Sequence[str]) -> None:
+    """A line in each project that the token is for; one of the platform's where it is for none."""
+    where: list[str | None] = [*sorted(set(projects))] or [None]
+    for project in where:
+        audit(session, who, action, project, name, ", ".join(projects) if len(projects) > 1 else "")
 
 
 def _check_maker(who: Actor) -> None:
@@ -110,7 +118,7 @@ def revoke_token(who: Actor, identifier: str) -> None:
         if row is None or not (row.owner == who.name or who.may(Verb.ADMINISTER)):
             raise NotFound(f"token {identifier!r}", "it must be one of yours", "see Settings, Tokens")
         row.revoked_at = row.revoked_at or now()
-        audit(session, who, "token.revoke", None, row.name)
+        _audit_token(session, who, "token.revoke", row.name, row.projects)
 
 
 def issue_metrics_token() -> str:

@@ -166,17 +166,31 @@ def _members(visitor: Actor) -> None:
 
 
 def _audit(visitor: Actor) -> None:
-    key = f"audit-after-{project()}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        holding = st.text_input(
+            _("Holds"), placeholder=_("a name, an action"), icon=":material/search:", max_chars=80, key="audit-holds"
+        )
+        whole = visitor.administrator and st.toggle(_("The whole platform"), key="audit-whole")
+    key = f"audit-after-{'' if whole else project()}-{holding}"
     after = st.session_state.get(key)
-    found = tenancy.list_audit(visitor, project(), after, AUDIT_LINES)
+    found = tenancy.list_audit(visitor, None if whole else project(), after, AUDIT_LINES, holding.strip())
     columns = [
-        Column(_("When"), "soft"), Column(_("Who")), Column(_("By"), "soft", phone=False), Column(_("What"), "code"),
-        Column(_("Object")),
+        Column(_("When"), "soft"), Column(_("Who")), Column(_("Through"), "soft", phone=False), Column(_("What"), "code"),
+        Column(_("Object")), *([Column(_("Project"), "soft")] if whole else []),
     ]  # fmt: skip
     rows: list[list[Cell | str]] = [
-        [ago(one.at), one.actor, _(one.via), one.action, f"{one.object} {one.detail}".strip()] for one in found.items
-    ]
-    with card(_("Audit"), _("Every change in this project: who, by what, and when")):
+        [
+            ago(one.at), one.actor, _(one.via), one.action, f"{one.object} {one.detail}".strip(),
+            *([one.project or "–"] if whole else []),
+        ]
+        for one in found.items
+    ]  # fmt: skip
+    told = (
+        _("Every change in the platform: who, by what, and when")
+        if whole
+        else _("Every change in this project: who, by what, and when")
+    )
+    with card(_("Audit"), told):
         table("audit", columns, rows, _("Changes, newest first"))
         with st.container(horizontal=True, gap="small"):
             if st.button(_("Newest"), key="audit-newest", disabled=not after):

@@ -102,6 +102,17 @@ def test_each_change_leaves_an_audit_line(ada: Actor, bob: Actor) -> None:
     assert {"user.create", "project.create", "member.set", "session.open"} <= set(actions)
 
 
+def test_a_tokens_making_and_end_are_in_the_audit_of_each_of_its_projects(ada: Actor) -> None:
+    tenancy.create_project(ada, "digits")
+    ada = tenancy.refresh(ada)
+    made, _ = tenancy.create_token(ada, "ci", ["flights", "digits"])
+    tenancy.revoke_token(ada, made.id)
+    for project in ("flights", "digits"):
+        found = [(line.action, line.object) for line in tenancy.list_audit(ada, project, holding="TOKEN.")]
+        assert found == [("token.revoke", "ci"), ("token.create", "ci")]
+    assert [line.action for line in tenancy.list_audit(ada, "flights", holding="%")] == []
+
+
 def test_an_identity_with_another_signature_is_refused(ada: Actor) -> None:
     head, body, signature = mint_identity(ada).split(".")
     with pytest.raises(NotSignedIn):

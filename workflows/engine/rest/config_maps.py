@@ -58,7 +58,7 @@ class ConfigMaps:
             return refused(409, f'configmaps "{name}" already exists')
         document["metadata"]["namespace"] = namespace
         self.desk.store.put_config_map(namespace, document)
-        await self.desk.note(who, "ConfigMap.save", namespace, name)
+        await self.desk.note(who, "config-map.set", namespace, name)
         for workflow in self.desk.runner.live.values():
             if workflow.namespace == namespace:  # it may wait for a semaphore whose limit this is
                 self.desk.runner.kick(workflow)
@@ -74,7 +74,7 @@ class ConfigMaps:
         if request.method == "GET":
             return JSONResponse(found)
         self.desk.store.delete_template("ConfigMap", namespace, name)
-        await self.desk.note(who, "ConfigMap.delete", namespace, name)
+        await self.desk.note(who, "config-map.delete", namespace, name)
         return JSONResponse({})
 
     def routes(self) -> list[Route]:
