@@ -67,10 +67,12 @@ def whole_status(status: Mapping[str, Any]) -> Json:
 
 
 def keep(session: Session, cluster: ClusterRow, kind: Seen, found: Mapping[str, Any]) -> None:
-    """Keeps an object as it is now; a workflow's summary too, unless another engine has a run of that name."""
+    """Keeps an object as it is now, unless it is known newer; a workflow's summary too, unless another engine has a run of that name."""
     belongs, metadata = about(kind, found), found["metadata"]
     project = project_of(cluster, metadata["namespace"])
     if not belongs or project is None:
+        return
+    if kind is Seen.WORKFLOW and _known_newer(session, cluster.name, metadata):
         return
     if kind is Seen.WORKFLOW and not _summarize(session, cluster.name, project, found):
         return
@@ -81,6 +83,19 @@ def keep(session: Session, cluster: ClusterRow, kind: Seen, found: Mapping[str, 
             seen_at=now(),
         )
     )  # fmt: skip
+
+
+def _known_newer(session: Session, cluster: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether the watch was quicker than an answer: a workflow may have ended before the answer to its submission is kept."""
+    row = session.get(SeenRow, (cluster, Seen.WORKFLOW, metadata["namespace"], metadata["name"]))
+    if row is None:
+        return False
+    known: Mapping[str, Any] = json.loads(zlib.decompress(row.content))["metadata"]
+    return known.get("uid") == metadata.get("uid") and _version(known) > _version(metadata)
+
+
+def _version(metadata: Mapping[str, Any]) -> int:
+    return int(metadata.get("resourceVersion") or 0)
 
 
 def _summarize(session: Session, cluster: str, project: str, found: Mapping[str, Any]) -> bool:
