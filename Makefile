@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v /usr/bin/python3.11 || command -v python3)
 .DEFAULT_GOAL := help
-.PHONY: help up down test cluster-test check bench bench-peers lock install dev
+.PHONY: help up down test images cluster-up cluster-test check bench bench-peers lock install dev
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,8 +29,14 @@ check: dev  ## Lint, types, imports that point one way, documents
 test: dev  ## Every test, those of the whole platform and in the browser too
 	.venv/bin/pytest -n 2
 
-cluster-test: dev  ## Test pipelines on the Kubernetes that KUBECONFIG names, with its Argo
-	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one with Argo Workflows, see docs/clusters.md"; exit 2; }
+images:  ## Build the platform's container image and print its size
+	@deploy/images/build
+
+cluster-up: install  ## Put Atrium on the Kubernetes that KUBECONFIG names: OVERLAY=minimal, RELEASES=folder or address
+	@.venv/bin/atrium cluster-up "$(or $(OVERLAY),minimal)" --releases "$(RELEASES)"
+
+cluster-test: dev  ## Test Atrium and its pipelines on the Kubernetes that KUBECONFIG names
+	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one, see docs/cluster-install.md"; exit 2; }
 	.venv/bin/pytest -m cluster -v --durations 5
 
 bench: dev  ## Measure the figures and print them as a table and as JSON

@@ -9,6 +9,7 @@ import click
 
 from app.backup.commands import backup, restore, step_back
 from app.clusters import cluster
+from app.deploying.commands import cluster_up
 from app.images import image
 from app.schedules import schedule
 from atrium.errors import AtriumError
@@ -41,6 +42,14 @@ def up(examples: bool) -> None:
     from app.up import up as bring_up
 
     bring_up((lambda: install(ADMIN)) if examples else None)
+
+
+@main.command()
+def serve() -> None:
+    """Run in the foreground under one supervisor, without the examples: what the container image does."""
+    from app.up import serve as become_server
+
+    become_server()
 
 
 @main.command()
@@ -267,7 +276,7 @@ def why(object: str, project: str, as_json: bool) -> None:
         click.echo(f"next: {step.said}" + (f"  ({step.command})" if step.command else ""))
 
 
-for command in (schedule, image, cluster, backup, restore, step_back):
+for command in (schedule, image, cluster, cluster_up, backup, restore, step_back):
     main.add_command(command)
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -78,8 +78,16 @@ COMPONENTS = (
 
 
 def components() -> tuple[Component, ...]:
-    """The components that run on this machine: Prometheus only where it is installed and no other is named."""
-    return tuple(one for one in COMPONENTS if one.name != "prometheus" or starts_here())
+    """The components that run on this machine: Prometheus only where it is installed and no other is named.
+
+    Where the settings name a real Argo, the proxy before it runs in the workflow server's place.
+    """
+    found = tuple(one for one in COMPONENTS if one.name != "prometheus" or starts_here())
+    return tuple(_as_proxy(one) if one.name == "argo" and get_settings().argo_url else one for one in found)
+
+
+def _as_proxy(one: Component) -> Component:
+    return replace(one, module="workflows.proxy", what="what stands before Argo Workflows")
 
 
 def component(name: str) -> Component:

@@ -57,6 +57,9 @@ def _good(name: str, found: str) -> Finding:
 def _sandbox() -> Finding:
     if sandbox_works():
         return _good("sandbox", "bubblewrap starts a process of its own here")
+    if get_settings().argo_url:
+        told = "bubblewrap cannot run here: steps run on the cluster, demos from one's own app.py are refused"
+        return Finding("sandbox", Verdict.WARN, told, "none is needed for pipelines")
     if get_settings().steps_without_sandbox:
         return Finding("sandbox", Verdict.WARN, "bubblewrap cannot run; ATRIUM_STEPS_WITHOUT_SANDBOX lets steps run unprotected",
                        "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0")  # fmt: skip
@@ -229,8 +232,10 @@ def _seams() -> Iterator[Finding]:
         address = str(getattr(settings, name))
         if not address:
             continue
+        checked = settings.argo_checked if name == "argo_url" else True
         try:
-            status = httpx.get(address, timeout=5, trust_env=False, follow_redirects=False).status_code
+            asked = httpx.get(address, timeout=5, trust_env=False, follow_redirects=False, verify=checked)
+            status = asked.status_code
             yield _good(f"ATRIUM_{name.upper()}", f"{urlsplit(address).netloc} answers ({status})")
         except httpx.HTTPError as error:
             yield Finding(

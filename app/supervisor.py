@@ -11,7 +11,7 @@ import time
 import xmlrpc.client
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -143,20 +143,34 @@ def _session(pid: int) -> int:
         return 0
 
 
-def start(environment: Mapping[str, str] | None = None) -> None:
-    """Starts the supervisor, which starts every component. Raises `SupervisorSilent` where it does not come up."""
-    home = get_home()
+def _command(home: Home) -> list[str]:
     path = home.root / "supervisord.conf"
     own_prometheus_file().unlink(missing_ok=True)  # the one that starts now writes it again, if there is one
     path.write_text(configuration(home))
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)]
+    return [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)]
+
+
+def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in SECRET_SETTINGS}
+
+
+def become() -> NoReturn:
+    """Becomes the supervisor, which starts every component and ends with them when it is told to: a container's process."""
+    command = [*_command(get_home()), "--nodaemon"]
+    os.chdir(CHECKOUT)
+    os.execve(command[0], command, _without_secrets(os.environ))  # noqa: S606  becomes it
+
+
+def start(environment: Mapping[str, str] | None = None) -> None:
+    """Starts the supervisor, which starts every component. Raises `SupervisorSilent` where it does not come up."""
+    home = get_home()
     made = subprocess.run(
-        command,
+        _command(home),
         capture_output=True,
         text=True,
         check=False,
         cwd=CHECKOUT,
-        env={name: value for name, value in (environment or os.environ).items() if name not in SECRET_SETTINGS},
+        env=_without_secrets(environment or os.environ),
         stdin=subprocess.DEVNULL,
     )
     due = time.monotonic() + STOP_SECONDS

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from sqlalchemy import select
@@ -149,6 +150,23 @@ def up(examples: Callable[[], bool] | None) -> None:
     _first_password().unlink(missing_ok=True)
     for title, address in live_addresses():
         click.echo(f"  {title:<14} {address}")
+
+
+def serve() -> NoReturn:
+    """Makes the home ready and becomes the supervisor: what a container runs. A generated password waits in the home.
+
+    Raises:
+        StartsAlready, DiskFull, PortTaken, CertificateUnusable.
+    """
+    home = get_home()
+    with one_at_a_time():
+        check_start()
+        upgrade()
+        password = ensure_administrator()
+    click.echo(f"Atrium, home {home.root}, address {get_settings().public_url}")
+    if password:
+        click.echo(f"The first password of {ADMIN} is in {_first_password()}; delete that file when you have read it")
+    supervisor.become()
 
 
 def live_addresses() -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from atrium.home import get_home
 from atrium.identity import IDENTITY_HEADER, Actor, mint_identity
 from atrium.settings import get_settings
 
-SEAMS = {"argo": "argo_url", "mlflow": "mlflow_url", "triton-http": "triton_url"}
+SEAMS = {"mlflow": "mlflow_url", "triton-http": "triton_url"}
 
 
 class BackEndUnavailable(Unavailable):

@@ -32,7 +32,7 @@ ADDRESSES: dict[str, tuple[tuple[str, ...], str]] = {
     "redis_url": (("redis", "rediss"), "redis://host:6379/0"),
 }
 # seams whose other end cannot be set yet; refused, for a setting without effect would be a lie
-EMBEDDED_ONLY = frozenset({"argo_url", "mlflow_url", "triton_url", "redis_url", "oidc_issuer"})
+EMBEDDED_ONLY = frozenset({"mlflow_url", "triton_url", "redis_url", "oidc_issuer"})
 # variables with our prefix that steps get or tests use
 NOT_SETTINGS = frozenset(
     {
@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         None, description="File that holds that address with its password, instead of `ATRIUM_DATABASE_URL`"
     )
     argo_url: str = Field("", description="Argo Server's address; empty means the embedded workflow server")
+    argo_checked: bool = Field(
+        True,
+        description="Check the certificate of the Argo Server at ATRIUM_ARGO_URL; its own, made at its start, cannot be",
+    )
     mlflow_url: str = Field(
         "", description="Address of an MLflow server with Atrium's plugin; empty means the embedded one"
     )

@@ -38,6 +38,14 @@ class Platform:
         return self.atrium("token", "create", "test", "--project", project).strip()
 
 
+def argo_binary() -> str:
+    """The real argo CLI; the test that asks is skipped where it is not on this machine."""
+    found = os.environ.get("ATRIUM_TEST_ARGO") or str(Path.home() / ".cache/testcluster/bin/argo")
+    if not Path(found).exists():
+        pytest.skip("the real argo CLI is not on this machine (ATRIUM_TEST_ARGO)")
+    return found
+
+
 # one row of the flights' model
 FLIGHT: dict[str, object] = {
     "carrier": "UA", "origin": "EWR", "month": 12, "weekday": 4, "hour": 18.5, "distance": 1400, "temp": 40, "wind_speed": 12,

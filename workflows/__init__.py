@@ -11,6 +11,7 @@ from workflows.clusters.connect import (
 )
 from workflows.clusters.models import ClusterView, Finding
 from workflows.clusters.reasons import Cause, PodReason
+from workflows.clusters.reasons import explain as explain_pod
 from workflows.config_maps import delete_config_value, list_config_maps, set_config_value
 from workflows.counts import NewestResult, RunCount, ScheduleLag, newest_results, run_counts, schedule_lags
 from workflows.engine.launcher import end_keeper
@@ -99,6 +100,7 @@ __all__ = [
     "delete_config_value",
     "delete_schedule",
     "end_keeper",
+    "explain_pod",
     "get_pipeline",
     "get_run",
     "get_schedule",

@@ -18,6 +18,7 @@ from atrium.pages import Page, page_of, read_page
 from tenancy import audit
 from workflows.backends import ArgoBackend, Pipelines
 from workflows.clusters.connect import cluster_state
+from workflows.clusters.home import home_cluster
 from workflows.clusters.runs import ClusterRuns, run_engine
 from workflows.clusters.seen import OWNER
 from workflows.models import (
@@ -38,6 +39,7 @@ MOST_REVISIONS = 100
 
 
 def _engine(who: Actor, project: str, cluster: str = "") -> Pipelines:
+    cluster = cluster or home_cluster()
     return ClusterRuns(who, project, cluster) if cluster else ArgoBackend(who, project)
 
 

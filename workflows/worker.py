@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from atrium.events import Event, consume
 from atrium.jobs import Job
+from workflows.clusters.projects import prepare_projects
 from workflows.clusters.watch import watch_clusters
 from workflows.models import RunSummaryRow
 from workflows.slots import run_schedules
@@ -47,5 +48,5 @@ def jobs() -> list[Job]:
     """The worker's part."""
     return [
         Job("workflows.summaries", 0.3, summarize_runs), Job("workflows.schedules", 1.0, run_schedules),
-        Job("workflows.clusters", 2.0, watch_clusters),
+        Job("workflows.clusters", 2.0, watch_clusters), Job("workflows.namespaces", 2.0, prepare_projects),
     ]  # fmt: skip

@@ -26,6 +26,7 @@ UV = TOOLS / "bin" / "uv"
 UV_LOCK = CHECKOUT / "app" / "setup" / "uv.lock"
 BUILDERS = ("hatchling", "setuptools", "packaging", "pathspec", "pluggy", "trove-classifiers", "tomlkit")
 CHANGING = "atrium.changing"
+IMAGE = {"--image-packages", "--image"}  # layers of a container image: the locked packages, then the checkout
 
 
 class Stage:
@@ -256,11 +257,13 @@ def main() -> None:
     """Everything that is missing."""
     begun = time.monotonic()
     with alone():
-        check_machine(installed=not cut_off(PLATFORM))
+        check_machine(installed=not cut_off(PLATFORM), starts=not IMAGE & set(sys.argv))
         fresh = cut_off(PLATFORM)
         tools()
         environment("the platform's packages", PLATFORM, CHECKOUT / "requirements.lock", BUILDERS)
         environment("Triton's packages", TRITON, CHECKOUT / "serving" / "triton" / "requirements.lock")
+        if "--image-packages" in sys.argv:
+            return
         if "--dev" in sys.argv:
             development()
         checkout()

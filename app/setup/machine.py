@@ -198,8 +198,11 @@ def install_packages(missing: List[str]) -> None:
             fail("%s:\n%s" % (" ".join(command), said), "Debian's packages must be reached", line)
 
 
-def check_machine(installed: bool) -> None:
-    """Refuses what cannot work, before anything is downloaded. `installed`: the environments are there already."""
+def check_machine(installed: bool, starts: bool = True) -> None:
+    """Refuses what cannot work, before anything is downloaded.
+
+    `installed`: the environments are there already. `starts`: the platform is to run on this very machine.
+    """
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         fail("this machine is %s %s" % (platform.system(), platform.machine()), "Linux on x86_64", "use such a machine")
     if platform.libc_ver()[0] != "glibc":
@@ -226,5 +229,6 @@ def check_machine(installed: bool) -> None:
             "at least %.1f GiB" % LEAST_MEMORY_GIB,
             "end other programs, or use a larger machine",
         )
-    check_ports()
+    if starts:
+        check_ports()
     install_packages(missing_packages())

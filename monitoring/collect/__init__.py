@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from atrium.errors import AtriumError
 from atrium.metrics import gauge, read
 from atrium.rpc import address
+from atrium.settings import get_settings
 from monitoring.collect.door import ask_text, collect_door
 from monitoring.collect.processes import collect_processes
 from monitoring.collect.state import (
@@ -73,7 +74,8 @@ def _result(name: str, future: "Future[tuple[list[Metric], float]]") -> tuple[li
 
 def present() -> Mapping[str, Collector]:
     """The sources of this platform; an Argo or Triton elsewhere has metrics of its own, which its Prometheus scrapes."""
-    elsewhere = {name for name, seam in (("argo", "argo"), ("triton", "triton-http")) if address(seam)}
+    named = (("argo", get_settings().argo_url), ("triton", address("triton-http")))
+    elsewhere = {name for name, url in named if url}
     return {name: collector for name, collector in COLLECTORS.items() if name not in elsewhere}
 
 

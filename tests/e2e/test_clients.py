@@ -1,23 +1,15 @@
 """Stock clients against the whole platform, by one address and one kind of token."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from support import CHECKOUT, FLIGHT, Platform, tensors
+from support import CHECKOUT, FLIGHT, Platform, argo_binary, tensors
 
 pytestmark = [pytest.mark.platform, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-
-
-def argo_binary() -> str:
-    found = os.environ.get("ATRIUM_TEST_ARGO") or str(Path.home() / ".cache/testcluster/bin/argo")
-    if not Path(found).exists():
-        pytest.skip("the real argo CLI is not on this machine (ATRIUM_TEST_ARGO)")
-    return found
 
 
 def ask(platform: Platform, model: str, row: dict[str, object], token: str) -> httpx.Response:

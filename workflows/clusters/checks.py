@@ -1,5 +1,7 @@
 """What is checked on a cluster, each thing by asking the cluster itself."""
 
+from collections.abc import Iterator
+
 from atrium.errors import AtriumError
 from workflows.clusters.kube import Kube
 from workflows.clusters.models import Access, Finding
@@ -22,8 +24,8 @@ def first_word(name: str, access: Access) -> str:
     return version
 
 
-def check_access(name: str, access: Access, namespaces: list[str]) -> list[Finding]:
-    """The API server, Argo's types, and each right in each namespace."""
+def check_access(name: str, access: Access, namespaces: list[tuple[str, Access]]) -> list[Finding]:
+    """The API server, Argo's types, and each right in each namespace, which is asked for with the access beside it."""
     try:
         version = first_word(name, access)
     except AtriumError as error:
@@ -32,7 +34,7 @@ def check_access(name: str, access: Access, namespaces: list[str]) -> list[Findi
     with Kube(name, access, CHECK_SECONDS) as kube:
         try:
             found.append(_types(kube))
-            found += [_rights(kube, namespace) for namespace in namespaces]
+            found += [_rights(name, *one) for one in namespaces]
         except AtriumError as error:
             found.append(Finding("API server", False, f"{error.asked}: {error.allowed}", error.next_step))
     return found
@@ -60,15 +62,19 @@ def _review(namespace: str, verb: str, group: str, resource: str, part: str) -> 
     }  # fmt: skip
 
 
-def _rights(kube: Kube, namespace: str) -> Finding:
-    missing: list[str] = []
+def _missing(kube: Kube, namespace: str) -> Iterator[str]:
     for group, resource, part, verbs in NEEDED:
         for verb in verbs:
             path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
             review = kube.ask("POST", path, _review(namespace, verb, group, resource, part))
             if not review["status"].get("allowed"):
                 whole = f"{resource}/{part}" if part else resource
-                missing.append(f"{verb} {whole}" + (f" ({group})" if group else ""))
+                yield f"{verb} {whole}" + (f" ({group})" if group else "")
+
+
+def _rights(name: str, namespace: str, access: Access) -> Finding:
+    with Kube(name, access, CHECK_SECONDS) as kube:
+        missing = list(_missing(kube, namespace))
     what = f"rights in namespace {namespace}"
     if not missing:
         return Finding(what, True, "all that are needed")

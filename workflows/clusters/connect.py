@@ -18,6 +18,7 @@ from atrium.names import check_name
 from tenancy import audit, get_project
 from workflows.clusters.argo_server import argo_server
 from workflows.clusters.checks import check_access, first_word
+from workflows.clusters.home import HOME, home_cluster, pod_access, project_access
 from workflows.clusters.kubeconfig import read_kubeconfig
 from workflows.clusters.models import (
     Access,
@@ -41,8 +42,13 @@ def _bound_to(name: str) -> str:
     return f"cluster/{name}"
 
 
-def access_of(row: ClusterRow) -> Access:
-    """How a cluster is asked, with its credentials in clear: for the platform's own processes alone."""
+def access_of(row: ClusterRow, namespace: str = "") -> Access:
+    """How a cluster is asked, with its credentials in clear: for the platform's own processes alone.
+
+    The home cluster is asked as the account of the project that has `namespace`. Raises `NotInCluster` of that, and what it answers.
+    """
+    if row.name == home_cluster():
+        return project_access(namespace) if namespace else pod_access()
     secret: dict[str, str] = json.loads(unseal(row.sealed, _bound_to(row.name)))
     return Access(row.server, row.authority, **secret)
 
@@ -79,18 +85,24 @@ def list_clusters(who: Actor) -> list[ClusterView]:
 
 
 def clusters_of(who: Actor, project: str) -> list[str]:
-    """Names of the clusters on which a project has a namespace. Raises `Forbidden`."""
+    """Names of the clusters on which a project has a namespace, beside the home engine. Raises `Forbidden`."""
     require(who, Verb.READ, project)
     with reading() as session:
         return [
-            row.name for row in session.scalars(select(ClusterRow).order_by(ClusterRow.name)) if project in row.projects
-        ]
+            row.name for row in session.scalars(select(ClusterRow).order_by(ClusterRow.name))
+            if project in row.projects and row.name != home_cluster()
+        ]  # fmt: skip
 
 
 def cluster_of_project(name: str, project: str) -> tuple[ClusterRow, str]:
     """A cluster's row and the project's namespace there. Raises `ClusterNotFound`, `ClusterNotOfProject`."""
     with reading() as session:
         row = find_cluster(session, name)
+    if project not in row.projects and name == home_cluster():
+        told = "its namespace is made within seconds of the project"
+        raise ClusterNotOfProject(
+            f"project {project!r} on the home cluster", told, "try again; logs/worker.log tells why it stays away"
+        )
     if project not in row.projects:
         told = "the administrator gives projects a namespace there"
         raise ClusterNotOfProject(
@@ -118,6 +130,7 @@ def add_cluster(
     """
     require(who, Verb.ADMINISTER)
     check_name(name, "cluster")
+    _refuse_home(name)
     access = read_kubeconfig(kubeconfig)
     argo_url = argo_url.rstrip("/")
     if len(argo_url) > LONGEST_URL or not ADDRESS.fullmatch(argo_url):
@@ -151,6 +164,12 @@ def add_cluster(
         return _view(row, None)
 
 
+def _refuse_home(name: str) -> None:
+    if name == HOME:
+        told = "it is the cluster of the setting ATRIUM_ARGO_URL, which asks with the pod's own account"
+        raise Invalid(f"cluster {name!r}", told, "choose another name, or change the setting")
+
+
 def _check_namespace(who: Actor, project: str, namespace: str) -> None:
     get_project(who, project)
     if not NAMESPACE.fullmatch(namespace):
@@ -161,6 +180,7 @@ def _check_namespace(who: Actor, project: str, namespace: str) -> None:
 def renew_cluster(who: Actor, name: str, kubeconfig: str) -> ClusterView:
     """Takes another credential for a cluster, for example after a token has ended. Raises as `add_cluster` does."""
     require(who, Verb.ADMINISTER)
+    _refuse_home(name)
     access = read_kubeconfig(kubeconfig)
     first_word(name, access)
     with writing() as session:
@@ -174,6 +194,7 @@ def allow_project(who: Actor, name: str, project: str, namespace: str = "") -> C
     """Gives a project its namespace on a cluster, by default of its own name. Raises `Forbidden`, `ClusterNotFound`, `Invalid`."""
     require(who, Verb.ADMINISTER)
     namespace = namespace or project
+    _refuse_home(name)
     _check_namespace(who, project, namespace)
     with writing() as session:
         row = find_cluster(session, name)
@@ -188,6 +209,8 @@ def allow_project(who: Actor, name: str, project: str, namespace: str = "") -> C
 def remove_cluster(who: Actor, name: str) -> None:
     """Disconnects a cluster and forgets what was seen there; on the cluster everything goes on. Raises `Forbidden`, `ClusterNotFound`."""
     require(who, Verb.ADMINISTER)
+    if name == home_cluster():
+        _refuse_home(name)
     with writing() as session:
         session.delete(find_cluster(session, name))
         session.execute(delete(ClusterStateRow).where(ClusterStateRow.name == name))
@@ -206,7 +229,8 @@ def check_cluster(who: Actor, name: str) -> list[Finding]:
     with reading() as session:
         row = find_cluster(session, name)
     access = access_of(row)
-    return [*check_access(name, access, list(row.projects.values())), _check_argo(row, access)]
+    rights = [(namespace, access_of(row, namespace)) for namespace in row.projects.values()]
+    return [*check_access(name, access, rights), _check_argo(row, access)]
 
 
 def _check_argo(row: ClusterRow, access: Access) -> Finding:

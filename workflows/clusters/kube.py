@@ -103,6 +103,16 @@ class Kube:
         found: Json = response.json()
         return found
 
+    def create(self, path: str, body: Json) -> bool:
+        """Makes an object; False where one of its name is there already, which stays as it is. Raises as `ask` does."""
+        with telling(self.cluster):
+            response = self.http.post(path, json=body, params={"fieldManager": "atrium"})
+        if response.status_code == httpx.codes.CONFLICT:
+            return False
+        if not response.is_success:
+            self._refuse(response)
+        return True
+
     def pages(self, path: str, query: dict[str, str], items: int = 500) -> Iterator[Json]:
         """The lists of a whole listing, a page at a time."""
         more = ""

@@ -12,6 +12,7 @@ from workflows.backends.argo import ArgoBackend
 from workflows.backends.protocol import Json
 from workflows.clusters.argo_server import argo_server
 from workflows.clusters.connect import access_of, cluster_of_project, cluster_state
+from workflows.clusters.home import home_cluster
 from workflows.clusters.models import ClusterRow, ClusterUnavailable, Seen
 from workflows.clusters.seen import OWNER, keep, seen_workflow
 from workflows.models import RunNotFound, RunSummaryRow
@@ -31,7 +32,7 @@ class ClusterRuns(ArgoBackend):
     def __init__(self, who: Actor, project: str, cluster: str) -> None:
         self.who, self.cluster = who, cluster
         self.row, namespace = cluster_of_project(cluster, project)
-        super().__init__(who, namespace, argo_server(self.row, access_of(self.row)))
+        super().__init__(who, namespace, argo_server(self.row, access_of(self.row, namespace)))
 
     def call(self, method: str, path: str, body: object = None, **query: str) -> Json:
         """As `ArgoBackend` says; refused at once while the cluster does not answer."""
@@ -105,5 +106,5 @@ def _refuse_while_silent(row: ClusterRow) -> None:
 def run_engine(who: Actor, project: str, name: str) -> ArgoBackend:
     """What runs the run `name` of a project: a cluster's Argo, or the platform's own workflow server."""
     with reading() as session:
-        cluster = cluster_of_run(session, project, name)
+        cluster = cluster_of_run(session, project, name) or home_cluster()
     return ClusterRuns(who, project, cluster) if cluster else ArgoBackend(who, project)

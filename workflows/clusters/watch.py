@@ -11,6 +11,7 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import AtriumError
 from workflows.clusters.connect import access_of
+from workflows.clusters.home import seed_home
 from workflows.clusters.kube import Json, Kube, VersionGone
 from workflows.clusters.models import ClusterRow, ClusterStateRow, Seen
 from workflows.clusters.seen import forget, forget_runs, keep, seen_names
@@ -88,7 +89,7 @@ class Watcher:
 
     def follow(self, kind: Seen, namespace: str) -> None:
         """Lists and then watches until the API server ends the watch; goes on without a list while it can."""
-        with Kube(self.row.name, access_of(self.row)) as kube:
+        with Kube(self.row.name, access_of(self.row, namespace)) as kube:
             version = self._list(kube, kind, namespace)
             while not self.ended.is_set():
                 try:
@@ -138,6 +139,7 @@ def _as_kept(row: ClusterRow) -> tuple[object, ...]:
 
 def watch_clusters() -> None:
     """Starts watching what was connected and stops what was changed or disconnected."""
+    seed_home()
     with reading() as session:
         rows = {row.name: row for row in session.scalars(select(ClusterRow))}
     for name, watcher in list(WATCHERS.items()):

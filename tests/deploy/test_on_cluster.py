@@ -1,0 +1,199 @@
+"""Atrium on a real cluster: put there, signed in to, and its pipelines on the cluster's own Argo."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cluster_platform import (
+    HERE,
+    NAMESPACE,
+    OTHER,
+    PATIENCE_SECONDS,
+    PROJECT,
+    REASON,
+    There,
+    cluster_up,
+    forwarded,
+    in_pod,
+    kubectl,
+    made_there,
+    until_ready,
+    wait_for_door,
+)
+from support import argo_binary
+
+pytestmark = [
+    pytest.mark.timeout(1200),
+    pytest.mark.cluster,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.skipif(not HERE, reason=REASON),
+]
+SAY = {
+    "name": "say",
+    "container": {"image": "busybox:1.36", "imagePullPolicy": "IfNotPresent", "command": ["echo", "hello cluster"]},
+}
+SPEC = {"entrypoint": "say", "templates": [SAY]}
+WORKFLOW = {
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "Workflow",
+    "metadata": {"generateName": "hello-"},
+    "spec": SPEC,
+}
+ENDED = ("Succeeded", "Failed", "Error")
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[There]:
+    cluster_up()
+    with forwarded() as url:
+        made = made_there(url)
+        until_ready(made)
+        yield made
+        made.admin.close()
+
+
+def ended(there: There, run: str) -> dict[str, object]:
+    """The run as REST gives it, once it has ended."""
+    due = time.monotonic() + PATIENCE_SECONDS
+    with there.client() as client:
+        while True:
+            answer = client.get(f"/api/v1/projects/{PROJECT}/runs/{run}")
+            if answer.status_code == httpx.codes.OK and answer.json()["phase"] in ENDED:
+                return dict(answer.json())
+            assert time.monotonic() < due, answer.text
+            time.sleep(0.5)
+
+
+def argo(there: There, *words: str) -> str:
+    """What the argo CLI prints, given the platform's address and a token of the project."""
+    environment = {
+        "ARGO_SERVER": there.url.removeprefix("http://"), "ARGO_BASE_HREF": "/argo", "ARGO_HTTP1": "true", "ARGO_SECURE": "false",
+        "ARGO_TOKEN": f"Bearer {there.tokens[PROJECT]}", "ARGO_NAMESPACE": PROJECT, "KUBECONFIG": "/dev/null", "HOME": "/tmp",
+    }  # fmt: skip
+    made = subprocess.run(
+        [argo_binary(), *words], env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout
+
+
+def test_the_portal_answers_who_signed_in_and_nobody_else(there: There) -> None:
+    nobody = httpx.get(f"{there.url}/app/", headers={"Accept": "text/html"}, timeout=60)
+    assert nobody.status_code in (httpx.codes.FOUND, httpx.codes.SEE_OTHER)
+    page = there.admin.get("/app/")
+    assert (page.status_code, "text/html" in page.headers["content-type"]) == (httpx.codes.OK, True)
+
+
+def test_every_component_is_up_in_the_pod(there: There) -> None:
+    found = json.loads(in_pod("atrium", "status", "--json"))
+    assert [(one["name"], one["state"]) for one in found if one["state"] != "up"] == []
+    assert next(one["what"] for one in found if one["name"] == "argo") == "what stands before Argo Workflows"
+
+
+def test_the_account_of_each_project_has_every_right_that_is_needed(there: There) -> None:
+    assert "BAD" not in in_pod("atrium", "cluster", "check", "home")
+
+
+def test_the_platforms_own_account_may_not_read_a_projects_pods_or_secrets(there: There) -> None:
+    account = f"--as=system:serviceaccount:{NAMESPACE}:atrium"
+    for verb, what in (("list", "pods"), ("get", "secrets"), ("create", "pods"), ("patch", "namespaces")):
+        answer = subprocess.run(
+            ["kubectl", "auth", "can-i", verb, what, "-n", PROJECT, account], capture_output=True, text=True, timeout=60
+        )
+        assert answer.stdout.strip() == "no", (verb, what)
+
+
+def test_the_argo_cli_submits_watches_and_reads(there: There, tmp_path: Path) -> None:
+    (tmp_path / "hello.json").write_text(json.dumps(WORKFLOW))
+    assert "Succeeded" in argo(there, "submit", "--watch", str(tmp_path / "hello.json"))
+    assert "hello cluster" in argo(there, "logs", "@latest", "--no-color")
+    assert "hello-" in argo(there, "list")
+
+
+def test_hera_creates_and_waits_and_the_run_is_of_who_asked(there: There) -> None:
+    from hera.workflows import Container, Workflow, WorkflowsService
+
+    service = WorkflowsService(host=f"{there.url}/argo/", token=there.tokens[PROJECT], namespace=PROJECT)
+    with Workflow(generate_name="hera-", entrypoint="say", namespace=PROJECT, workflows_service=service) as workflow:
+        Container(name="say", image="busybox:1.36", image_pull_policy="IfNotPresent", command=["echo", "hello"])
+    made = workflow.create(wait=True, poll_interval=1)
+    assert made.status.phase == "Succeeded"
+    assert ended(there, made.metadata.name)["owner"] == "admin"
+    on_cluster = json.loads(kubectl("get", "workflow", made.metadata.name, "-n", PROJECT, "-o", "json"))
+    assert on_cluster["metadata"]["labels"]["atrium.io/owner"] == "admin"
+
+
+def test_a_pipeline_of_the_portal_runs_there_and_its_logs_outlive_its_pods(there: There) -> None:
+    with there.client() as client:
+        saved = client.put(f"/api/v1/projects/{PROJECT}/pipelines/hello", json={"manifest": json.dumps(WORKFLOW)})
+        assert saved.is_success, saved.text
+        started = client.post(f"/api/v1/projects/{PROJECT}/pipelines/hello/runs", json={})
+        assert started.status_code == httpx.codes.CREATED, started.text
+        run = started.json()["name"]
+        assert (ended(there, run)["phase"], ended(there, run)["pipeline"]) == ("Succeeded", "hello")
+        kubectl("delete", "pods", "-n", PROJECT, "-l", f"workflows.argoproj.io/workflow={run}")
+        artifact = client.get(f"/argo/artifacts/{PROJECT}/{run}/{run}/main-logs")
+    assert (artifact.status_code, artifact.text.strip()) == (httpx.codes.OK, "hello cluster")
+    assert artifact.headers["content-security-policy"].startswith("sandbox")
+    logs = in_pod("atrium", "logs", run, "--project", PROJECT)
+    assert "hello cluster" in logs
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", f"/argo/api/v1/workflows/{OTHER}", None, 403),
+        ("POST", f"/argo/api/v1/workflows/{OTHER}", {"workflow": WORKFLOW}, 403),
+        ("POST", f"/argo/api/v1/workflows/{PROJECT}", {"namespace": OTHER, "workflow": WORKFLOW}, 400),
+        ("POST", f"/argo/api/v1/workflows/{PROJECT}", {"workflow": {**WORKFLOW, "metadata": {"namespace": OTHER, "name": "x"}}}, 400),
+        ("GET", "/argo/api/v1/workflows/kube-system", None, 403),
+        ("GET", f"/argo/api/v1/workflows/{PROJECT}/..%2f..%2f{OTHER}", None, 400),
+        ("GET", "/argo/api/v1/cluster-workflow-templates", None, 501),
+    ],
+)  # fmt: skip
+def test_another_projects_namespace_is_out_of_reach(
+    there: There, method: str, path: str, body: object, status: int
+) -> None:
+    with there.client() as client:
+        assert client.request(method, path, json=body).status_code == status
+        assert httpx.request(method, f"{there.url}{path}", json=body, timeout=60).status_code in (400, 401)
+
+
+def test_what_dies_in_the_pod_is_started_again(there: There) -> None:
+    def pid() -> int:
+        return int(
+            in_pod(
+                "sh",
+                "-c",
+                "python3 -c \"import psutil; print([p.pid for p in psutil.process_iter() if 'workflows.proxy' in p.cmdline()][0])\"",
+            )
+        )
+
+    before = pid()
+    in_pod("kill", "-9", str(before))
+    until_ready(there)
+    assert pid() != before
+
+
+def test_the_pod_may_go_and_nothing_is_lost(there: There) -> None:
+    with there.client() as client:
+        before = client.get(f"/api/v1/projects/{PROJECT}/runs").json()["items"]
+    kubectl("delete", "pod", "-n", NAMESPACE, "-l", "app=atrium")
+    kubectl("rollout", "status", "deployment/atrium", "-n", NAMESPACE, "--timeout=170s")
+    with forwarded() as url:
+        wait_for_door(url)
+        again = There(url, there.admin, there.tokens)
+        until_ready(again)
+        with again.client() as client:
+            after = client.get(f"/api/v1/projects/{PROJECT}/runs").json()["items"]
+    assert before and [one["name"] for one in after] == [one["name"] for one in before]
+
+
+def test_a_second_cluster_up_keeps_everything_as_it_is(there: There) -> None:
+    said = cluster_up("--plan")
+    kept, every = said.rpartition("keep")[2].split("objects")[0].split("of")
+    assert int(kept) == int(every) > 0, said
