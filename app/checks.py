@@ -1,8 +1,9 @@
 """What must hold before anything starts: free ports, room, a certificate that can serve, one start at a time."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from app.door.certificate import configured_pair
 from app.setup.machine import GIB, LEAST_HOME_GIB, free_gib, port_trouble
@@ -54,6 +55,17 @@ def check_start() -> None:
     configured_pair()
     if store := object_store():
         store.check()
+
+
+def hold_home(waits: Callable[[], None]) -> IO[str]:
+    """The lock of who serves this home, open; calls `waits` and waits where somebody else holds it."""
+    file = (get_home().run / "serving.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waits()
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 @contextmanager

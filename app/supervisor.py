@@ -11,7 +11,7 @@ import time
 import xmlrpc.client
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import psutil
 
@@ -24,6 +24,7 @@ from atrium.settings import CHECKOUT
 STOP_SECONDS = 30
 SECRET_SETTINGS = ("ATRIUM_ADMIN_PASSWORD",)  # no component needs it
 ORPHAN_SECONDS = 8
+KEPT_FD = 3  # supervisord closes what is open from 5 on when it starts, and all from 3 on in what it starts
 HEAD = """\
 [supervisord]
 nodaemon=false
@@ -154,8 +155,12 @@ def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in SECRET_SETTINGS}
 
 
-def become() -> NoReturn:
-    """Becomes the supervisor, which starts every component and ends with them when it is told to: a container's process."""
+def become(held: IO[str]) -> NoReturn:
+    """Becomes the supervisor, which starts every component and ends with them when it is told to: a container's process.
+
+    It keeps `held` open, a lock, and gives it to no component.
+    """
+    os.dup2(held.fileno(), KEPT_FD, inheritable=True)
     command = [*_command(get_home()), "--nodaemon"]
     os.chdir(CHECKOUT)
     os.execve(command[0], command, _without_secrets(os.environ))  # noqa: S606  becomes it

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 import tenancy
 from app import supervisor
-from app.checks import check_start, one_at_a_time
+from app.checks import check_start, hold_home, one_at_a_time
 from app.components import Component, components
 from app.migrate import upgrade
 from atrium.database import reading
@@ -155,10 +155,13 @@ def up(examples: Callable[[], bool] | None) -> None:
 def serve() -> NoReturn:
     """Makes the home ready and becomes the supervisor: what a container runs. A generated password waits in the home.
 
+    An earlier container that has not ended yet is waited for: two platforms never share a home.
+
     Raises:
         StartsAlready, DiskFull, PortTaken, CertificateUnusable.
     """
     home = get_home()
+    held = hold_home(lambda: click.echo(f"waits until the platform that still runs on {home.root} has ended"))
     with one_at_a_time():
         check_start()
         upgrade()
@@ -166,7 +169,7 @@ def serve() -> NoReturn:
     click.echo(f"Atrium, home {home.root}, address {get_settings().public_url}")
     if password:
         click.echo(f"The first password of {ADMIN} is in {_first_password()}; delete that file when you have read it")
-    supervisor.become()
+    supervisor.become(held)
 
 
 def live_addresses() -> list[tuple[str, str]]:

@@ -174,7 +174,7 @@ def test_what_dies_in_the_pod_is_started_again(there: There) -> None:
         )
 
     before = pid()
-    in_pod("kill", "-9", str(before))
+    in_pod("sh", "-c", f"kill -9 {before}")
     until_ready(there)
     assert pid() != before
 
@@ -191,6 +191,8 @@ def test_the_pod_may_go_and_nothing_is_lost(there: There) -> None:
         with again.client() as client:
             after = client.get(f"/api/v1/projects/{PROJECT}/runs").json()["items"]
     assert before and [one["name"] for one in after] == [one["name"] for one in before]
+    pods = ("get", "pods", "-n", NAMESPACE, "-l", "app=atrium", "--field-selector=status.phase=Running", "-o")
+    assert set(kubectl(*pods, "jsonpath={.items[*].status.containerStatuses[*].restartCount}").split()) == {"0"}
 
 
 def test_a_second_cluster_up_keeps_everything_as_it_is(there: There) -> None:
