@@ -28,8 +28,8 @@ def set_config_value(who: Actor, project: str, name: str, key: str, value: str) 
     found = None
     with suppress(RunNotFound):
         found = server.call("GET", f"config-maps/{project}/{name}") if name else None
-    labels = found["metadata"].get("labels") if found else AS_PARAMETER
-    body = {"metadata": {"name": name, "labels": labels}, "data": ((found or {}).get("data") or {}) | {key: value}}
+    metadata = found["metadata"] if found else {"name": name, "labels": AS_PARAMETER}
+    body = {"metadata": metadata, "data": ((found or {}).get("data") or {}) | {key: value}}
     method, path = ("PUT", f"config-maps/{project}/{name}") if found else ("POST", f"config-maps/{project}")
     server.call(method, path, {"configMap": body})
 

@@ -11,13 +11,25 @@ class DataInvalid(ValueError):
     """A source or a transformation of a data template is wrong; the text is Argo's."""
 
 
-def run_data(place: Place, work: Json) -> tuple[str, str, Json]:
-    """Phase, message and outputs of a data template: `result` is the transformed list as JSON."""
+def run_data(place: Place, work: Json, listed: Json | None = None) -> tuple[str, str, Json]:
+    """Phase, message and outputs of a data template: `result` is the transformed list as JSON.
+
+    `listed` is what an S3 elsewhere answered: `keys`, or `error`.
+    """
     try:
-        found = _transformed(_sourced(place, work["data"]), work["data"].get("transformation") or [])
+        keys = _sourced(place, work["data"]) if listed is None else _answered(listed)
+        found = _transformed(keys, work["data"].get("transformation") or [])
     except DataInvalid as error:
         return FAILED, REFUSED.format(error), {"exitCode": "64"}
     return SUCCEEDED, "", {"exitCode": "0", "result": compact(found)}
+
+
+def _answered(listed: Json) -> Value:
+    if "error" in listed:
+        told = f"failed to list directory: {listed['error']}"
+        raise DataInvalid(f"unable to process data source: unable to source artifact paths: {told}")
+    keys: Value = listed["keys"]
+    return keys
 
 
 def _sourced(place: Place, data: Json) -> Value:

@@ -125,10 +125,19 @@ def s3(one, path):
 def put_s3(one, path):
     fs, store = bucket(one)
     fs.copy_files(path, f"{one['bucket']}/{one['key'].strip('/')}", source_filesystem=fs.LocalFileSystem(), destination_filesystem=store)
+def list_s3(one, path):
+    fs, store = bucket(one)
+    prefix = one["key"].lstrip("/")
+    folder = prefix.rpartition("/")[0]
+    found = store.get_file_info(fs.FileSelector(f"{one['bucket']}/{folder}".rstrip("/"), recursive=True, allow_not_found=True))
+    if not found and store.get_file_info(one["bucket"]).type == fs.FileType.NotFound:
+        raise OSError("The specified bucket does not exist")
+    keys = [about.path[len(one["bucket"]) + 1:] for about in found if about.type == fs.FileType.File]
+    return {"keys": sorted(key for key in keys if key.startswith(prefix))}
 def short(error):
     text = str(error.reason if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError) else error)
     return text[:1000]
-CARRIERS = {"http": http, "git": git, "s3": s3, "put_http": put_http, "put_s3": put_s3}
+CARRIERS = {"http": http, "git": git, "s3": s3, "put_http": put_http, "put_s3": put_s3, "list_s3": list_s3}
 results = []
 for one in task["artifacts"]:
     path = one["path"]
@@ -137,8 +146,7 @@ for one in task["artifacts"]:
         if os.path.lexists(path):
             os.unlink(path)
     try:
-        CARRIERS[one["do"]](one, path)
-        results.append({})
+        results.append(CARRIERS[one["do"]](one, path) or {})
     except Missing as error:
         results.append({"error": short(error), "missing": True})
     except (OSError, ValueError) as error:
@@ -197,6 +205,11 @@ def sender(artifacts: Iterable[tuple[Json, Path]]) -> Helper:
         return {"artifacts": [_order(one, f"{SENT}/{number}", pod, "put_") for number, (one, _) in enumerate(listed)]}
 
     return Helper(CARRY, task, mounts)
+
+
+def lister(artifact: Json) -> Helper:
+    """The helper that lists the keys of an S3 that begin with the artifact's; it answers `results`, one with `keys` or `error`."""
+    return Helper(CARRY, lambda pod: {"artifacts": [_order(artifact, "", pod, "list_")]})
 
 
 def _order(artifact: Json, path: str, pod: "Pod", verb: str) -> Json:

@@ -25,7 +25,7 @@ from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, ta
 from workflows.engine.helpers import Helper, HelperFailed, answer_of
 from workflows.engine.images import ImageUnknown
 from workflows.engine.launcher import ContainerLost, Launcher
-from workflows.engine.outside import fetcher, is_outside, outside, placed, sender
+from workflows.engine.outside import fetcher, is_outside, lister, outside, placed, sender
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
 from workflows.engine.probes import readiness
 from workflows.engine.reserve import Reserve, floor_bytes
@@ -142,7 +142,7 @@ class PodRun:
 
     async def _run(self) -> Outcome:
         if "data" in self.work:
-            return Outcome(*await self._threaded(run_data, self.place, self.work))
+            return await self._listed()
         if "plugin" in self.work:
             return Outcome(FAILED, "no plugin executed the template")
         if "http" in self.work:
@@ -163,6 +163,17 @@ class PodRun:
         except (ArtifactMissing, VolumeInvalid, ImageUnknown, ImageFolderInvalid, HelperFailed) as error:
             return self._ended(ERROR, f"init: Error (exit code 64): {error}")
         return await self._collected()
+
+    async def _listed(self) -> Outcome:
+        """Lists and transforms the keys of a data template."""
+        source = (self.work["data"].get("source") or {}).get("artifactPaths") or {}
+        answer: Json | None = None
+        if is_outside(source):
+            try:
+                answer = (await self._help("list", lister(source)))["results"][0]
+            except (HelperFailed, ReferenceMissing) as error:
+                answer = {"error": str(error)}
+        return self._ended(*await self._threaded(run_data, self.place, self.work, answer))
 
     async def _requested(self) -> Outcome:
         """Makes the request of an http template."""
@@ -323,7 +334,7 @@ class PodRun:
     def _whole(self) -> Pod:
         if self.pod is None:
             namespace = self.place.workflow.namespace
-            own = [self.work.get(key) for key in ("volumes", "http", "inputs", "outputs", "archiveLocation")]
+            own = [self.work.get(key) for key in ("volumes", "http", "data", "inputs", "outputs", "archiveLocation")]
             parts = [*self.bodies.values(), *own, self.place.workflow.spec.get("volumes")]
             asked = any(wants_secrets({"part": part}) for part in parts)
             secrets: Mapping[str, str] = tenancy.read_secrets(namespace) if asked else {}

@@ -5,6 +5,8 @@ import re
 EXECUTOR = re.compile(
     r"level=\w+ msg=\"(capturing logs|sub-process exited)|Error: exit status \d+|^ResourcesDuration:|-agent: level="
 )
+CLOCK = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d")
+AGO = re.compile(r"TIME \((now|\d+ minutes? ago)\)")
 KILLED = ("main: Error (exit code 143)", "workflow shutdown with strategy:  Terminate", "pod deleted")
 
 
@@ -23,12 +25,10 @@ def spoken(step: dict) -> dict:
         tailed = "--tail" in found.get("argo", "")
         said = "\n".join(sorted(tree) if "STEP  TEMPLATE" in found["out"] else lines)
         found["out"] = (
-            len(found["out"].splitlines())
-            if tailed
-            else said.replace("flights", "argo").replace("TIME (now)", "TIME (AGE)")
+            len(found["out"].splitlines()) if tailed else AGO.sub("TIME (AGE)", said.replace("flights", "argo"))
         )
     if "err" in found:
-        found["err"] = found["err"].partition("\nUsage:")[0]
+        found["err"] = CLOCK.sub("TIME", found["err"].partition("\nUsage:")[0]).replace("flights", "argo")
     for node in found.get("nodes", {}).values():
         if node["message"] in KILLED:
             node.update(phase="Failed", message="killed", exitCode=None)

@@ -22,7 +22,7 @@ class Change:
 def suspend(workflow: Workflow) -> None:
     """Starts no further step until it is resumed. Raises `NotPossible`."""
     if workflow.done:
-        raise NotPossible(f"{WAITED}cannot suspend completed workflows")
+        raise NotPossible(f"{WAITED}cannot suspend completed workflows", broken=True)
     workflow.spec["suspend"] = True
 
 

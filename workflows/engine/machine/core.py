@@ -23,6 +23,7 @@ from workflows.engine.machine.locks import LockInvalid, Verdict
 from workflows.engine.machine.memo import look_up, save
 from workflows.engine.machine.memory import Frame, Memory, Names
 from workflows.engine.machine.pods import start_pod
+from workflows.engine.machine.repositories import RepositoryInvalid, set_repository
 from workflows.engine.machine.retries import Retry
 from workflows.engine.machine.steps import Steps
 from workflows.engine.machine.suspends import Suspend
@@ -135,7 +136,11 @@ class Machine:
         )
         if not started:
             try:
+                set_repository(self)
                 set_metadata(self.wf, self.names)
+            except RepositoryInvalid as error:
+                self.ending.end(ERROR, f"failed to resolve artifact repository: {error}")
+                return False
             except GlobalsInvalid as error:
                 self.ending.end(ERROR, str(error))
                 return False

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workflows.engine.machine.calls import Call, CallFailed, Job
+from workflows.engine.machine.repositories import store_of
 from workflows.engine.machine.templates import NODE_TYPES, REQUESTS, kind_of
 from workflows.engine.state import ERROR, FAILED, PENDING, Json, pod_name, quantity_seconds, stamp
 from workflows.engine.templating import fill
@@ -42,8 +43,7 @@ def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
     if not SUBDOMAIN.fullmatch(name.removeprefix(machine.wf.name)):
         raise CallFailed(INVALID_NAME.format(name=name), machine.graph.end(node, ERROR, INVALID_NAME.format(name=name)))
     machine.wf.work[node["id"]] = {
-        **fill(template, {"pod.name": name}),
-        "inputs": job.inputs,
+        **_stored(machine, job, {**fill(template, {"pod.name": name}), "inputs": job.inputs}, name),
         "pod": name,
         "wantsResult": _wants_result(machine, call),
         "exiting": call.exiting,
@@ -53,6 +53,31 @@ def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
     machine.wf.touch(node)
     machine.effects.start.append(node["id"])
     return node
+
+
+def _stored(machine: "Machine", job: Job, work: Json, pod: str) -> Json:
+    """The pod's work where the workflow has a repository: what names no place of its own lies there."""
+    store = store_of(machine.wf.status, job.names, pod)
+    if store is None:
+        return work
+    location = work.get("archiveLocation") or {}
+    own = location.get("s3") or {}
+    found = {**work, "archiveLocation": {**location, "s3": own if own.get("endpoint") else {**store, **own}}}
+    inputs = [_of_store(one, store, machine.wf.namespace) for one in job.inputs.get("artifacts") or []]
+    if inputs:
+        found["inputs"] = {**job.inputs, "artifacts": inputs}
+    if source := (((work.get("data") or {}).get("source") or {}).get("artifactPaths") or {}):
+        paths = _of_store(source, store, machine.wf.namespace)
+        found["data"] = {**work["data"], "source": {**work["data"]["source"], "artifactPaths": paths}}
+    return found
+
+
+def _of_store(artifact: Json, store: Json, project: str) -> Json:
+    """An artifact that has a key alone, as one of the repository; a key below the project's name is one of its own store (a log)."""
+    own = artifact.get("s3") or {}
+    if not own.get("key") or own.get("bucket") or own.get("endpoint") or str(own["key"]).startswith(f"{project}/"):
+        return artifact
+    return {**artifact, "s3": {**store, **own}}
 
 
 def _deadline(machine: "Machine", job: Job, node: Json) -> Json:

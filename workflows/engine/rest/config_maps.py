@@ -32,8 +32,11 @@ def checked(document: Json) -> Json:
     size = sum(len(key) + len(value.encode()) for key, value in data.items())
     if size > MOST_BYTES:
         raise WorkflowInvalid(f"data has {size} bytes; a config map has at most {MOST_BYTES}")
-    labels = {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": data}
+    kept: Json = {"name": name}
+    for kind in ("labels", "annotations"):
+        if kind == "labels" or metadata.get(kind):
+            kept[kind] = {str(key): str(value) for key, value in (metadata.get(kind) or {}).items()}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": kept, "data": data}
 
 
 class ConfigMaps:

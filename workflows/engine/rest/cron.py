@@ -9,7 +9,7 @@ from workflows.engine.cron import CronScheduler, checked
 from workflows.engine.rest.body import read_body, worked
 from workflows.engine.rest.desk import Desk, answer
 from workflows.engine.rest.errors import refused
-from workflows.engine.rest.templates import changed_object, kept, list_kept, new_object
+from workflows.engine.rest.templates import changed_object, kept, list_kept, named_in, new_object
 from workflows.engine.state import Json
 from workflows.engine.submit import lookup_in
 from workflows.engine.validate import WorkflowInvalid
@@ -55,11 +55,12 @@ class Cron:
         return await self._keep(request, "create", namespace, document)
 
     async def update(self, request: Request) -> Response:
-        """PUT: changes one; its count of runs stays."""
-        namespace, name = request.path_params["namespace"], request.path_params["name"]
+        """PUT: changes one, which the path names, or the body alone, as the CLI asks; its count of runs stays."""
+        namespace = request.path_params["namespace"]
         self.desk.who(request, Verb.WRITE, namespace)
-        existing = kept(self.desk, KIND, namespace, name)
-        document = changed_object(existing, await self._document(request, namespace), KIND)
+        wanted = await self._document(request, namespace)
+        name = request.path_params.get("name") or named_in(wanted)
+        document = changed_object(kept(self.desk, KIND, namespace, name), wanted, KIND)
         return await self._keep(request, "update", namespace, document)
 
     async def lint(self, request: Request) -> Response:
@@ -114,5 +115,6 @@ class Cron:
             Route(f"{one}/slots", self.slots),
             Route(one, self.get),
             Route(one, self.update, methods=["PUT"]),
+            Route(f"{every}/", self.update, methods=["PUT"]),
             Route(one, self.delete, methods=["DELETE"]),
         ]

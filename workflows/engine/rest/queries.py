@@ -62,6 +62,16 @@ def list_query(query: QueryParams, namespaces: list[str] | None, archive: bool =
     return _compared(found, query.get("nameFilter") or ""), remaining
 
 
+def check_namespace(query: Query, namespace: str) -> None:
+    """Raises `SelectorInvalid` where a field selector names another namespace than the path."""
+    for term in query.fields:
+        if term.key == "metadata.namespace" and term.operator == "in" and namespace and term.values != (namespace,):
+            raise SelectorInvalid(
+                f"'namespace' query param (\"{namespace}\") and fieldselector 'metadata.namespace' (\"{term.values[0]}\") "
+                "are both specified and contradict each other"
+            )
+
+
 def _named(query: QueryParams, prefix: str) -> tuple[str, str]:
     """The name that is asked for and how it is compared; Argo sends it as the value of a field selector on the name."""
     kind = query.get("nameFilter") or ""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.exceptions import HTTPException
@@ -21,13 +22,17 @@ from workflows.engine.pods import Place
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import explain_stream
 from workflows.engine.rest.queries import list_query, masked, number, pattern
-from workflows.engine.selectors import SelectorInvalid, fits_fields, fits_labels
+from workflows.engine.selectors import SelectorInvalid, Term, fits_fields, fits_labels
 from workflows.engine.state import Json, Workflow
 from workflows.engine.watching import ADDED, DELETED, MODIFIED, Watcher
 
 KEEP_ALIVE_SECONDS = 15
 FIRST = 500
 TOLD = (AtriumError, HTTPException, SelectorInvalid)
+
+
+def _is_name(query: Query, term: Term) -> bool:
+    return len(query.fields) == 1 and term.key == "metadata.name" and term.operator == "in"
 
 
 class Streams:
@@ -54,14 +59,14 @@ class Streams:
         return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def _named(self, query: Query, namespace: str) -> Query:
-        """The query with `@latest` replaced by the name that it means."""
+        """The query with `@latest` replaced by the name that it means. A name alone must be there, else 404."""
         fields = [
-            term
-            if term.values != ("@latest",)
-            else type(term)(term.key, term.operator, (self.desk.find(namespace, "@latest").name,))
+            replace(term, values=(self.desk.find(namespace, term.values[0]).name,))
+            if term.values == ("@latest",) or (namespace and _is_name(query, term))
+            else term
             for term in query.fields
         ]
-        return Query(**{**query.__dict__, "fields": fields})
+        return replace(query, fields=fields)
 
     async def _events(self, query: Query, since: int, mask: Mask) -> AsyncIterator[str]:
         names = query.namespaces

@@ -84,6 +84,11 @@ def changed_object(existing: Json, document: Json, kind: str) -> Json:
     return {**existing, "spec": document.get("spec") or {}, "metadata": {**metadata, **fresh, "generation": generation}}
 
 
+def named_in(document: Json) -> str:
+    """The name that an object's metadata holds; empty where there is none."""
+    return str((document.get("metadata") or {}).get("name") or "")
+
+
 class Templates:
     """`/api/v1/workflow-templates/{namespace}` and `/api/v1/cluster-workflow-templates`."""
 
@@ -135,11 +140,12 @@ class Templates:
         return answer(document)
 
     async def update(self, request: Request) -> Response:
-        """PUT: changes one."""
-        namespace, name = self._may(request, Verb.WRITE), request.path_params["name"]
+        """PUT: changes one, which the path names, or the body alone, as the CLI asks."""
+        namespace = self._may(request, Verb.WRITE)
         who = read_identity(request.headers.get(IDENTITY_HEADER))
-        existing = kept(self.desk, self.kind, namespace, name)
-        document = changed_object(existing, await self._document(request, namespace), self.kind)
+        wanted = await self._document(request, namespace)
+        name = request.path_params.get("name") or named_in(wanted)
+        document = changed_object(kept(self.desk, self.kind, namespace, name), wanted, self.kind)
         self.desk.store.put_template(self.kind, namespace, document)
         await self.desk.note(who, f"{self.kind}.update", namespace, name)
         return answer(document)
@@ -180,5 +186,6 @@ class Templates:
             Route(where, self.create, methods=["POST"]),
             Route(f"{where}/{{name}}", self.get),
             Route(f"{where}/{{name}}", self.update, methods=["PUT"]),
+            Route(f"{where}/", self.update, methods=["PUT"]),
             Route(f"{where}/{{name}}", self.delete, methods=["DELETE"]),
         ]

@@ -11,7 +11,7 @@ from workflows.engine.masks import Mask
 from workflows.engine.rest.body import part, read_body, texts, worked
 from workflows.engine.rest.desk import Desk, answer, answer_list, answer_workflow
 from workflows.engine.rest.errors import UNKNOWN, refused
-from workflows.engine.rest.queries import list_query, masked, shown
+from workflows.engine.rest.queries import check_namespace, list_query, masked, shown
 from workflows.engine.state import Json
 from workflows.engine.submit import check, take_in, with_parameters
 from workflows.engine.validate import WorkflowInvalid
@@ -62,7 +62,9 @@ class Workflows:
         workflow = await worked(request, lambda: take_in(self.desk.store, namespace, document, who.name))
         if not server_dry:
             if self.desk.store.load(namespace, workflow.name):
-                return refused(409, f'workflows.argoproj.io "{workflow.name}" already exists')
+                told = f'workflows.argoproj.io "{workflow.name}" already exists'
+                generated = ", the server was not able to generate a unique name for the object"  # as Kubernetes adds
+                return refused(409, told + (generated if workflow.metadata.get("generateName") else ""))
             self.desk.runner.add(workflow)
             await self.desk.note(who, "workflow.submit", namespace, workflow.name)
         return answer_workflow(workflow)
@@ -114,6 +116,7 @@ class Workflows:
         """GET /workflows/{namespace}: newest first, by selectors, at most 500 a page."""
         namespaces = self.desk.readable(request, request.path_params.get("namespace") or "")
         query, counted = list_query(request.query_params, namespaces)
+        check_namespace(query, request.path_params.get("namespace") or "")
         mask = Mask(request.query_params.get("fields") or "")
         found, more = self.desk.store.find(query)
         live = self.desk.runner.live

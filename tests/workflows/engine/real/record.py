@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 CLI = (
     Path(os.environ.get("ATRIUM_TEST_ASSETS") or HERE.parents[4] / "shared") / "conformance" / "cli"
 )  # whose way of asking and writing down is used
-NAMES = re.compile(r"\b(http|memo|kept)-[a-z0-9]{5}\b")
+NAMES = re.compile(r"\b(http|memo|kept|talk|talk-kept|talk-everywhere|talk-yearly|other-talk)-[a-z0-9]{5}\b")
 
 
 def _dialogues() -> ModuleType:
