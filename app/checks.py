@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
 from app.door.certificate import configured_pair
@@ -59,12 +59,14 @@ def check_start() -> None:
 
 def hold_home(waits: Callable[[], None]) -> IO[str]:
     """The lock of who serves this home, open; calls `waits` and waits where somebody else holds it."""
-    file = (get_home().run / "serving.lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waits()
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with ExitStack() as opened:  # closes it where the wait is cut off
+        file = opened.enter_context((get_home().run / "serving.lock").open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        opened.pop_all()
     return file
 
 

@@ -155,12 +155,18 @@ def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in SECRET_SETTINGS}
 
 
+def keep_open(held: IO[str]) -> None:
+    """Has an open file outlive the change into the supervisor, and be of no component."""
+    os.dup2(held.fileno(), KEPT_FD)
+    os.set_inheritable(KEPT_FD, True)  # dup2 leaves a file as it is that has this number already
+
+
 def become(held: IO[str]) -> NoReturn:
     """Becomes the supervisor, which starts every component and ends with them when it is told to: a container's process.
 
     It keeps `held` open, a lock, and gives it to no component.
     """
-    os.dup2(held.fileno(), KEPT_FD, inheritable=True)
+    keep_open(held)
     command = [*_command(get_home()), "--nodaemon"]
     os.chdir(CHECKOUT)
     os.execve(command[0], command, _without_secrets(os.environ))  # noqa: S606  becomes it
