@@ -22,6 +22,11 @@ def _signing_key() -> ECKey:
     return ECKey.import_key(path.read_bytes())
 
 
+def signer() -> str:
+    """Names the key, the same in every replica of a platform."""
+    return str(_signing_key().thumbprint())
+
+
 def jwks() -> dict[str, object]:
     """The public key as a JSON Web Key Set, for the door."""
     public = _signing_key().as_dict(private=False)

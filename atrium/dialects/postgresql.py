@@ -15,7 +15,7 @@ from atrium.dialects.protocol import BUSY_SECONDS, DatabaseFull, DatabaseRefuses
 from atrium.errors import AtriumError
 
 WRITERS, MAKERS = 0x61747269, 0x61747270  # numbers of advisory locks, within one database
-POOL, MORE, CONNECT_SECONDS = 3, 7, 5
+POOL, MORE, CONNECT_SECONDS = 3, 7, 10
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 TURN = "SELECT set_config('lock_timeout', '{milliseconds}ms', true), pg_advisory_xact_lock({lock})"
 # https://www.postgresql.org/docs/current/errcodes-appendix.html

@@ -1,5 +1,6 @@
 """The gate's judgement of one request: who it is, or why not."""
 
+import hashlib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -7,9 +8,9 @@ from starlette.requests import Request
 
 import tenancy
 from atrium.errors import Forbidden, NotSignedIn
-from atrium.home import get_home
 from atrium.identity import Actor
 from atrium.settings import get_settings
+from tenancy.signing import signer
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -26,14 +27,19 @@ class Judged:
     cookie: str | None = None
 
 
+def _platform() -> str:
+    """Tells this platform from others on the host, because cookies know no ports; its replicas have the same keys and address."""
+    return hashlib.sha256(f"{signer()} {get_settings().public_url}".encode()).hexdigest()[:8]
+
+
 def cookie_name() -> str:
-    """Name of the session cookie; it carries the instance, because cookies know no ports."""
-    return f"atrium_{get_home().instance}"
+    """Name of the session cookie; it carries the platform."""
+    return f"atrium_{_platform()}"
 
 
 def content_cookie_name() -> str:
     """Name of an item's own cookie on the content port."""
-    return f"atrium_content_{get_home().instance}"
+    return f"atrium_content_{_platform()}"
 
 
 def bearer(request: Request) -> str | None:
