@@ -124,6 +124,7 @@ def test_no_slot_is_lost_or_started_twice_when_one_of_two_workers_is_killed(repl
     until(
         lambda: len(workflows.list_runs(platform_actor("test"), "flights").items) == len(PIPELINES), "their summaries"
     )
+    replicas.second.kill("app.worker")
 
 
 def test_a_session_of_one_replica_is_one_of_the_other_and_outlives_it(replicas: Replicas) -> None:
