@@ -62,6 +62,28 @@ def test_words_on_the_chief_button_can_be_read(mode: str, place: int) -> None:
     assert contrast(colour(words.groups()[place]), colour(CONFIG[mode]["primaryColor"])) >= WORDS
 
 
+def _ruled(selector: str, place: int) -> dict[str, Colour]:
+    """The colours that the sheet's rule whose selector holds `selector` sets, by property."""
+    rule = re.search(rf"{re.escape(selector)}[^{{}}]*\{{([^}}]*)\}}", SHEET)
+    assert rule, selector
+    pairs = re.findall(r"([\w-]+): light-dark\((#\w+), (#\w+)\)", rule[1])
+    return {name: colour(both[place]) for name, *both in pairs}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_words_on_a_chief_button_that_is_pointed_at_can_be_read(place: int) -> None:
+    found = _ruled("):is(:hover, :active, :focus-visible)", place)
+    assert contrast(found["color"], found["background-color"]) >= WORDS
+
+
+@pytest.mark.parametrize(("mode", "place"), [("light", 0), ("dark", 1)])
+def test_words_of_an_opened_menu_can_be_read(mode: str, place: int) -> None:
+    theme = CONFIG[mode]
+    backs = [theme["backgroundColor"], theme["secondaryBackgroundColor"], theme["sidebar"]["backgroundColor"]]
+    words = _ruled('[aria-expanded="true"])', place)["color"]
+    assert [back for back in backs if contrast(words, colour(back)) < WORDS] == []
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_shapes_of_charts_stand_out(mode: str) -> None:
     back = colour(CONFIG[mode]["backgroundColor"])
@@ -84,5 +106,6 @@ def test_words_of_the_demos_can_be_read(mode: str) -> None:
     found = {name: colour(value) for name, value in demos.COLOURS[mode].items()}
     for words in ("text", "soft", "warn"):
         assert contrast(found[words], found["block"]) >= WORDS, words
-    assert contrast(found["on"], found["fill"]) >= WORDS
+    for fill in ("fill", "hover"):
+        assert contrast(found["on"], found[fill]) >= WORDS, fill
     assert contrast(found["fill"], found["back"]) >= SHAPES
