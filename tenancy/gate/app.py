@@ -15,7 +15,7 @@ from atrium.settings import get_settings
 from atrium.storage import StorageFull
 from atrium.web import new_app
 from tenancy.gate.judge import ForeignOrigin, check_origin, content_cookie_name, content_item, cookie_name, judge
-from tenancy.gate.pages import login_page, password_page
+from tenancy.gate.pages import login_page, members_page, password_page
 from tenancy.gate.words import WORDS, language
 
 HOME = "/app/"
@@ -104,6 +104,8 @@ def _content_check(request: Request, path: str, is_public: PublicItem) -> Respon
         if item and _wants_page(request) and isinstance(error, NotSignedIn):
             target = quote(_with_query(request, path), safe="")
             return RedirectResponse(f"{get_settings().public_url}/auth/content?item={item}&next={target}", 302)
+        if item and _wants_page(request) and not isinstance(error, ForeignOrigin):
+            return members_page(_tongue(request), item.partition("--")[2], _theme(request))
         return JSONResponse(error_body(error, accepted=request.headers.get("accept-language", "")), error.status)
 
 
@@ -181,7 +183,13 @@ def _add_content(app: FastAPI) -> None:
             return _to_login(request, request.url.path)
         if who.kind is not Kind.SESSION:
             raise Forbidden(f"item {item!r} by a token", "items are opened in a browser", "sign in there")
-        require(who, Verb.READ, item.partition("--")[2])
+        project = item.partition("--")[2]
+        try:
+            require(who, Verb.READ, project)
+        except Forbidden:
+            if not _wants_page(request):
+                raise
+            return members_page(_tongue(request), project, _theme(request))
         code = tenancy.content_code(who, item)
         target = quote(local_path(next) if next != "/" else "/", safe="")
         return RedirectResponse(f"{_content_host(item)}__atrium/enter?code={code}&next={target}", 302)

@@ -76,6 +76,16 @@ def login_page(
     return _page(say["title"], tongue, body, status, theme)
 
 
+def members_page(tongue: str, project: str, theme: str = "") -> HTMLResponse:
+    """Says that an item is for members of its project, with the ways on; for who is signed in and is none."""
+    say, portal = WORDS[tongue], get_settings().public_url
+    body = (
+        f'<h1>{say["members"]}</h1><p role="alert">{escape(say["no_role"].format(project=project))}</p>'
+        f'<div class="foot"><a href="{portal}/app/">{say["back"]}</a><a href="{portal}/auth/logout">{say["another"]}</a></div>'
+    )
+    return _page(say["members"], tongue, body, 403, theme)
+
+
 def password_page(
     tongue: str, problem: str = "", saved: bool = False, status: int = 200, theme: str = ""
 ) -> HTMLResponse:

@@ -11,7 +11,10 @@ WORDS = {
         "saved": "The password was changed; your other sessions have ended.",
         "weak": "A password has 10 to 200 characters and is not your name. Choose a longer one, like four random words.",
         "old_wrong": "The present password is not right. Type it again.",
-        "back": "Back to Atrium", "rule": "10 to 200 characters, and not your name.", "hint": "The administrator's first password was shown by make up.",
+        "back": "Back to Atrium", "rule": "10 to 200 characters, and not your name.",
+        "hint": "No account, or the password is lost? Ask your team's administrator.",
+        "members": "For members only", "no_role": "You are signed in, but have no role in the project {project}. Ask one of its admins to add you.",
+        "another": "Sign in as somebody else",
     },
     "zh": {
         "title": "登录", "name": "用户名", "password": "密码", "enter": "登录", "other": "English",
@@ -23,7 +26,9 @@ WORDS = {
         "saved": "密码已修改，您的其他会话已结束。",
         "weak": "密码需为 10 至 200 个字符，且不能与用户名相同。建议使用四个随机词语。",
         "old_wrong": "当前密码不正确，请重新输入。",
-        "back": "返回 Atrium", "rule": "10 至 200 个字符，且不能与用户名相同。", "hint": "管理员的初始密码在 make up 结束时显示。",
+        "back": "返回 Atrium", "rule": "10 至 200 个字符，且不能与用户名相同。", "hint": "没有账号或忘记密码？请联系团队的管理员。",
+        "members": "仅限项目成员", "no_role": "您已登录，但在项目 {project} 中没有角色。请联系该项目的管理员将您加入。",
+        "another": "换一个账号登录",
     },
 }  # fmt: skip
 

@@ -292,8 +292,10 @@ def test_a_demos_script_gets_no_answer_from_the_portal_or_another_demo(door: Doo
 def test_an_item_of_a_project_that_is_not_ones_own_stays_closed(door: Door) -> None:
     with door.browser() as browser:
         portal = browser.cookies[cookie_name()]
-    refused = door.navigate(f"{door.url}/auth/content?item=digit--digits&next=%2F", {cookie_name(): portal})
+    address = f"{door.url}/auth/content?item=digit--digits&next=%2F"
+    refused = door.navigate(address, {cookie_name(): portal})
     assert refused.status_code == 403
+    assert "text/html" in refused.headers["content-type"] and "no role in the project digits" in refused.text
 
 
 def test_an_item_closes_for_a_person_who_left_its_project(door: Door) -> None:
