@@ -42,9 +42,10 @@ def columns_of(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def input_title(name: str, about: Mapping[str, Any], chinese: bool = False) -> str:
-    """An input's or output's title with its unit, as the model's makers give it: `title`, `title_zh`, `unit`."""
+    """An input's or output's title with its unit, as the model's makers give it: `title`, `title_zh`, `unit`, `unit_zh`."""
     title = str((about.get("title_zh") if chinese else "") or about.get("title") or name.replace("_", " ").capitalize())
-    return f"{title} ({about['unit']})" if about.get("unit") else title
+    unit = (about.get("unit_zh") if chinese else "") or about.get("unit")
+    return (f"{title}（{unit}）" if chinese else f"{title} ({unit})") if unit else title
 
 
 def input_names(about: Mapping[str, Any], chinese: bool = False) -> dict[str, str]:

@@ -81,8 +81,9 @@ def train() -> None:
         source = mlflow.data.pandas_dataset.from_pandas(table.head(1000), source=path, name="digits")
         mlflow.log_input(source, context="training")
     metadata: dict[str, Any] = {
-        "kind": "image", "inputs": {"image": {"minimum": 0, "maximum": BRIGHTEST, "height": SIDE, "width": SIDE, "title": "Digit"}},
-        "outputs": {"probabilities": {"title": "Digit", "classes": [str(number) for number in range(10)]}},
+        "kind": "image", "title": "Handwritten digit", "title_zh": "手写数字",
+        "inputs": {"image": {"minimum": 0, "maximum": BRIGHTEST, "height": SIDE, "width": SIDE, "title": "Digit", "title_zh": "数字"}},
+        "outputs": {"probabilities": {"title": "Digit", "title_zh": "数字", "classes": [str(number) for number in range(10)]}},
         "feature_service": None, "entities": [],
     }  # fmt: skip
     example = pixels[test][:5]

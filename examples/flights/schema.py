@@ -42,20 +42,20 @@ BOUNDS: Final[dict[str, dict[str, object]]] = {
         "minimum": 0, "maximum": 24, "title": "Scheduled departure", "title_zh": "计划起飞时间", "first": 18.0,
         "names": {str(hour): f"{hour:02d}:00" for hour in HOURS},
     },
-    "distance": {"minimum": 10, "maximum": 6000, "title": "Distance", "title_zh": "航程", "unit": "miles"},
+    "distance": {"minimum": 10, "maximum": 6000, "title": "Distance", "title_zh": "航程", "unit": "miles", "unit_zh": "英里"},
     "temp": {"minimum": -40, "maximum": 130, "title": "Temperature", "title_zh": "气温", "unit": "°F"},
-    "wind_speed": {"minimum": 0, "maximum": 1200, "title": "Wind speed", "title_zh": "风速", "unit": "mph"},
-    "precip": {"minimum": 0, "maximum": 20, "title": "Precipitation", "title_zh": "降水量", "unit": "in/h"},
-    "visib": {"minimum": 0, "maximum": 20, "title": "Visibility", "title_zh": "能见度", "unit": "miles"},
+    "wind_speed": {"minimum": 0, "maximum": 1200, "title": "Wind speed", "title_zh": "风速", "unit": "mph", "unit_zh": "英里/时"},
+    "precip": {"minimum": 0, "maximum": 20, "title": "Precipitation", "title_zh": "降水量", "unit": "in/h", "unit_zh": "英寸/时"},
+    "visib": {"minimum": 0, "maximum": 20, "title": "Visibility", "title_zh": "能见度", "unit": "miles", "unit_zh": "英里"},
     "origin_delay_minutes": {
-        "minimum": -120, "maximum": 1500, "title": "Airport's mean delay, last 3 h", "title_zh": "机场近 3 小时平均延误", "unit": "min",
+        "minimum": -120, "maximum": 1500, "title": "Airport's mean delay, last 3 h", "title_zh": "机场近 3 小时平均延误", "unit": "min", "unit_zh": "分钟",
     },
     "origin_late_share": {
         "minimum": 0, "maximum": 1, "title": "Airport's share of late departures", "title_zh": "机场起飞延误占比",
     },
     "origin_departures": {"minimum": 0, "maximum": 1000, "title": "Airport's departures, last 3 h", "title_zh": "机场近 3 小时起飞架次"},
     "carrier_delay_minutes": {
-        "minimum": -120, "maximum": 1500, "title": "Airline's mean delay, last 6 h", "title_zh": "航空公司近 6 小时平均延误", "unit": "min",
+        "minimum": -120, "maximum": 1500, "title": "Airline's mean delay, last 6 h", "title_zh": "航空公司近 6 小时平均延误", "unit": "min", "unit_zh": "分钟",
     },
     "carrier_late_share": {
         "minimum": 0, "maximum": 1, "title": "Airline's share of late departures", "title_zh": "航空公司起飞延误占比",

@@ -168,17 +168,6 @@ def evaluate(boosting_run: str, baseline_run: str) -> None:
     click.echo(json.dumps(scores, indent=1))
 
 
-def _choice(name: str, seen: "pd.Series[str]") -> dict[str, Any]:
-    """What is said of a column of codes: those that were seen, and the airline or airport behind each."""
-    from examples.flights.schema import TITLES
-
-    source, code = {"carrier": ("airlines", "carrier"), "origin": ("airports", "faa")}[name]
-    known = Platform.of_step().read_dataset(source).set_index(code)["name"]
-    title, chinese = TITLES[name]
-    names = {one: f"{known[one]} ({one})" for one in sorted(seen.unique().tolist())}
-    return {"categories": list(names), "names": names, "title": title, "title_zh": chinese}
-
-
 @main.command()
 @click.option("--run", "run_id", required=True)
 @click.option("--scores", required=True)
@@ -189,6 +178,7 @@ def register(run_id: str, scores: str) -> None:
     import onnxruntime
     import pandas as pd
 
+    from examples.flights.describing import SOURCES, choice, destinations, typical
     from examples.flights.features import SERVICE
     from examples.flights.models import onnx_feeds, to_onnx_bytes
     from examples.flights.schema import BOUNDS, CATEGORICAL, INPUTS, LATE_MINUTES, LOOKED_UP, split
@@ -204,9 +194,12 @@ def register(run_id: str, scores: str) -> None:
     if not np.allclose(probabilities[:, 1], model.predict_proba(sample[list(INPUTS)])[:, 1], atol=1e-5):
         raise click.ClickException("the ONNX model answers other than the trained one")
     checks: dict[str, Any] = {name: {**BOUNDS[name], "missing": name in LOOKED_UP} for name in INPUTS if name in BOUNDS}
-    checks |= {name: _choice(name, table[name]) for name in CATEGORICAL}
+    known = {name: Platform.of_step().read_dataset(name) for name in ("airlines", "airports", "flights")}
+    checks |= {name: choice(name, table[name], known[SOURCES[name][0]]) for name in CATEGORICAL}
     metadata = {
-        "kind": "tabular", "inputs": checks, "feature_service": SERVICE, "entities": list(CATEGORICAL), "looked_up": list(LOOKED_UP),
+        "kind": "tabular", "title": "Flight delay", "title_zh": "航班延误", "inputs": checks,
+        "typical": typical(table), "questions": [destinations(known["flights"], known["airports"])], 
+        "feature_service": SERVICE, "entities": list(CATEGORICAL), "looked_up": list(LOOKED_UP),
         "outputs": {"probabilities": {
             "title": f"Arrives more than {LATE_MINUTES} minutes late", "title_zh": f"到达延误超过 {LATE_MINUTES} 分钟",
             "classes": ["on time", "late"],

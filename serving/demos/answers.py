@@ -34,12 +34,12 @@ def _names(about: Mapping[str, object], count: int) -> list[str]:
 
 
 def _card(heading: str, big: str, small: str, share: float | None) -> str:
-    bar = ""
+    bar, shown = "", f'<div class="atrium-big">{escape(big)}</div>' if big else ""
     if share is not None:
         bar = f'<div class="atrium-bar"><div style="width:{share * 100:.1f}%"></div></div>'
     return (
         f'<div class="atrium-answer" role="status"><div class="atrium-heading">{escape(heading)}</div>'
-        f'<div class="atrium-big">{escape(big)}</div>{bar}<div class="atrium-small">{escape(small)}</div></div>'
+        f'{shown}{bar}<div class="atrium-small">{escape(small)}</div></div>'
     )
 
 
@@ -54,7 +54,8 @@ def _binary(language: Tongue, title: str, names: list[str], share: float, versio
 def _several(language: Tongue, names: list[str], shares: list[float], version: str) -> Answer:
     best = max(range(len(shares)), key=shares.__getitem__)
     percent = round(shares[best] * 100)
-    small = f"{percent} % · {how_likely(language, shares[best])}. {say(language, 'version', version=version)}"
+    stop = "。" if language == "zh" else ". "
+    small = f"{percent} % · {how_likely(language, shares[best])}{stop}{say(language, 'version', version=version)}"
     return Answer(
         _card("", names[best], small, None), f"{names[best]} ({percent} %)", dict(zip(names, shares, strict=True))
     )
@@ -75,15 +76,27 @@ def in_words(
         return _several(language, names, shares, version)
     name, value = next(iter(outputs.items()))
     said = about.get(name) or {}
-    unit = f" {said['unit']}" if said.get("unit") else ""
+    unit = (said.get("unit_zh") if language == "zh" else "") or said.get("unit")
+    unit = f" {unit}" if unit else ""
     shown = f"{value:,.2f}{unit}" if isinstance(value, float) else f"{value}{unit}"
-    title = input_title(name, {key: value for key, value in said.items() if key != "unit"}, language == "zh")
+    title = input_title(
+        name, {key: value for key, value in said.items() if not key.startswith("unit")}, language == "zh"
+    )
     return Answer(_card(title, shown, say(language, "version", version=version), None), f"{title}: {shown}", {})
+
+
+def waiting(language: Tongue) -> str:
+    """What stands in the answer's place before the first question."""
+    return _card(say(language, "yet"), "", say(language, "yet_more"), None)
+
+
+def _stop(part: str) -> str:
+    return "。" if any("\u4e00" <= letter <= "\u9fff" for letter in part) else "."
 
 
 def refused(asked: str, allowed: str, step: str) -> str:
     """A refusal for the page: what was asked, what is allowed, the next step."""
-    more = " ".join(f"{part[:1].upper()}{part[1:]}." for part in (allowed, step) if part)
+    more = " ".join(f"{part[:1].upper()}{part[1:].rstrip('.。')}{_stop(part)}" for part in (allowed, step) if part)
     return (
         f'<div class="atrium-answer atrium-refused" role="alert"><div class="atrium-heading">{escape(asked)}</div>'
         f'<div class="atrium-small">{escape(more)}</div></div>'

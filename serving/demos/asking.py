@@ -4,6 +4,7 @@ import json
 import math
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from atrium.errors import Unavailable
 from atrium.identity import Actor, Kind, Role
 from atrium.names import model_name
 from atrium.settings import get_settings
-from serving.demos.fields import Form
+from serving.demos.fields import form_of
 from serving.models import DemoView, RowsRefused, ServiceView
 from serving.rows import columns_of, from_tensors, may_be_missing, to_tensors
 
@@ -30,7 +31,7 @@ class Asker:
     """Asks for one demo, with a content token of the demo's own that names its project and nothing else."""
 
     def __init__(self, demo: DemoView, service: ServiceView) -> None:
-        self.demo, self.service = demo, service
+        self.demo, self.service, self.form = demo, service, form_of(service)
         self.item = f"demo {demo.name}"
         self._token = ""
         self._lock = threading.Lock()
@@ -73,13 +74,18 @@ class Asker:
             f"service {self.service.name!r}", f"it did not answer ({problem})", "try again in a minute"
         )
 
-    def look_up(self, form: Form, keys: Mapping[str, object]) -> dict[str, float]:
-        """The newest values of the form's feature service for some entity keys; what the store lacks is left out.
+    def look_up(self, keys: Mapping[str, object]) -> tuple[dict[str, float], datetime | None]:
+        """The newest values of the form's feature service for some entity keys, and the newest of their moments.
+
+        What the store lacks is left out.
 
         Raises:
             Unavailable: the feature store does not answer.
         """
-        body = {"feature_service": form.feature_service, "entities": {name: [value] for name, value in keys.items()}}
+        body = {
+            "feature_service": self.form.feature_service,
+            "entities": {name: [value] for name, value in keys.items()},
+        }
         who = Actor(self.item, Kind.CONTENT, {self.demo.project: Role.VIEWER})
         with rpc.reaching("feast"), rpc.client("feast", who) as client:
             answer = client.post(f"/{self.demo.project}/get-online-features", json=body)
@@ -88,11 +94,13 @@ class Asker:
         found = answer.json()
         names = [str(name).rsplit("__", 1)[-1] for name in found["metadata"]["feature_names"]]
         values = [result["values"][0] for result in found["results"]]
-        return {
-            name: float(value)
-            for name, value in zip(names, values, strict=True)
+        held = {
+            name: (float(value), datetime.fromisoformat(result["event_timestamps"][0]))
+            for name, value, result in zip(names, values, found["results"], strict=True)
             if isinstance(value, int | float) and math.isfinite(value)
         }
+        moments = [moment for _, moment in held.values()]
+        return {name: value for name, (value, _) in held.items()}, max(moments, default=None)
 
     def close(self) -> None:
         """Ends the demo's token."""

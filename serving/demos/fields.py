@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from serving.demos.known import Question, Typical
 from serving.models import ServiceView
 from serving.rows import columns_of, example_rows, input_names, input_title
 
@@ -42,6 +43,21 @@ class Form:
     feature_service: str | None
     entities: tuple[str, ...]
     outputs: Mapping[str, Mapping[str, object]]
+    typical: tuple[Typical, ...] = ()
+    questions: tuple[Question, ...] = ()
+    titles: tuple[str, str] = ("", "")
+
+    def headed(self, title: str) -> tuple[str, str]:
+        """A demo's title in English and in Chinese: a title that is the model's own has the model's translation."""
+        english, chinese = self.titles
+        return title, chinese if chinese and title == english else title
+
+    @property
+    def chosen_by(self) -> tuple[str, ...]:
+        """The fields on which it depends what is filled in."""
+        named = [*(one for part in self.typical for one in part.by), *(self.entities if self.feature_service else ())]
+        here = {one.name for one in self.fields}
+        return tuple(one for one in dict.fromkeys(named) if one in here)
 
     @property
     def looked_up(self) -> tuple[Field, ...]:
@@ -71,4 +87,9 @@ def form_of(service: ServiceView) -> Form:
         )  # fmt: skip
     kind: Literal["tabular", "image"] = "image" if said.get("kind") == "image" else "tabular"
     entities = tuple(str(one) for one in said.get("entities") or ())
-    return Form(kind, tuple(fields), said.get("feature_service"), entities, said.get("outputs") or {})
+    titles = str(said.get("title") or ""), str(said.get("title_zh") or "")
+    typical = tuple(Typical(tuple(one["by"]), tuple(one["columns"]), one["rows"]) for one in said.get("typical") or ())
+    asked = tuple(Question(one["fills"], one["by"], one["values"], one) for one in said.get("questions") or ())
+    return Form(
+        kind, tuple(fields), said.get("feature_service"), entities, said.get("outputs") or {}, typical, asked, titles
+    )

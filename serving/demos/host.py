@@ -19,8 +19,7 @@ from atrium.settings import get_settings
 from atrium.web import unexpected
 from serving import demo_service, service
 from serving.demos.asking import Asker
-from serving.demos.fields import form_of
-from serving.demos.page import I18N, build
+from serving.demos.page import build, labels
 from serving.demos.theme import CSS, theme
 from serving.demos.words import say, tongue
 from serving.models import DemoRow, DemoView, ServiceRow, ServiceView
@@ -58,10 +57,10 @@ def _stamp(demo: DemoView, found: ServiceView) -> str:
 
 async def _open(demo: DemoView, found: ServiceView) -> Live:
     asker = Asker(demo, found)
-    page = build(demo, found, form_of(found), asker)
+    page = build(demo, found, asker)
     app = FastAPI(**NO_DOCS)  # type: ignore[arg-type]  # each takes None
     gr.mount_gradio_app(app, page, path="/", footer_links=[], run_history=False, app_kwargs=dict(NO_DOCS), theme=theme(),
-                        css=CSS, i18n=I18N, ssr_mode=False, enable_monitoring=False, max_file_size="1mb")  # fmt: skip
+                        css=CSS, i18n=labels(demo, asker.form), ssr_mode=False, enable_monitoring=False, max_file_size="1mb")  # fmt: skip
     stack = contextlib.AsyncExitStack()
     await stack.enter_async_context(app.router.lifespan_context(app))  # starts the queue, which else waits for a start
     return Live(_stamp(demo, found), app, asker, stack, page)

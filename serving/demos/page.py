@@ -1,41 +1,56 @@
 """A demo's page, built with Gradio from its form."""
 
 import inspect
-import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import field as attribute
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import gradio as gr
 
-from atrium.errors import AtriumError, Unavailable
+from atrium.errors import AtriumError
+from atrium.errors import in_words as error_in_words
 from atrium.identity import IDENTITY_HEADER, read_identity
+from atrium.settings import get_settings
+from atrium.words import ENGLISH, LANGUAGES
 from serving.demo_service import keep_feedback
-from serving.demos.answers import Answer, in_words, refused
+from serving.demos.answers import Answer, in_words, refused, waiting
 from serving.demos.asking import Asker
+from serving.demos.checks import complaint
 from serving.demos.fields import Field, Form
+from serving.demos.filling import filler, language_of, routing, sources
+from serving.demos.known import Question
 from serving.demos.pad import ink_of, sketch_pad
 from serving.demos.sketches import shrink
-from serving.demos.words import CHINESE, LABELS, Tongue, say, tongue
-from serving.models import DemoView, RowsRefused, ServiceView
+from serving.demos.words import CHINESE, LABELS, Tongue, say
+from serving.models import DemoView, ServiceView
 
 if TYPE_CHECKING:
     from gradio.i18n import I18nData
 
-log = logging.getLogger(__name__)
 QUEUE_LENGTH, AT_ONCE = 32, 4
 ANYBODY = "visitor"
-I18N = gr.I18n(en=LABELS["en"], **{CHINESE: LABELS["zh"], "zh": LABELS["zh"]})
+# where the answer lies beside the form it is in sight; below it, or above, the page goes there
+SHOW_ANSWER: Final = """() => setTimeout(() => {
+  const answer = document.querySelector('.atrium-answer');
+  if (!answer) return;
+  const box = answer.getBoundingClientRect();
+  if (box.top < 0 || box.bottom > innerHeight) answer.scrollIntoView({block: 'center'});
+}, 100)"""
 Changes = tuple[Any, ...]
 
 
+def labels(view: DemoView, form: Form) -> gr.I18n:
+    """The words of a demo's page that the browser chooses by its language, with the demo's own title."""
+    english, chinese = form.headed(view.title)
+    in_chinese = LABELS["zh"] | {"heading": f"# {chinese}"}
+    return gr.I18n(en=LABELS["en"] | {"heading": f"# {english}"}, **{CHINESE: in_chinese, "zh": in_chinese})
+
+
 def _label(key: str) -> "I18nData":
-    return I18N(key)
-
-
-def _language(request: gr.Request) -> Tongue:
-    return tongue(request.headers.get("accept-language", ""))
+    return gr.I18n()(key)
 
 
 def _visitor(request: gr.Request) -> str:
@@ -67,8 +82,13 @@ class Demo:
 
     view: DemoView
     service: ServiceView
-    form: Form
     asker: Asker
+    beside: dict[str, Any] = attribute(default_factory=dict)
+
+    @property
+    def form(self) -> Form:
+        """What is asked for."""
+        return self.asker.form
 
     @property
     def version(self) -> str:
@@ -90,9 +110,17 @@ def _answered(answer: Answer, row: Mapping[str, object]) -> Changes:
     return answer.html, label, record, gr.Column(visible=True), ""
 
 
-def _refused(error: AtriumError) -> Changes:
-    hidden = gr.Label(visible=False)
-    return refused(error.asked, error.allowed, error.next_step), hidden, None, gr.Column(visible=False), ""
+def _without_answer(html: str) -> Changes:
+    return html, gr.Label(visible=False), None, gr.Column(visible=False), ""
+
+
+def _refused(error: AtriumError, language: Tongue) -> Changes:
+    said = error_in_words(error, LANGUAGES[0] if language == "zh" else ENGLISH)
+    return _without_answer(refused(said["asked"], said["allowed"], said["next_step"]))
+
+
+def _cleared(request: gr.Request) -> Changes:
+    return _without_answer(waiting(language_of(request)))
 
 
 def _signed(run: Callable[..., Any], fields: tuple[Field, ...]) -> Callable[..., Any]:
@@ -107,11 +135,13 @@ def _signed(run: Callable[..., Any], fields: tuple[Field, ...]) -> Callable[...,
 
 def _predict(demo: Demo) -> Callable[..., Changes]:
     def predict(request: gr.Request, *values: object) -> Changes:
-        row = demo.row_of(values)
+        row, language = demo.row_of(values), language_of(request)
+        if wrong := complaint(demo.form, row, language):
+            return _without_answer(refused(*wrong, ""))
         try:
-            return _answered(demo.answer(_language(request), row), row)
+            return _answered(demo.answer(language, row), row)
         except AtriumError as error:
-            return _refused(error)
+            return _refused(error, language)
 
     return _signed(predict, demo.form.fields)
 
@@ -120,39 +150,22 @@ def _predict_sketch(demo: Demo) -> Callable[..., Changes]:
     field = demo.form.fields[0]
 
     def predict(request: gr.Request, drawn: str) -> Changes:
-        ink = ink_of(drawn)
+        ink, language = ink_of(drawn), language_of(request)
         if ink is None:
-            return _refused(RowsRefused(say(_language(request), "empty_sketch"), "", ""))
+            return _without_answer(refused(say(language, "empty_sketch"), "", ""))
         pixels = shrink(ink, math.isqrt(demo.asker.width(field.name)), field.maximum or 1.0)
         row = {field.name: pixels}
         try:
-            return _answered(demo.answer(_language(request), row), row)
+            return _answered(demo.answer(language, row), row)
         except AtriumError as error:
-            return _refused(error)
+            return _refused(error, language)
 
     return predict
 
 
-def _look_up(demo: Demo) -> Callable[..., Changes]:
-    fields = demo.form.looked_up
-
-    def look_up(request: gr.Request, *keys: object) -> Changes:
-        language, named = _language(request), dict(zip(demo.form.entities, keys, strict=True))
-        try:
-            found = demo.asker.look_up(demo.form, named)
-        except Unavailable as error:
-            log.warning("demo %s: %s", demo.view.name, error)
-            return *(gr.skip() for _ in fields), say(language, "no_lookup")
-        shown = ", ".join(str(value) for value in keys)
-        values = [round(found[field.name], 3) if field.name in found else None for field in fields]
-        return *values, say(language, "looked_up", entities=shown)
-
-    return look_up
-
-
 def _judge(demo: Demo, right: bool) -> Callable[..., Changes]:
     def judge(request: gr.Request, record: dict[str, Any] | None) -> Changes:
-        language = _language(request)
+        language = language_of(request)
         if not record:
             return say(language, "not_kept"), None
         view = demo.view
@@ -163,48 +176,92 @@ def _judge(demo: Demo, right: bool) -> Callable[..., Changes]:
 
 
 def _fields(demo: Demo) -> list[gr.components.Component]:
-    made: dict[str, gr.components.Component] = {}
-    for field in demo.form.fields:
-        if not field.looked_up:
-            made[field.name] = _input(field)
-    if demo.form.looked_up:
+    """The form's inputs in the model's order; `demo.beside` is given the components that no model reads."""
+    form, made = demo.form, dict[str, gr.components.Component]()
+    asked = {one.fills: one for one in form.questions}
+    for field in form.fields:
+        if field.looked_up:
+            continue
+        if question := asked.get(field.name):
+            _ask_beside(demo, question, made)
+        made[field.name] = _input(field)
+        if question:
+            _connect_question(demo, question, made)
+    if form.looked_up:
+        told = gr.Markdown(elem_classes="atrium-told")
         with gr.Accordion(_label("details"), open=False):
-            source = gr.Markdown()
-            for field in demo.form.looked_up:
+            source = _source(demo)
+            for field in form.looked_up:
                 made[field.name] = _input(field)
-        if demo.form.feature_service:
-            _connect_look_up(demo, made, source)
-    return [made[field.name] for field in demo.form.fields]
+        _connect_filling(demo, made, source, told)
+    return [made[field.name] for field in form.fields]
 
 
-def _connect_look_up(demo: Demo, made: dict[str, gr.components.Component], source: gr.Markdown) -> None:
-    keys = [made[name] for name in demo.form.entities if name in made]
-    if len(keys) != len(demo.form.entities):
+def _source(demo: Demo) -> gr.Radio | None:
+    choices = sources(demo.form)
+    if len(choices) < 2:
+        return None
+    said = [(say("en", one), one) for one in choices]
+    source = gr.Radio(said, value=choices[0], label=_label("source"))
+    demo.beside["source"] = source
+    return source
+
+
+def _connect_filling(
+    demo: Demo, made: dict[str, gr.components.Component], source: gr.Radio | None, told: gr.Markdown
+) -> None:
+    there = sources(demo.form)
+    if not there:
         return
-    filled = [*(made[field.name] for field in demo.form.looked_up), source]
+    keys = [made[name] for name in demo.form.chosen_by]
+    filled = [*(made[field.name] for field in demo.form.looked_up), told]
     context = gr.context.Context.root_block
-    triggers = [key.change for key in keys] + ([context.load] if context else [])  # type: ignore[attr-defined]
-    gr.on(triggers, _look_up(demo), keys, filled, api_name="look_up", show_progress="hidden")
+    triggers = [one.change for one in [*keys, *([source] if source else [])]] + ([context.load] if context else [])  # type: ignore[attr-defined]
+    fill = filler(demo.asker, None if source else there[0])
+    gr.on(triggers, fill, [*keys, *([source] if source else [])], filled, api_name="look_up", show_progress="hidden")
 
 
-def _in_chinese(demo: Demo) -> Callable[..., Any]:
-    """Gives fields their makers' Chinese titles and names, for who reads Chinese."""
+def _ask_beside(demo: Demo, question: Question, made: dict[str, gr.components.Component]) -> None:
+    at = getattr(made.get(question.by), "value", None)
+    demo.beside[question.fills] = gr.Dropdown(
+        question.choices(at), value=question.chosen(at), label=question.title(chinese=False)
+    )
+
+
+def _connect_question(demo: Demo, question: Question, made: dict[str, gr.components.Component]) -> None:
+    by, asked = made[question.by], demo.beside[question.fills]
+    context = gr.context.Context.root_block
+    triggers = [by.change, asked.input, *([context.load] if context else [])]  # type: ignore[attr-defined]
+    filled = [asked, made[question.fills]]
+    gr.on(triggers, routing(question), [by, asked], filled, api_visibility="private", show_progress="hidden")
+
+
+def _begin(demo: Demo) -> Callable[..., Any]:
+    """Gives fields their makers' Chinese titles and names, for who reads Chinese, and the answer's place its words."""
 
     def told(request: gr.Request) -> Any:
-        if _language(request) != "zh":
-            return [gr.skip() for _ in demo.form.fields]
-        return [
+        language = language_of(request)
+        if language != "zh":
+            return [gr.skip() for _ in [*demo.form.fields, *demo.beside, ""]]
+        fields = [
             gr.update(label=one.title(True), choices=one.choices(True))
             if one.names
             else gr.update(label=one.title(True))
             for one in demo.form.fields
         ]
+        return [*fields, *(_beside_in_chinese(demo, name) for name in demo.beside), waiting(language)]
 
     return told
 
 
+def _beside_in_chinese(demo: Demo, name: str) -> Any:
+    if name == "source":
+        return gr.update(choices=[(say("zh", one), one) for one in sources(demo.form)])
+    return gr.update(label=next(one for one in demo.form.questions if one.fills == name).title(True))
+
+
 def _answer_side(demo: Demo) -> tuple[list[Any], gr.State]:
-    html = gr.HTML(padding=False)
+    html = gr.HTML(waiting("en"), padding=False)
     label = gr.Label(label=_label("answer"), num_top_classes=10, visible=False, show_heading=False)
     record = gr.State()
     with gr.Column(visible=False) as panel:
@@ -218,24 +275,46 @@ def _answer_side(demo: Demo) -> tuple[list[Any], gr.State]:
     return [html, label, record, panel, thanks], record
 
 
-def build(view: DemoView, service: ServiceView, form: Form, asker: Asker) -> gr.Blocks:
+def _form_side(demo: Demo) -> tuple[list[Any], Callable[..., Any]]:
+    if demo.form.kind == "image":
+        gr.Markdown(_label("sketch"))
+        return [sketch_pad()], _predict_sketch(demo)
+    return list(_fields(demo)), _predict(demo)
+
+
+def _portal(demo: Demo) -> str:
+    return f"{get_settings().public_url}/app/demos?project={quote(demo.view.project)}"
+
+
+def build(view: DemoView, service: ServiceView, asker: Asker) -> gr.Blocks:
     """The demo's page: a form, or a sketch pad, and the answer beside it."""
-    demo = Demo(view, service, form, asker)
+    demo = Demo(view, service, asker)
     page: gr.Blocks
     with gr.Blocks(title=view.title, analytics_enabled=False) as page:
-        gr.Markdown(f"# {view.title}")
+        gr.Markdown(_label("heading"))
+        gr.Markdown(_label("lead_sketch" if demo.form.kind == "image" else "lead"), elem_classes="atrium-told")
         with gr.Row():
             with gr.Column():
-                if form.kind == "image":
-                    gr.Markdown(_label("sketch"))
-                    inputs: list[Any] = [sketch_pad()]
-                    run = _predict_sketch(demo)
-                else:
-                    inputs, run = _fields(demo), _predict(demo)
-                    page.load(_in_chinese(demo), None, inputs, api_visibility="private", show_progress="hidden")
+                inputs, run = _form_side(demo)
                 button = gr.Button(_label("ask"), variant="primary")
-            with gr.Column():
+            with gr.Column(elem_classes="atrium-side"):
                 outputs, _ = _answer_side(demo)
-        button.click(run, inputs, outputs, api_name="predict", concurrency_limit=AT_ONCE, concurrency_id=service.name)
+        if not view.public:
+            gr.Button(_label("back"), link=_portal(demo), variant="secondary", size="sm", elem_classes="atrium-back")
+        _start(page, demo, inputs, outputs)
+        asked = button.click(
+            run, inputs, outputs, api_name="predict", concurrency_limit=AT_ONCE, concurrency_id=service.name
+        )
+        asked.then(None, None, None, js=SHOW_ANSWER)
     page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=AT_ONCE)
     return page
+
+
+def _start(page: gr.Blocks, demo: Demo, inputs: list[Any], outputs: list[Any]) -> None:
+    """What happens when the page opens, and when a drawing changes: the answer to another one must not stay."""
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    if demo.form.kind == "image":
+        page.load(_cleared, None, outputs, **hidden)
+        inputs[0].change(_cleared, None, outputs, queue=False, **hidden)
+    else:
+        page.load(_begin(demo), None, [*inputs, *demo.beside.values(), outputs[0]], **hidden)

@@ -24,7 +24,11 @@ CSS: Final = """
   border: 1px solid var(--border-color-primary); border-radius: 8px; cursor: crosshair; }
 .atrium-clear { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 6px 12px; font-size: 13px;
   background: var(--block-background-fill); color: var(--body-text-color); }
-.gradio-container h1 { font-size: 1.6rem; font-weight: 650; margin-bottom: 4px; }
+.gradio-container h1 { font-size: 1.6rem; font-weight: 650; line-height: 1.35; margin-bottom: 4px; padding-bottom: 2px; }
+.atrium-side { position: sticky; top: 16px; align-self: flex-start; }
+.atrium-told, .atrium-told .md, .atrium-told p { font-size: 13px; color: var(--body-text-color-subdued) !important; }
+.atrium-answer, .label-wrap span { word-break: keep-all; overflow-wrap: anywhere; text-align: start; }
+.atrium-back { align-self: flex-start; width: auto; flex-grow: 0; }
 .atrium-answer { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 20px;
   background: var(--block-background-fill); }
 .atrium-heading { font-weight: 600; font-size: 14px; color: var(--body-text-color); }
@@ -33,8 +37,12 @@ CSS: Final = """
 .atrium-bar { height: 8px; border-radius: 4px; background: var(--border-color-primary); margin: 8px 0 10px; overflow: hidden; }
 .atrium-bar > div { height: 8px; background: var(--button-primary-background-fill); }
 .atrium-refused { border-left: 4px solid light-dark(#B54708, #FEB273); }
-.atrium-top { font-size: 13px; color: var(--body-text-color-subdued); margin-bottom: 8px; }
-@media (max-width: 640px) { .gradio-container { padding: 16px 12px !important; } }
+@media (max-width: 640px) {
+  .gradio-container { padding: 16px 12px !important; }
+  .gradio-container > main { padding: 0 !important; }
+  .atrium-side { position: static; align-self: stretch; }
+  .atrium-big { font-size: 1.5rem; }
+}
 footer { display: none !important; }
 """
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -11,6 +12,8 @@ import serving
 import tenancy
 from atrium.identity import IDENTITY_HEADER, Actor, Kind, Role, mint_identity
 from serving.demos.answers import in_words
+from serving.demos.fields import Form, form_of
+from serving.demos.filling import typical
 from serving.demos.sketches import shrink
 from serving.demos.words import LABELS, SENTENCES
 from serving.reconcile import reconcile
@@ -70,7 +73,7 @@ def test_an_answer_is_in_words_of_the_visitors_language(flights: httpx.Client) -
     assert "次中约有" in str(_predict(flights, list(GOOD), **{"Accept-Language": "zh-CN,zh;q=0.9"})[0])
 
 
-@pytest.mark.parametrize(("place", "value", "told"), [(2, 99, "hour"), (2, None, "hour"), (3, 1, "distance")])
+@pytest.mark.parametrize(("place", "value", "told"), [(2, 99, "Hour"), (2, None, "Hour"), (3, 1, "Distance")])
 def test_bad_input_gets_a_readable_message(flights: httpx.Client, place: int, value: object, told: str) -> None:
     data: list[object] = list(GOOD)
     data[place] = value
@@ -145,3 +148,53 @@ def test_a_drawing_is_centred_and_as_bright_as_the_model_knows() -> None:
     pixels = shrink(ink, 8, 16.0)
     assert max(pixels) == 16.0 and len(pixels) == 64
     assert pixels[0] == 0 and sum(pixels[3::8]) + sum(pixels[4::8]) > sum(pixels) * 0.9
+
+
+KNOWN = {
+    "title": "Flight delay", "title_zh": "航班延误", "looked_up": ["distance"],
+    "typical": [{"by": ["origin", "hour"], "columns": ["distance"], "rows": {"JFK|18": "746", "JFK|19": "nan"}}],
+    "questions": [{
+        "fills": "distance", "by": "origin", "values": {"JFK": {"LAX": 2475.0, "BOS": 187.0}, "EWR": {"BOS": 200.0}},
+        "first": {"JFK": "LAX", "EWR": "BOS"}, "names": {"LAX": "Los Angeles (LAX)"}, "title": "Destination",
+    }],
+}  # fmt: skip
+
+
+@pytest.fixture
+def known(platform: Small, ada: Actor, flights: httpx.Client) -> Form:
+    service = serving.get_service(ada, "flights", "demo")
+    return form_of(replace(service, metadata=service.metadata | KNOWN))
+
+
+def test_a_form_is_filled_in_with_what_is_typical_for_the_case_and_says_for_which(known: Form) -> None:
+    assert known.chosen_by == ("origin", "hour")
+    assert typical(known, {"origin": "JFK", "hour": 18.5}, "en") == (
+        {"distance": 746.0}, "Filled in with what is typical for JFK, 18.5."
+    )  # fmt: skip
+    assert typical(known, {"origin": "JFK", "hour": 19}, "en")[0] == {}
+    assert "JFK、18" in typical(known, {"origin": "JFK", "hour": 18}, "zh")[1]
+
+
+def test_a_destination_fills_in_the_distance_and_follows_the_airport(known: Form) -> None:
+    question = known.questions[0]
+    assert question.choices("JFK") == [("BOS", "BOS"), ("Los Angeles (LAX)", "LAX")]
+    assert (question.chosen("JFK"), question.chosen("EWR", "LAX"), question.chosen("JFK", "BOS")) == (
+        "LAX",
+        "BOS",
+        "BOS",
+    )
+    assert (question.value("JFK", "LAX"), question.value("EWR", "LAX"), question.chosen("LGA")) == (2475.0, None, None)
+
+
+def test_a_models_own_title_has_its_chinese_and_anothers_stays(known: Form) -> None:
+    assert known.headed("Flight delay") == ("Flight delay", "航班延误")
+    assert known.headed("Mine") == ("Mine", "Mine")
+
+
+def test_a_wrong_field_is_told_by_its_title_in_the_visitors_language(flights: httpx.Client) -> None:
+    wrong: list[object] = [*GOOD[:3], 1]
+    assert "Distance (miles): 1 cannot be" in str(_predict(flights, wrong)[0])
+    html = str(_predict(flights, wrong, **{"Accept-Language": "zh-CN"})[0])
+    assert "不能为 1" in html and "10 至 6000" in html
+    wrong[3] = None
+    assert "nothing is filled in" in str(_predict(flights, wrong)[0])
