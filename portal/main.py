@@ -46,6 +46,13 @@ def sidebar(visitor: Actor) -> None:
 
 def _project(names: list[str]) -> None:
     """The choice of a project. It has no default, since Streamlit leaves a default out of the address, which must be shareable."""
+    asked = st.query_params.get("project")
+    if asked and asked not in names:
+        st.toast(
+            _("Project {name} is not yours to see, or is not there.").format(name=asked),
+            icon=":material/block:",
+            duration="long",
+        )
     if not {st.session_state.get("project"), st.query_params.get("project")}.intersection(names):
         st.session_state["project"] = names[0]
     st.selectbox(_("Project"), names, None, key="project", bind="query-params", required=True)

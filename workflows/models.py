@@ -284,6 +284,7 @@ class RunView:
     cluster: str = ""
     heard_at: datetime | None = None
     problem: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:

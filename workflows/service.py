@@ -51,7 +51,13 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ManifestInvalid(f"the manifest: {error}", "it is YAML", "mend the line and save again") from error
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+        if mark is None:
+            raise ManifestInvalid(f"the manifest: {problem}", "it is YAML", "mend the line and save again") from error
+        place = f"{mark.line + 1}:{mark.column + 1}"
+        raise ManifestInvalid(
+            f"the manifest, line and column {place}: {problem}", "it is YAML", "mend the line and save again"
+        ) from error
     if not isinstance(found, dict) or found.get("kind") not in ("Workflow", "WorkflowTemplate"):
         raise ManifestInvalid("the manifest", "its kind is Workflow or WorkflowTemplate", "see docs/pipelines.md")
     return found
@@ -249,7 +255,7 @@ def run_view(project: str, found: Mapping[str, Any], cluster: str = "") -> RunVi
         project, metadata["name"], labels.get(PIPELINE, ""), status.get("phase") or "Pending", status.get("progress") or "",
         status.get("message") or "", labels.get(OWNER) or labels.get("workflows.argoproj.io/creator", ""),
         status.get("startedAt") or "", status.get("finishedAt") or "", nodes, cluster, state.heard_at if state else None,
-        state.problem if state else "",
+        state.problem if state else "", _values((found.get("spec") or {}).get("arguments") or {}),
     )  # fmt: skip
 
 

@@ -100,7 +100,11 @@ def _advice(message: str) -> list[Step]:
 
 def _go_on(project: str, run: str) -> list[Step]:
     return [
-        Step(Said("See everything that it wrote"), f".venv/bin/atrium logs {run} --project {project}"),
+        Step(
+            Said("See everything that it wrote"),
+            f".venv/bin/atrium logs {run} --project {project}",
+            f"pipelines?project={project}&run={run}",
+        ),
         Step(Said("Mend it, then retry: what succeeded stays"), page=f"pipelines?project={project}&run={run}"),
     ]
 

@@ -15,11 +15,14 @@ def confirmed(label: str, question: str, key: str, icon: str = "delete", sure: s
     """A button that asks first; true once when the visitor is sure.
 
     `question` tells what will happen, what stays, and whether it can be undone; `sure` are the words of the second button
-    where they differ from the first one's.
+    where they differ from the first one's. Once it was clicked the question is closed.
     """
-    with st.popover(label, icon=f":material/{icon}:", key=f"{key}-ask"):
+    asked = int(st.session_state.get(f"{key}-asked", 0))
+    with st.popover(label, icon=f":material/{icon}:", key=f"{key}-ask-{asked}"):
         st.markdown(question)
-        return st.button(sure or label, key=key, type="primary", icon=f":material/{icon}:")
+        done = st.button(sure or label, key=key, type="primary", icon=f":material/{icon}:")
+    st.session_state[f"{key}-asked"] = asked + done
+    return done
 
 
 def ask_first(question: str, sure: str, change: Callable[[], None]) -> None:

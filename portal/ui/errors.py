@@ -23,9 +23,18 @@ def show_error(error: AtriumError) -> None:
     _say(message(error.asked), message(error.allowed), step, icon)
 
 
+def plain(text: str) -> str:
+    """Text that markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+!|<>$~:" else letter for letter in text)
+
+
 def _say(asked: str, allowed: str, step: str, icon: str) -> None:
-    text = _("**{asked}**  \n{allowed}.  \nNext step: {step}").format(asked=asked, allowed=allowed, step=step)
+    head, _newline, rest = asked.strip().partition("\n")
+    head, allowed = plain(head[:1].upper() + head[1:]), plain(allowed)
+    text = _("**{asked}**  \n{allowed}.  \nNext step: {step}").format(asked=head, allowed=allowed, step=step)
     st.error(text, icon=icon)
+    if rest:
+        st.code(rest, language=None, wrap_lines=True)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import streamlit as st
 import monitoring
 from atrium.errors import NotFound
 from portal.session import project, who
-from portal.ui.errors import guard
+from portal.ui.errors import guard, plain
 from portal.words import _
 
 LINES_IN_VIEW, LOG_HEIGHT = 7, 190
@@ -14,13 +14,8 @@ WORDS = ("state", "phase")  # values that are words of a vocabulary, which pages
 
 def say(said: monitoring.Said) -> str:
     """A sentence of the platform in the visitor's language; its values stand as they are, never as markdown."""
-    values = {key: _(str(value)) if key in WORDS else _plain(str(value)) for key, value in said.values.items()}
+    values = {key: _(str(value)) if key in WORDS else plain(str(value)) for key, value in said.values.items()}
     return _(said.text).format(**values)
-
-
-def _plain(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+!|<>$~:" else letter for letter in text)
 
 
 @st.fragment(run_every="10s")
@@ -46,7 +41,7 @@ def draw_reasons(found: monitoring.Why) -> None:
             with st.container(height=LOG_HEIGHT if long else "content", border=False, autoscroll=long or None):
                 st.code(one.text, language=None, wrap_lines=True)  # the last line, which tells most, is in view
         elif one.text:
-            st.caption(f"{say(one.said)}: {_plain(one.text)}")
+            st.caption(f"{say(one.said)}: {plain(one.text)}")
         else:
             st.caption(say(one.said))
     for step in found.next_steps:
@@ -54,5 +49,5 @@ def draw_reasons(found: monitoring.Why) -> None:
             st.markdown(f":material/arrow_forward: [{say(step.said)}](/app/{step.page})")
         else:
             st.markdown(f":material/arrow_forward: {say(step.said)}")
-        if step.command:
+        if step.command and not step.page:
             st.code(step.command, language="bash")

@@ -19,7 +19,8 @@ def users_and_projects(visitor: Actor) -> None:
 
 
 def _new_user(visitor: Actor) -> None:
-    with card(_("New user")), st.form("user", border=False):
+    made = int(st.session_state.get("users-made", 0))
+    with card(_("New user")), st.form(f"user-{made}", border=False):  # a new form, and so an empty one, after each
         name = st.text_input(_("Name"), max_chars=60)
         password = st.text_input(_("Password, at least 10 characters"), type="password")
         administrator = st.toggle(_("Administrator of the platform"))
@@ -29,12 +30,14 @@ def _new_user(visitor: Actor) -> None:
             except AtriumError as error:
                 show_error(error)
                 return
+            st.session_state["users-made"] = made + 1
             say_after(_("{name} may sign in now; make them a member of a project.").format(name=name.strip()))
             st.rerun()
 
 
 def _new_project(visitor: Actor) -> None:
-    with card(_("New project")), st.form("project-form", border=False):
+    made_before = int(st.session_state.get("projects-made", 0))
+    with card(_("New project")), st.form(f"project-form-{made_before}", border=False):
         short = st.text_input(_("Name"), help=_("a-z, 0-9 and dashes"), max_chars=30)
         title = st.text_input(_("Title"), max_chars=120)
         if st.form_submit_button(_("Create"), type="primary"):
@@ -43,6 +46,7 @@ def _new_project(visitor: Actor) -> None:
             except AtriumError as error:
                 show_error(error)
                 return
+            st.session_state["projects-made"] = made_before + 1
             say_after(_("Project {name} is there; choose it in the side bar.").format(name=made.name))
             st.rerun()
 
@@ -73,7 +77,13 @@ def _users(visitor: Actor) -> None:
         let_in = clicked.action == "activate"
         question = _("{name} may sign in again.") if let_in else _("{name} is out at once: sessions and tokens end.")
         sure = _("Let in") if let_in else _("Keep out")
-        ask_first(question.format(name=clicked.row), sure, lambda: tenancy.set_active(visitor, clicked.row, let_in))
+        done = _("{name} may sign in again now.") if let_in else _("{name} is kept out now.")
+
+        def change_it() -> None:
+            tenancy.set_active(visitor, clicked.row, let_in)
+            say_after(done.format(name=clicked.row))
+
+        ask_first(question.format(name=clicked.row), sure, change_it)
 
 
 def _new_password(visitor: Actor) -> None:

@@ -147,7 +147,8 @@ def _snippets(name: str) -> None:
     url = get_settings().public_url
     client = (
         f'import os\n\nos.environ["MLFLOW_TRACKING_URI"] = "{url}/mlflow"\nos.environ["MLFLOW_TRACKING_TOKEN"] = os.environ["TOKEN"]\n'
-        f'os.environ["MLFLOW_WORKSPACE"] = "{project()}"\n\nimport mlflow\n\nmodel = mlflow.onnx.load_model("models:/{name}@champion")'
+        f'os.environ["MLFLOW_WORKSPACE"] = "{project()}"\n\nimport mlflow\n\nmodel = mlflow.onnx.load_model("models:/{name}@champion")\n'
+        "print([one.name for one in model.graph.input], [one.name for one in model.graph.output])"
     )
     curl = f'curl -H "Authorization: Bearer $TOKEN" {url}/api/v1/projects/{project()}/models/{name}/versions/champion/card.md'
     tools({"MLflow": (client, "python"), "curl": (curl, "bash")})

@@ -118,11 +118,12 @@ def _versions(view: feature_store.DatasetView, versions: list[feature_store.Vers
 def _snippets(name: str) -> None:
     url = f"{get_settings().public_url}/api/v1/projects/{project()}/datasets/{name}"
     step = (
-        f'from atrium.sdk import Platform\n\nplatform = Platform.of_step()\nframe = platform.read_dataset("{name}")\n'
-        f'platform.write_dataset("{name}", frame)'
+        "# in a step of a pipeline, which has its run's rights\nfrom atrium.sdk import Platform\n\nplatform = Platform.of_step()\n"
+        f'frame = platform.read_dataset("{name}")\nplatform.write_dataset("{name}-sample", frame.head(100))'
     )
     curl = (
         f'curl -H "Authorization: Bearer $TOKEN" "{url}/rows?limit=10"\n'
-        f'curl -X PUT -H "Authorization: Bearer $TOKEN" -F file=@table.parquet {url}'
+        f"# a file of your own becomes another dataset, or its next version\n"
+        f'curl -X PUT -H "Authorization: Bearer $TOKEN" -F file=@my-table.parquet {url.removesuffix(name)}my-table'
     )
     tools({_("In a step (Python)"): (step, "python"), "curl": (curl, "bash")})

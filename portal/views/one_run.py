@@ -88,6 +88,8 @@ def _facts(run: workflows.RunView) -> None:
             _("By"): run.owner, _("Pipeline"): pipeline, **({_("Where"): run.cluster} if run.cluster else {}),
         }
     )  # fmt: skip
+    if run.parameters:
+        st.caption(" · ".join(f"`{name}={value}`" for name, value in run.parameters.items()))
 
 
 def _cluster(run: workflows.RunView) -> None:
@@ -123,7 +125,7 @@ def _act(name: str, action: str, title: str) -> None:
     except AtriumError as error:
         show_error(error)
         return
-    say_after(_("{action}: done.").format(action=title))
+    say_after(_("{action}: asked for; the state above tells what becomes of it.").format(action=title))
     if following != name:
         st.query_params.pop("node", None)
         st.query_params["run"] = following

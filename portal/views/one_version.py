@@ -78,6 +78,13 @@ def _alias(found: ModelCard) -> None:
             alias = st.text_input(_("Alias"), "champion", max_chars=100).strip()
             leads = ", ".join(f"{name} → {version}" for name, version in aliases.items()) or _("none yet")
             st.caption(_("Now: {aliases}").format(aliases=leads))
+            following = [
+                f"{service.name} ({service.wanted_version})" for service in serving.list_services(who(), project())
+                if service.model == one.model and not service.wanted_version.isdigit()
+            ]  # fmt: skip
+            if following:
+                told = _("Services follow their alias at once, after a first good answer: {services}")
+                st.caption(f":orange[:material/warning: {told.format(services=', '.join(following))}]")
             if st.form_submit_button(_("Move the alias here"), type="primary"):
                 with guard():
                     expected = aliases.get(alias, "")

@@ -41,7 +41,7 @@ def page() -> None:
         one_run.page(run)
     elif pipeline := asked.get("pipeline"):
         one_pipeline.page(pipeline)
-    elif asked.get("new"):
+    elif asked.get("new") and may(Verb.WRITE):
         editing.page()
     else:
         _lists()

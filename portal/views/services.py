@@ -203,11 +203,23 @@ def _other_version(one: serving.ServiceView) -> None:
     options = [*aliases, *(version.version for version in versions)]
     chosen = st.selectbox(_("Version or alias"), options, format_func=_wanted, key=f"version-{one.name}")
     st.caption(_("The present version answers until the other one has given a good answer."))
+    if chosen in aliases:
+        st.caption(_("It follows {alias} from then on, wherever that leads.").format(alias=f"`{chosen}`"))
+    elif chosen:
+        st.caption(
+            _("It stays at version {version}, whatever becomes of the aliases: this is how to roll back.").format(
+                version=chosen
+            )
+        )
     if st.button(_("Serve it"), type="primary", key=f"serve-{one.name}") and chosen:
         try:
             serving.deploy(who(), project(), one.name, one.model, chosen)
         except AtriumError as error:
             show_error(error)
             return
-        say_after(_("Wanted; its state is shown above."))
+        say_after(
+            _("{name} is to serve {version}; its state tells when it does.").format(
+                name=one.name, version=_wanted(chosen)
+            )
+        )
         st.rerun()

@@ -47,21 +47,30 @@ def page() -> None:
         parts |= {_("You"): _you}
     if visitor.administrator:
         parts |= {_("Users and projects"): users_and_projects, _("Images"): images, _("Clusters"): clusters}
-    for tab, draw in zip(st.tabs(list(parts), key="settings-tab", on_change="rerun"), parts.values(), strict=True):
+    addresses = {draw.__name__.strip("_"): title for title, draw in parts.items()}
+    first = addresses.get(st.query_params.get("tab", ""), next(iter(parts)))
+    tabs = st.tabs(list(parts), default=first, key="settings-tab", on_change="rerun")
+    for tab, draw in zip(tabs, parts.values(), strict=True):
         if tab.open:
+            st.query_params["tab"] = draw.__name__.strip("_")
             with tab, guard():
                 draw(visitor)
+
+
+def _allowed() -> dict[str, str]:
+    """What each role allows, in words."""
+    return {
+        "viewer": _("look at everything, ask models, open demos"),
+        "engineer": _("what a viewer may, change data, run pipelines, put models into service"),
+        "admin": _("what an engineer may, members, secrets, public demos and the audit"),
+    }
 
 
 def _you(visitor: Actor) -> None:
     with card():
         facts({_("Name"): visitor.name, _("Administrator"): _("yes") if visitor.administrator else _("no")})
         columns = [Column(_("Project")), Column(_("Role")), Column(_("What it allows"), "soft")]
-        allowed = {
-            "viewer": _("look at everything, ask models, open demos"),
-            "engineer": _("also change data, run pipelines, put models into service"),
-            "admin": _("also members, secrets, public demos and the audit"),
-        }
+        allowed = _allowed()
         rows: list[list[Cell | str]] = [
             [text(one.name, one.title), _(one.role), allowed[one.role]] for one in tenancy.list_projects(visitor)
         ]
@@ -132,9 +141,16 @@ def _own_tokens(visitor: Actor) -> None:
         valid = {token.id: token.name for token in tokens if not token.revoked_at}
         if valid:
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-                chosen = st.selectbox(_("Token"), list(valid), format_func=valid.__getitem__, width=260)
-                question = _("Whatever uses it is refused within 2 seconds. This cannot be undone.")
-                if confirmed(_("Revoke"), question, "revoke", "block"):
+                chosen = st.selectbox(
+                    _("Token"),
+                    list(valid),
+                    None,
+                    format_func=valid.__getitem__,
+                    width=260,
+                    placeholder=_("Choose a token"),
+                )
+                question = _("Whatever uses {name} is refused within 2 seconds. This cannot be undone.")
+                if chosen and confirmed(_("Revoke"), question.format(name=f"**{valid[chosen]}**"), "revoke", "block"):
                     tenancy.revoke_token(visitor, chosen)
                     say_after(_("{name} was revoked.").format(name=valid[chosen]))
                     st.rerun()
@@ -153,12 +169,20 @@ def _members(visitor: Actor) -> None:
             st.caption(_("None yet: administrators of the platform may do everything in every project."))
     if clicked and manages:
         question = _("{name} loses every right in this project, tokens too, within 2 seconds.").format(name=clicked.row)
-        ask_first(question, _("Remove"), lambda: tenancy.remove_member(visitor, project(), clicked.row))
+
+        def remove() -> None:
+            tenancy.remove_member(visitor, project(), clicked.row)
+            say_after(_("{name} is no member any more.").format(name=clicked.row))
+
+        ask_first(question, _("Remove"), remove)
     if manages:
         with card(_("Add a member, or give another role")), st.form("member", border=False):
             with st.grid(2, min_column_width=180):
                 user = st.selectbox(_("User"), [one.name for one in tenancy.list_users(visitor) if one.active])
-                role = st.selectbox(_("Role"), [one.value for one in Role], format_func=_)
+                allowed = _allowed()
+                role = st.selectbox(
+                    _("Role"), [one.value for one in Role], format_func=lambda word: f"{_(word)}: {allowed[word]}"
+                )
             if st.form_submit_button(_("Add"), type="primary") and user:
                 tenancy.add_member(visitor, project(), user, Role(role))
                 say_after(_("{name} is a member now.").format(name=user))

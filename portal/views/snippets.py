@@ -35,7 +35,9 @@ def workflow_texts(here: str, pipeline: str = "", parameters: Mapping[str, str] 
     )
     argo = (
         f"export ARGO_SERVER={address} ARGO_BASE_HREF=/argo ARGO_HTTP1=true ARGO_SECURE={str(scheme == 'https').lower()}\n"
-        f'export ARGO_TOKEN="Bearer $TOKEN" ARGO_NAMESPACE={here}\nargo list\nargo submit --watch workflow.yaml\nargo logs @latest'
+        f'export ARGO_TOKEN="Bearer $TOKEN" ARGO_NAMESPACE={here}\nargo list\n'
+        "argo submit --watch - <<'END'\napiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: hello-}\nspec:\n"
+        "  entrypoint: hello\n  templates:\n  - {name: hello, container: {image: 'alpine:3', command: [echo, hello]}}\nEND\nargo logs @latest"
     )
     found = {"Hera": (hera, "python"), "argo": (argo, "bash")}
     if pipeline:

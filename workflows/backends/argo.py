@@ -74,7 +74,7 @@ class ArgoBackend:
         kind = ManifestInvalid if unknown else kinds.get(response.status_code)
         if kind is None:
             raise Unavailable(f"the workflow server failed: {message}", "it answers 200", "see logs/argo.log")
-        raise kind(message, "the workflow server takes other input there", "change it and try again")
+        raise kind(message, "the workflow server does not take it", "change it and try again")
 
     def submit(self, manifest: Json) -> Json:
         """Runs a workflow."""
