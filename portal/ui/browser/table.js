@@ -68,11 +68,14 @@ function drawn(data, send) {
   const body = table.createTBody();
   for (const row of data.rows) {
     const tr = made("tr", row.chosen ? "chosen" : "");
+    const chief = Math.max(0, row.cells.findIndex((cell) => cell.kind === "link"));
     row.cells.forEach((cell, index) => {
       const column = data.columns[index];
       const td = made("td", [column.look || "plain", column.phone ? "" : "wide-only"].join(" ").trim());
       if (column.title) td.dataset.title = column.title;
       if (index && column.title && !["state", "link"].includes(cell.kind)) td.classList.add("labelled");
+      if (index === chief) td.classList.add("chief");
+      if (cell.kind === "state") td.classList.add("sign");
       fill(td, cell, send);
       tr.append(td);
     });
