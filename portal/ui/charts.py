@@ -8,6 +8,8 @@ import streamlit as st
 GRID = {"grid": True, "tickCount": 4, "title": None, "domain": False, "ticks": False}
 BARE = {"grid": False, "title": None, "domain": False, "ticks": False}
 ROW_HEIGHT = 26
+INK = {"light": "#475467", "dark": "#98A2B3"}
+ROOM = 1.12  # of the longest bar's length: its number stands beyond it
 
 
 def _tooltip(named: dict[str, str]) -> list[dict[str, str]]:
@@ -16,13 +18,13 @@ def _tooltip(named: dict[str, str]) -> list[dict[str, str]]:
 
 def bars(
     rows: Sequence[dict[str, Any]], name: str, value: str, titles: dict[str, str], alt: str, height: int = 240,
-    lying: bool = False, key: str | None = None,
+    lying: bool = False, key: str | None = None, numbered: bool = False,
 ) -> None:  # fmt: skip
     """A bar for each row, in the rows' order.
 
     The rows are aggregated, at most some dozens; `name` is the field of a bar's name and `value` that of its length;
     `titles` (title by field) is what the pointer shows. `lying` bars go from left to right, for long names; their chart
-    is as high as the rows need.
+    is as high as the rows need. `numbered` bars have their value at their end.
     """
     names: dict[str, Any] = {
         "field": name,
@@ -37,10 +39,17 @@ def bars(
         "axis": GRID | ({"tickMinStep": 1} if whole else {}),
     }
     shown = {"y": names, "x": values} if lying else {"x": names, "y": values}
-    spec = {
-        "mark": {"type": "bar", "cornerRadiusEnd": 3, "height" if lying else "width": {"band": 0.72}},
-        "encoding": shown | {"tooltip": _tooltip(titles)},
-    }
+    mark = {"type": "bar", "cornerRadiusEnd": 3, "height" if lying else "width": {"band": 0.72}}
+    encoding = shown | {"tooltip": _tooltip(titles)}
+    spec: dict[str, Any] = {"mark": mark, "encoding": encoding}
+    if numbered:
+        values["scale"] = {"domain": [0, ROOM * max(row[value] for row in rows) or 1]}
+        ends = {"dx": 4, "align": "left"} if lying else {"dy": -4, "baseline": "bottom"}
+        words = {
+            "mark": {"type": "text", "fontSize": 10, "color": INK[st.context.theme.type or "light"]} | ends,
+            "encoding": {"text": {"field": value, "type": "quantitative", "format": ".1f"}},
+        }
+        spec = {"encoding": encoding, "layer": [{"mark": mark}, words]}
     tall = max(height, ROW_HEIGHT * len(rows)) if lying else height
     st.vega_lite_chart(list(rows), spec, height=tall, alt=alt, key=key)
 

@@ -26,6 +26,7 @@ FROM flights f JOIN airlines a USING (carrier) GROUP BY ALL
 AIRPORTS = "SELECT faa, name FROM airports WHERE faa IN (SELECT DISTINCT origin FROM flights)"
 MOST_CELLS, FEWEST_FLIGHTS, FEWEST_FORECASTS = 10_000, 100, 50
 MODEL, BASELINE, HOURS = "boosting", "baseline", 24
+TALL = 390  # pixels of the charts whose bars lie, side by side: a month's has no hole below it
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,16 @@ Judged = model_registry.TrackingRunSummary | model_registry.TrackingRunView
 
 def page() -> None:
     """The dashboard."""
-    lead = _("Flights from New York in 2013: how late they arrive, and how well the model foresees it")
-    with header(_("Business dashboard"), lead):
-        link_to("demos", _("Ask the model"), "co_present")
     here = project()
+    versions: dict[str, int] = {}
     with guard():
-        versions = {one.name: one.version for one in feature_store.list_datasets(who(), here)}
-        if any(name not in versions for name in NEEDED):
+        versions |= {one.name: one.version for one in feature_store.list_datasets(who(), here)}
+    there = all(name in versions for name in NEEDED)
+    lead = _("Flights from New York in 2013: how late they arrive, and how well the model foresees it")
+    with header(_("Business dashboard"), lead if there else ""):
+        link_to("demos", _("Ask the model"), "co_present")
+    with guard():
+        if not there:
             told = _(
                 "This dashboard reads the tables flights, airlines and airports, which the flights pipeline writes."
             )
@@ -137,7 +141,7 @@ def _today(here: str) -> None:
             (_("Mean answer time today"), mean, _("inside the model server")),
             (
                 _("Judged right by people"), f"{right / (right + wrong):.0%}" if right + wrong else "–",
-                _("of {n} judged answers").format(n=f"{right + wrong:,}"),
+                _("judged answers: {n}").format(n=f"{right + wrong:,}"),
             ),
             (_("Live models"), str(len(live)), ", ".join(f"{one.name} v{one.live_version}" for one in live) or "–"),
         )  # fmt: skip
@@ -205,16 +209,19 @@ def _delays(cube: list[Cut], airports: dict[str, str]) -> None:
     with st.grid(2, min_column_width=340, gap=12):
         _chart(_("By airport of departure"), {airports.get(key, key): one for key, one in _sorted(cuts, "origin")})
         _chart(_("By scheduled hour of departure"), {f"{key:02d}": one for key, one in _sorted(cuts, "hour")})
-        _chart(_("By month"), {str(key): one for key, one in _sorted(cuts, "month")})
+        _chart(_("By month"), {str(key): one for key, one in _sorted(cuts, "month")}, lying=True)
         worst = sorted(_sums(cuts, "airline").items(), key=lambda pair: -pair[1].late_percent)
-        _chart(_("By airline"), {key: one for key, one in worst if one.arrived >= FEWEST_FLIGHTS}, lying=True)
+        few = ", ".join(key for key, one in worst if one.arrived < FEWEST_FLIGHTS)
+        note = _("Not shown, as under {n} of their flights arrived: {names}").format(n=FEWEST_FLIGHTS, names=few)
+        enough = {key: one for key, one in worst if one.arrived >= FEWEST_FLIGHTS}
+        _chart(_("By airline"), enough, lying=True, note=note if few else "")
 
 
 def _sorted(cuts: Sequence[Cut], by: str) -> list[tuple[Any, Sum]]:
     return sorted(_sums(cuts, by).items())
 
 
-def _chart(title: str, sums: dict[str, Sum], lying: bool = False) -> None:
+def _chart(title: str, sums: dict[str, Sum], lying: bool = False, note: str = "") -> None:
     with card(title, _("Share of flights more than 30 minutes late, in percent")):
         rows = [
             {
@@ -223,7 +230,9 @@ def _chart(title: str, sums: dict[str, Sum], lying: bool = False) -> None:
             for key, one in sums.items() if one.arrived
         ]  # fmt: skip
         titles = {"key": title, "late": _("Late, %"), "mean": _("Mean delay, min"), "flights": _("Flights")}
-        bars(rows, "key", "late", titles, title, height=220, lying=lying)
+        bars(rows, "key", "late", titles, title, height=TALL if lying else 220, lying=lying, numbered=True)
+        if note:
+            st.caption(note)
 
 
 def _quality(here: str) -> None:
@@ -256,20 +265,22 @@ def _in_use(here: str) -> Judged | None:
     return None
 
 
+def _formed(form: str, value: float | None) -> str:
+    return "–" if value is None else form.format(100 * value if "%" in form else value)
+
+
 def _scores(newest: dict[str, Judged], names: dict[str, str]) -> None:
     shown = [key for key in (MODEL, BASELINE) if key in newest]
     meanings = {
-        "test_roc_auc": ("ROC AUC", _("higher is better; 50 % is chance, 100 % is perfect"), "{:.1%}"),
+        "test_roc_auc": ("ROC AUC", _("higher is better; 50 % is chance, 100 % is perfect"), "{:.1f} %"),
         "test_log_loss": (_("Log loss"), _("lower is better"), "{:.3f}"),
         "test_brier": (_("Brier score"), _("lower is better"), "{:.3f}"),
-        "test_calibration_error": (_("Calibration error"), _("lower is better; gap of forecast and truth"), "{:.1%}"),
+        "test_calibration_error": (_("Calibration error"), _("lower is better; gap of forecast and truth"), "{:.1f} %"),
     }
     rows = []
     for metric, (title, meaning, form) in meanings.items():
         values = [newest[key].metrics.get(metric) for key in shown]
-        rows.append(
-            [text(title), *(text(form.format(one) if one is not None else "–") for one in values), text(meaning)]
-        )
+        rows.append([text(title), *(text(_formed(form, one)) for one in values), text(meaning)])
     columns = [
         Column(_("Measure")),
         *(Column(names.get(key, key), "number") for key in shown),
@@ -296,4 +307,4 @@ def _calibrated(here: str, newest: dict[str, Judged], names: dict[str, str]) -> 
             "observed": _("Observed, %"),
             "flights": _("Flights"),
         }
-        lines(rows, "forecast", "observed", "kind", titles, _("Calibration curves"), moments=False)
+        lines(rows, "forecast", "observed", "kind", titles, _("Calibration curves"), height=340, moments=False)

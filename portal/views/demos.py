@@ -1,10 +1,14 @@
 """Demos in front of services: their addresses, who may open them, and what visitors said of the answers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 import serving
 from atrium.errors import AtriumError
 from atrium.identity import Verb
+from portal import words
 from portal.session import may, project, who
 from portal.ui import (
     Cell,
@@ -125,25 +129,50 @@ def _feedback(demos: list[str]) -> None:
         share = f"{right / (right + wrong):.0%}" if right + wrong else "–"
         numbers(
             (_("Called right"), f"{right:,}", ""), (_("Called wrong"), f"{wrong:,}", ""),
-            (_("Share called right"), share, _("of {n} judged answers").format(n=f"{right + wrong:,}")),
+            (_("Share called right"), share, _("judged answers: {n}").format(n=f"{right + wrong:,}")),
         )  # fmt: skip
         said = serving.list_feedback(who(), project(), chosen, LAST)
         if not said:
             st.caption(_("Nobody has judged an answer yet: in a demo, each answer can be called right or wrong."))
             return
+        services = {one.name: one.metadata for one in serving.list_services(who(), project())}
+        known = {one.name: services.get(one.service, {}) for one in serving.list_demos(who(), project())}
         columns = [
             Column(_("Verdict"), "short"), Column(_("Answer")), Column(_("Asked with"), "soft", phone=False),
-            Column(_("Demo"), "soft"), Column(_("Who"), "soft"), Column(_("When"), "soft"),
+            Column(_("Demo"), "soft"), Column(_("Who"), "short"), Column(_("When"), "soft"),
         ]  # fmt: skip
         with card():
-            table("feedback", columns, [_row(one) for one in said], _("What visitors said, newest first"))
+            table("feedback", columns, [_row(one, known) for one in said], _("What visitors said, newest first"))
 
 
-def _row(one: serving.FeedbackView) -> list[Cell | str]:
-    said = ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-                     for key, value in one.inputs.items() if not isinstance(value, list))  # fmt: skip
-    short = said if len(said) <= LONGEST_INPUTS else said[: LONGEST_INPUTS - 1] + "…"
+def _asked(name: str, value: object, about: Mapping[str, Any]) -> str:
+    """An input with its makers' title, and the name of its value where it has one."""
+    chinese = words.language() == "zh_CN"
+    given = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{serving.input_title(name, about, chinese)} {serving.input_names(about, chinese).get(given, given)}"
+
+
+def _said(output: str, outputs: Mapping[str, Mapping[str, str]]) -> str:
+    """An answer in the reader's language, whichever its visitor had."""
+    for about in outputs.values():
+        both = about.get("title", ""), about.get("title_zh", "")
+        wanted = both[1] if words.language() == "zh_CN" else both[0]
+        for one in both:
+            if wanted and one and output.startswith(f"{one}: "):
+                return wanted + output[len(one) :]
+    return output
+
+
+def _row(one: serving.FeedbackView, known: Mapping[str, Mapping[str, Any]]) -> list[Cell | str]:
+    metadata = known.get(one.demo, {})
+    inputs = metadata.get("inputs") or {}
+    asked = [
+        _asked(key, value, inputs.get(key) or {}) for key, value in one.inputs.items() if not isinstance(value, list)
+    ]
+    said = ", ".join(asked)
+    short = said if len(said) <= LONGEST_INPUTS else said[: said.rfind(", ", 0, LONGEST_INPUTS)] + ", …"
     verdict = Cell(
         {"kind": "state", "text": _("right") if one.right else _("wrong"), "tone": "good" if one.right else "bad"}
     )
-    return [verdict, one.output, text(short or _("a drawing"), said), one.demo, one.user, ago(one.at)]
+    output = _said(one.output, metadata.get("outputs") or {})
+    return [verdict, output, text(short or _("a drawing"), said), one.demo, one.user, ago(one.at)]
