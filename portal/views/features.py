@@ -15,7 +15,7 @@ from portal.ui import Column, age, card, empty, facts, guard, header, say_after,
 from portal.views import paging
 from portal.views.origins import path_card
 from portal.views.snippets import tools
-from portal.words import _
+from portal.words import _, message
 
 MOMENT = "event_timestamp"
 DAYS_BACK = 3.0
@@ -33,7 +33,8 @@ def _body() -> None:
     try:
         found = feature_store.registry(who(), project())
     except feature_store.FeaturesMissing as error:
-        empty("stacks", _("No features yet"), error.next_step, "pipelines", _("Pipelines"))
+        step = message(error.next_step)
+        empty("stacks", _("No features yet"), step[:1].upper() + step[1:], "pipelines", _("Pipelines"))
         return
     views, services = st.tabs([_("Feature views"), _("Look up")], key="features-tab", on_change="rerun")
     if views.open:
