@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -42,6 +43,15 @@ PIPELINE = "atrium.io/pipeline"
 GPUS = "gpus"
 
 
+@dataclass
+class Left:
+    """What pods have left, to be taken back once their ends are on disk: ends by key, project and root; folders; artifacts that go."""
+
+    ends: list[tuple[str, str, str]] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    artifacts: list[tuple[Workflow, list[str]]] = field(default_factory=list)
+
+
 class Runner:
     """Every live workflow of this server."""
 
@@ -56,10 +66,7 @@ class Runner:
         self.kicked: dict[str, Workflow] = {}
         self.noted: dict[str, Workflow] = {}
         self.turning = False
-        self.ended: list[tuple[str, str, str]] = []
-        self.gone: list[tuple[Workflow, list[str]]] = []
-        self.used: list[tuple[str, str, str]] = []
-        self.tidied: list[Path] = []
+        self.left = Left()
         self.launcher = Launcher(home)
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
         self.reserve = Reserve(home.engine / "reserve")
@@ -165,9 +172,11 @@ class Runner:
         kicked = {uid: workflow for uid, workflow in self.kicked.items() if uid in self.live}
         changed = [*({uid: one for uid, one in self.noted.items() if uid in self.live} | kicked).values()]
         self.kicked, self.noted = {}, {}
-        self._write(changed, [(workflow, self._advanced(workflow)) for workflow in kicked.values()])
+        effects = [(workflow, self._advanced(workflow)) for workflow in kicked.values()]
+        left, self.left = self.left, Left()
+        self._write(changed, effects, left)
 
-    def _write(self, changed: list[Workflow], effects: list[tuple[Workflow, Effects]]) -> None:
+    def _write(self, changed: list[Workflow], effects: list[tuple[Workflow, Effects]], left: Left) -> None:
         """Writes what a turn changed, then acts on it; where the disk is full, once there is room: until then nothing moves."""
         try:
             self.store.save(*changed)
@@ -176,42 +185,39 @@ class Runner:
                 raise
             log.warning("%s", storage_full("workflows"))
             if not self.reserve.give_up():
-                self._empty_roots()
-            asyncio.get_running_loop().call_later(ROOM_SECONDS, self._write, changed, effects)
+                self._empty_roots(left)
+                self._empty_roots(self.left)
+            asyncio.get_running_loop().call_later(ROOM_SECONDS, self._write, changed, effects, left)
             return
         self.turning = False
-        if self.kicked or self.noted:
+        if self.kicked or self.noted or self.left.ends:
             self._turn_soon()
         for workflow, found in effects:
             self._act(workflow, found)
         for workflow in changed:
             self.tell(workflow)
-        for workflow, keys in self.gone:
-            self.threads.submit(delete_keys, Place(self.home, workflow).artifacts, keys)
-        self.gone = []
-        self.used, self.ended = [*self.used, *self.ended], []
-        asyncio.get_running_loop().call_soon(self._tidy)  # what was asked for above is started first
+        asyncio.get_running_loop().call_soon(self._tidy, left)  # what was asked for above is started first
         if not self.reserve.held:
             self.threads.submit(self.reserve.keep)
 
-    def _tidy(self) -> None:
-        """Takes back what pods that have ended leave; in a thread only where there is something to remove."""
-        used, self.used = self.used, []
-        self.launcher.forget([key for key, _, _ in used])
-        for _, project, root in used:
+    def _tidy(self, left: Left) -> None:
+        """Takes back what is left of pods whose end is on disk; in a thread only where there is something to remove."""
+        for workflow, keys in left.artifacts:
+            self.threads.submit(delete_keys, Place(self.home, workflow).artifacts, keys)
+        self.launcher.forget([key for key, _, _ in left.ends])
+        for _, project, root in left.ends:
             if root and not self.roots.give_back_unchanged(project, root):
                 self.threads.submit(self.roots.give_back, project, root)
-        tidied, self.tidied = self.tidied, []
-        for folder in tidied:
+        for folder in left.folders:
             if folder.is_dir():
                 self.threads.submit(tidy_pod, folder)
 
-    def _empty_roots(self) -> None:
+    def _empty_roots(self, left: Left) -> None:
         """Empties the roots of containers that have ended, whose outputs were taken, to make room."""
-        for _, project, root in self.ended:
+        for _, project, root in left.ends:
             if root:
                 self.threads.submit(self.roots.give_back, project, root)
-        self.ended = [(key, project, "") for key, project, _ in self.ended]
+        left.ends = [(key, project, "") for key, project, _ in left.ends]
 
     def _advanced(self, workflow: Workflow) -> Effects:
         try:
@@ -223,7 +229,7 @@ class Runner:
         if workflow.done:
             labels = workflow.metadata.setdefault("labels", {})
             labels |= {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": workflow.phase}
-            self.gone += [(workflow, let_go(workflow, ON_COMPLETION))]
+            self.left.artifacts.append((workflow, let_go(workflow, ON_COMPLETION)))
         return effects
 
     def _act(self, workflow: Workflow, effects: Effects) -> None:
@@ -300,7 +306,7 @@ class Runner:
         finally:
             del self.runs[workflow.uid, identifier]
         if run.pod or run.aside:  # else it had nothing but its containers
-            self.tidied.append(run.folder)
+            self.left.folders.append(run.folder)
         self._done(workflow, identifier, outcome)
 
     async def _admitted(self, workflow: Workflow, identifier: str, run: PodRun) -> Outcome:
@@ -337,7 +343,7 @@ class Runner:
         self.kick(workflow)
 
     def _done(self, workflow: Workflow, identifier: str, outcome: Outcome) -> None:
-        self.ended += [(end["key"], workflow.namespace, end["root"]) for end in outcome.ends]
+        self.left.ends += [(end["key"], workflow.namespace, end["root"]) for end in outcome.ends]
         self._turn_soon()
         if identifier not in workflow.nodes:
             return
