@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v /usr/bin/python3.11 || command -v python3)
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE  # what processes import is compiled once
 .PHONY: help up down test images cluster-up cluster-test check bench bench-peers lock install dev
 
 help:  ## List the targets

@@ -151,8 +151,9 @@ def _command(home: Home) -> list[str]:
     return [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)]
 
 
-def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name not in SECRET_SETTINGS}
+def _for_components(environment: Mapping[str, str]) -> dict[str, str]:
+    left_out = {*SECRET_SETTINGS, "PYTHONDONTWRITEBYTECODE"}  # what a dozen processes import is compiled once
+    return {name: value for name, value in environment.items() if name not in left_out}
 
 
 def keep_open(held: IO[str]) -> None:
@@ -169,7 +170,7 @@ def become(held: IO[str]) -> NoReturn:
     keep_open(held)
     command = [*_command(get_home()), "--nodaemon"]
     os.chdir(CHECKOUT)
-    os.execve(command[0], command, _without_secrets(os.environ))  # noqa: S606  becomes it
+    os.execve(command[0], command, _for_components(os.environ))  # noqa: S606  becomes it
 
 
 def start(environment: Mapping[str, str] | None = None) -> None:
@@ -181,7 +182,7 @@ def start(environment: Mapping[str, str] | None = None) -> None:
         text=True,
         check=False,
         cwd=CHECKOUT,
-        env=_without_secrets(environment or os.environ),
+        env=_for_components(environment or os.environ),
         stdin=subprocess.DEVNULL,
     )
     due = time.monotonic() + STOP_SECONDS

@@ -62,7 +62,7 @@ def create_token(
         raise Invalid(
             f"a token {name!r} for {projects or 'no project'} and {days} days",
             f"it has a name of 1 to {LONGEST_NAME} characters, projects, and lives {LONGEST_DAYS} days at most",
-            "name the projects; only an administrator's token names none",
+            "give it a name, and choose projects: only an administrator's token names none",
         )
     _check_maker(who)
     for project in projects:

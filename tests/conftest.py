@@ -17,6 +17,7 @@ sys.path.insert(0, str(CHECKOUT / "tests" / "serving"))
 
 from small_platform import free_port
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the processes of tests import is compiled once
 settings.register_profile("atrium", deadline=None)  # what a busy machine needs for one example says nothing of the code
 settings.load_profile("atrium")
 

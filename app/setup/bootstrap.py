@@ -167,6 +167,16 @@ def install(folder: Path, lock: Path, *options: str) -> None:
     end([str(UV), "pip", "install", "-r", str(lock)], made.stdout)
 
 
+def compile_ahead(folder: Path) -> None:
+    """Compiles an environment's modules, which steps in their sandboxes only read: a start then takes a third of the time."""
+    python, (packages,) = str(folder / "bin" / "python"), folder.glob("lib/python3.*/site-packages")
+    command = [python, "-m", "compileall", "-q", str(packages)]
+    if tried(
+        [*command, "-j", "0"]
+    ).returncode:  # no shared memory for several processes, or a file that is no Python of this version
+        tried(command)
+
+
 def not_cached(lock: Path, python: str) -> List[str]:
     """The pins of a lock that uv's cache lacks."""
     pins = re.findall(r"^([\w.\[\]-]+==[^\s;\\]+)", lock.read_text(), re.MULTILINE)
@@ -200,6 +210,7 @@ def environment(what: str, folder: Path, lock: Path, builders: Sequence[str] = (
                 part.write_text(only(lock.read_text(), builders))
                 install(folder, part)
             install(folder, lock, *(["--no-build-isolation"] if builders else []))
+            compile_ahead(folder)
 
 
 def only(lock: str, names: Sequence[str]) -> str:
@@ -221,6 +232,7 @@ def development() -> None:
         return
     with Stage("what checks and tests use"), changing(PLATFORM, "dev", digest(lock)):
         install(PLATFORM, lock)
+        compile_ahead(PLATFORM)
 
 
 def checkout() -> None:

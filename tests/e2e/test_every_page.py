@@ -102,6 +102,7 @@ def test_a_person_signs_in_chooses_a_project_and_runs_a_pipeline_by_keyboard_alo
     page = browser.new_page(locale="en-US", viewport={"width": 1440, "height": 900})
     page.set_default_timeout(60_000)
     page.goto(f"{platform.url}/app/pipelines?project=flights")
+    expect(page.get_by_role("textbox", name="Name")).to_be_focused()  # by itself; a person is slower than this test
     page.keyboard.type("admin")
     page.keyboard.press("Tab")
     page.keyboard.type(support.PASSWORD)
