@@ -35,7 +35,16 @@ def install(peer: str) -> None:
 
     def make() -> None:
         subprocess.run([str(UV), "venv", "--quiet", "--clear", "--python", "3.11", str(folder)], check=True)
-        install = [str(UV), "pip", "install", "--quiet", "--require-hashes", "--python", str(python(peer))]
+        install = [
+            str(UV),
+            "pip",
+            "install",
+            "--quiet",
+            "--compile-bytecode",
+            "--require-hashes",
+            "--python",
+            str(python(peer)),
+        ]
         subprocess.run([*install, "-r", str(lock)], check=True)
 
     print(f"  {version(peer)} … {seconds_of(make):.0f} s", flush=True)
