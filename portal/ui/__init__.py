@@ -3,7 +3,7 @@
 from portal.ui.actions import ask_first, confirmed, say_after, say_now
 from portal.ui.cards import card, empty, facts, header, number, numbers, snippet
 from portal.ui.charts import bars, lines
-from portal.ui.errors import guard, show_error
+from portal.ui.errors import guard, plain, show_error
 from portal.ui.graph import draw_graph
 from portal.ui.links import address_of, go_to, link_to
 from portal.ui.states import state, tone
@@ -14,5 +14,5 @@ from portal.ui.why import draw_reasons, say, why_section
 __all__ = [
     "Cell", "Clicked", "Column", "address_of", "age", "ago", "ask_first", "badges", "bars", "buttons", "card", "coming", "confirmed",
     "draw_graph", "draw_reasons", "empty", "facts", "go_to", "guard", "header", "lasted", "lines", "link", "link_to", "number", "numbers",
-    "part", "say", "say_after", "say_now", "show_error", "snippet", "span", "state", "status", "table", "text", "tone", "when", "why_section",
+    "part", "plain", "say", "say_after", "say_now", "show_error", "snippet", "span", "state", "status", "table", "text", "tone", "when", "why_section",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from portal.ui import (
     guard,
     header,
     lasted,
+    plain,
     say_after,
     show_error,
     state,
@@ -30,6 +31,7 @@ from portal.words import _
 BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
 SHOWN = ("Pod", "Suspend", "Skipped")
 REFRESH_SECONDS = 2
+LONGEST_SHOWN = 80  # letters of a parameter's value
 LOG_LINES, LINES_IN_VIEW, LOG_HEIGHT = 1000, 16, 380
 
 
@@ -89,7 +91,7 @@ def _facts(run: workflows.RunView) -> None:
         }
     )  # fmt: skip
     if run.parameters:
-        st.caption(" · ".join(f"`{name}={value}`" for name, value in run.parameters.items()))
+        st.caption(plain(" · ".join(f"{name}={value[:LONGEST_SHOWN]}" for name, value in run.parameters.items())))
 
 
 def _cluster(run: workflows.RunView) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # servers.py stands beside the tests
 
+from s3_server import S3Server
 from servers import CHECKOUT, EngineServer, argo_cli
 from small_platform import forget_settings
 from web_server import WebServer
@@ -25,6 +26,15 @@ def mortal_server(tmp_path):
     server = EngineServer(tmp_path)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    """An S3 server with the bucket `models`."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    (server.folder / "models").mkdir()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module")

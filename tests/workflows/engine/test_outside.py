@@ -7,20 +7,11 @@ import tarfile
 from io import BytesIO
 
 import pytest
-from s3_server import S3Server
 from test_pods import log_of, said, single
 
 CAT = {"image": "busybox", "command": ["sh", "-c"]}
 LOGIN = {f"{one}Secret": {"name": "my-secret", "key": one} for one in ("username", "password")}
 KEYS = {f"{one}KeySecret": {"name": "s3", "key": one} for one in ("access", "secret")}
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    server = S3Server(tmp_path_factory.mktemp("s3"))
-    (server.folder / "models").mkdir()
-    yield server
-    server.close()
 
 
 def at(s3, key: str, **more: object) -> dict:

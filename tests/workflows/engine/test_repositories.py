@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from s3_server import S3Server
 from test_outside import KEYS, at
 from test_pods import log_of
 
@@ -21,14 +20,6 @@ MAIN = {"name": "main", "steps": [
     [{"name": "write", "template": "write"}],
     [{"name": "read", "template": "read", "arguments": {"artifacts": [{"name": "f", "from": "{{steps.write.outputs.artifacts.f}}"}]}}],
 ]}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    server = S3Server(tmp_path_factory.mktemp("s3"))
-    (server.folder / "models").mkdir()
-    yield server
-    server.close()
 
 
 def workflow(*templates: dict, **spec: object) -> dict:
