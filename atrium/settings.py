@@ -117,6 +117,10 @@ class Settings(BaseSettings):
     steps_without_sandbox: bool = Field(
         False, description="Run steps unprotected where no sandbox works on this machine"
     )
+    parallelism: int = Field(0, ge=0, description="Workflows that run at once on the embedded server; 0 means no limit")
+    namespace_parallelism: int = Field(
+        0, ge=0, description="Workflows that run at once in each project that has no limit of its own; 0 means no limit"
+    )
     warm_python: bool = Field(
         True,
         description="Fork steps from a warm interpreter into their sandboxes, some of which are made ahead, where the platform runs as root",

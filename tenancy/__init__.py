@@ -3,6 +3,8 @@
 from tenancy.audit import audit, list_audit
 from tenancy.models import Audience, AuditView, MemberView, ProjectView, SecretView, TokenView, UserView
 from tenancy.projects import (
+    MOST_PARALLEL,
+    LimitInvalid,
     ProjectExists,
     ProjectNotFound,
     actor_for,
@@ -11,8 +13,10 @@ from tenancy.projects import (
     get_project,
     list_members,
     list_projects,
+    parallelism_limits,
     project_exists,
     remove_member,
+    set_parallelism,
 )
 from tenancy.public_items import is_public, set_public
 from tenancy.revocations import Revocations, revocations
@@ -45,8 +49,10 @@ from tenancy.tokens import (
 from tenancy.users import PasswordTooWeak, UserExists, UserNotFound, create_user, list_users, set_active, set_password
 
 __all__ = [
+    "MOST_PARALLEL",
     "Audience",
     "AuditView",
+    "LimitInvalid",
     "MemberView",
     "PasswordTooWeak",
     "ProjectExists",
@@ -85,6 +91,7 @@ __all__ = [
     "list_secrets",
     "list_tokens",
     "list_users",
+    "parallelism_limits",
     "project_exists",
     "read_secrets",
     "redeem_content_code",
@@ -95,6 +102,7 @@ __all__ = [
     "revoke_token",
     "rights_version",
     "set_active",
+    "set_parallelism",
     "set_password",
     "set_public",
     "set_secret",

@@ -42,6 +42,9 @@ class ProjectRow(Base):
     title: Mapped[str] = mapped_column(String(120))
     created_by: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    parallelism: Mapped[int | None] = (
+        mapped_column()
+    )  # workflows that run at once; 0: no limit; None: the platform's setting
 
 
 class MemberRow(Base):
@@ -139,6 +142,7 @@ class ProjectView:
     role: Role
     created_by: str
     created_at: datetime
+    parallelism: int | None = None
 
 
 @dataclass(frozen=True)

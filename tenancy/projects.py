@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from atrium.clock import now
 from atrium.database import reading, writing
-from atrium.errors import Conflict, NotFound
+from atrium.errors import Conflict, Invalid, NotFound
 from atrium.events import emit
 from atrium.identity import Actor, Kind, Role, Verb, require
 from atrium.names import check_name
@@ -14,6 +14,8 @@ from tenancy.audit import audit
 from tenancy.models import MemberRow, MemberView, ProjectRow, ProjectView, UserRow
 from tenancy.users import UserNotFound, user_row
 
+MOST_PARALLEL = 1_000_000
+
 
 class ProjectNotFound(NotFound):
     """No project has this name."""
@@ -21,6 +23,10 @@ class ProjectNotFound(NotFound):
 
 class ProjectExists(Conflict):
     """A project of this name is there already."""
+
+
+class LimitInvalid(Invalid):
+    """A project's limit is not a number that it may be."""
 
 
 def roles_of(session: Session, user: UserRow) -> dict[str, Role]:
@@ -60,7 +66,7 @@ def _project_row(session: Session, project: str) -> ProjectRow:
 
 def _view(who: Actor, row: ProjectRow) -> ProjectView:
     role = Role.ADMIN if who.administrator else who.roles[row.name]
-    return ProjectView(row.name, row.title, role, row.created_by, row.created_at)
+    return ProjectView(row.name, row.title, role, row.created_by, row.created_at, row.parallelism)
 
 
 def create_project(who: Actor, name: str, title: str = "") -> ProjectView:
@@ -98,6 +104,31 @@ def get_project(who: Actor, project: str) -> ProjectView:
     require(who, Verb.READ, project)
     with reading() as session:
         return _view(who, _project_row(session, project))
+
+
+def set_parallelism(who: Actor, project: str, limit: int | None) -> None:
+    """Sets how many workflows of a project run at once on this machine; 0 is no limit, None the platform's setting. For the administrator.
+
+    Raises:
+        Forbidden, ProjectNotFound, Conflict: it is below 0 or over a million.
+    """
+    require(who, Verb.ADMINISTER)
+    if limit is not None and not 0 <= limit <= MOST_PARALLEL:
+        raise LimitInvalid(
+            f"limit {limit} of project {project!r}",
+            f"a whole number from 0 (none) to {MOST_PARALLEL}",
+            "choose another one",
+        )
+    with writing() as session:
+        _project_row(session, project).parallelism = limit
+        audit(session, who, "project.parallelism", project, project, "the setting" if limit is None else str(limit))
+
+
+def parallelism_limits() -> dict[str, int]:
+    """How many workflows run at once in each project that has a limit of its own."""
+    with reading() as session:
+        query = select(ProjectRow.name, ProjectRow.parallelism).where(ProjectRow.parallelism.is_not(None))
+        return {name: limit for name, limit in session.execute(query) if limit is not None}
 
 
 def list_members(who: Actor, project: str, after: str | None = None, limit: int | None = None) -> Page[MemberView]:

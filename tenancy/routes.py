@@ -40,6 +40,12 @@ class SecretGiven(BaseModel):
     value: SecretStr
 
 
+class LimitGiven(BaseModel):
+    """How many workflows run at once; 0: no limit, null: the platform's setting."""
+
+    limit: int | None
+
+
 class RoleGiven(BaseModel):
     """What somebody is to be."""
 
@@ -62,6 +68,12 @@ def list_projects(who: Who, after: str | None = None, limit: Limit = DEFAULT_ITE
 def create_project(who: Who, body: NewProject) -> ProjectView:
     """Makes a project."""
     return tenancy.create_project(who, body.name, body.title)
+
+
+@router.put("/projects/{project}/parallelism", status_code=204)
+def set_parallelism(who: Who, project: str, body: LimitGiven) -> None:
+    """Sets how many workflows of a project run at once on this machine."""
+    tenancy.set_parallelism(who, project, body.limit)
 
 
 @router.get("/projects/{project}/members")

@@ -5,7 +5,7 @@ import streamlit as st
 import tenancy
 from atrium.errors import AtriumError
 from atrium.identity import Actor
-from portal.ui import Cell, Column, ago, ask_first, buttons, card, say_after, show_error, table, text
+from portal.ui import Cell, Column, ago, ask_first, buttons, card, guard, say_after, show_error, table, text
 from portal.words import _
 
 
@@ -16,6 +16,7 @@ def users_and_projects(visitor: Actor) -> None:
         _new_project(visitor)
     _users(visitor)
     _new_password(visitor)
+    _parallelism(visitor)
 
 
 def _new_user(visitor: Actor) -> None:
@@ -102,3 +103,24 @@ def _new_password(visitor: Actor) -> None:
                 return
             say_after(_("{name} has another password; their other sessions have ended.").format(name=name))
             st.rerun()
+
+
+def _parallelism(visitor: Actor) -> None:
+    with st.expander(_("How many runs of a project go on at once"), icon=":material/speed:"):
+        projects = {one.name: one for one in tenancy.list_projects(visitor)}
+        name = st.selectbox(_("Project"), list(projects), key="limited-project")
+        if not name:
+            return
+        before = projects[name].parallelism
+        with st.form(f"parallelism-{name}", border=False):
+            own = st.toggle(_("A limit of its own, instead of the platform's setting"), value=before is not None)
+            limit = st.number_input(_("Runs at once; 0 is no limit"), 0, tenancy.MOST_PARALLEL, before or 0)
+            if st.form_submit_button(_("Change it"), type="primary"):
+                with guard():
+                    tenancy.set_parallelism(visitor, name, int(limit) if own else None)
+                    say_after(
+                        _("The limit of {name} holds for runs that wait or come; those that go on, go on.").format(
+                            name=name
+                        )
+                    )
+                    st.rerun()

@@ -60,3 +60,21 @@ def test_a_value_out_of_bounds_is_refused_without_being_repeated(ada: Actor, val
     answer = client(ada).put(f"{SECRETS}/key", json={"value": value})
     assert answer.status_code == 400
     assert "xxx" not in answer.text
+
+
+def test_the_administrator_alone_sets_how_many_workflows_a_project_runs(ada: Actor) -> None:
+    path = "/api/v1/projects/flights/parallelism"
+    tenancy.create_user(ada, "boss", PASSWORD)
+    tenancy.add_member(ada, "flights", "boss", Role.ADMIN)
+    boss = client(tenancy.actor_of_session(tenancy.sign_in("boss", PASSWORD, "x")))
+    assert boss.put(path, json={"limit": 3}).status_code == 403
+    assert client(ada).put(path, json={"limit": 3}).status_code == 204
+    assert tenancy.parallelism_limits() == {"flights": 3}
+    assert tenancy.get_project(ada, "flights").parallelism == 3
+    refused = client(ada).put(path, json={"limit": -1})
+    assert (refused.status_code, "from 0 (none) to" in refused.text) == (400, True)
+    assert client(ada).put("/api/v1/projects/nobody/parallelism", json={"limit": 1}).status_code == 404
+    assert client(ada).put(path, json={"limit": None}).status_code == 204
+    assert tenancy.parallelism_limits() == {}
+    noted = [(one.action, one.detail) for one in tenancy.list_audit(ada, "flights").items if "parallel" in one.action]
+    assert noted == [("project.parallelism", "the setting"), ("project.parallelism", "3")]

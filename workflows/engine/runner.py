@@ -23,7 +23,7 @@ from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
 from workflows.engine.launcher import Launcher
 from workflows.engine.leavings import ON_COMPLETION, ON_DELETION, claims_go, delete_keys, let_go, tidy_pod
-from workflows.engine.machine import Effects, World, advance, begin_pod, finish_pod, mark_container
+from workflows.engine.machine import Effects, Throttle, World, advance, begin_pod, finish_pod, mark_container
 from workflows.engine.podrun import GRACE_SECONDS, Kit, Outcome, PodRun
 from workflows.engine.pods import Place
 from workflows.engine.reserve import Reserve
@@ -37,6 +37,7 @@ SLOTS_PER_CORE = 4
 SUMMARY_SECONDS = 0.2
 TURN_SECONDS = 0.02
 ROOM_SECONDS = 0.5
+LIMITS_SECONDS = 2.0
 RESERVE_SECONDS = 10.0
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
@@ -57,9 +58,11 @@ class Runner:
 
     def __init__(self, home: Home, store: Store) -> None:
         self.home, self.store, self.world = home, store, World.of(store)
+        given = get_settings()
+        self.world.throttle = Throttle(given.parallelism, given.namespace_parallelism)
         self.live: dict[str, Workflow] = {}
         self.watchers: set[Watcher] = set()
-        slots = get_settings().step_slots or SLOTS_PER_CORE * (os.cpu_count() or 1)
+        slots = given.step_slots or SLOTS_PER_CORE * (os.cpu_count() or 1)
         self.slot_count, self.admission = slots, Admission(slots)
         self.threads = ThreadPoolExecutor(slots + 2, "step")
         self.told = ThreadPoolExecutor(1, "tell")
@@ -86,7 +89,8 @@ class Runner:
         await self.launcher.open()
         keys = set()
         unfinished = self.store.unfinished()
-        self.world.locks.take_up(unfinished)
+        self.world.throttle.set_limits(await asyncio.to_thread(tenancy.parallelism_limits))
+        self.world.take_up(unfinished)
         going = [one for one in unfinished if Place(self.home, one).token_file.exists() or self._has_new_token(one)]
         self._keep_grants(going)
         for workflow in unfinished:
@@ -102,12 +106,33 @@ class Runner:
         self.launcher.forget([key for key in self.launcher.ended if str(Path(key).parent) not in keys])
         used = {*self.launcher.running.values(), *(end["root"] for end in self.launcher.ended.values())}
         self.threads.submit(self.roots.sweep, used)
+        asyncio.get_running_loop().call_later(LIMITS_SECONDS, self._look_at_limits)
         self.expiry.add(self.store.expiring())
 
     def _keep_room(self) -> None:
         """Sees to it, now and then, that room is kept back."""
         self.reserve.keep()
         asyncio.get_running_loop().call_later(RESERVE_SECONDS, self._keep_room)
+
+    def _look_at_limits(self) -> None:
+        """Sees now and then how many workflows each project may run at once, and lets in whoever may go on."""
+        looked = asyncio.get_running_loop().run_in_executor(self.told, tenancy.parallelism_limits)
+        looked.add_done_callback(self._set_limits)
+
+    def _set_limits(self, looked: "asyncio.Future[dict[str, int]]") -> None:
+        if looked.cancelled():
+            return
+        if error := looked.exception():
+            log.warning("could not read the projects' limits: %s", error)
+        else:
+            self._kick_named(self.world.throttle.set_limits(looked.result()))
+        asyncio.get_running_loop().call_later(LIMITS_SECONDS, self._look_at_limits)
+
+    def _kick_named(self, names: set[str]) -> None:
+        """Has workflows looked at, named `namespace/name`."""
+        for other in list(self.live.values()) if names else []:
+            if f"{other.namespace}/{other.name}" in names:
+                self.kick(other)
 
     def _keep_grants(self, workflows: list[Workflow]) -> None:
         """Keeps for the pods that may still run what they had, before any other is let in."""
@@ -226,9 +251,10 @@ class Runner:
             log.exception("workflow %s/%s cannot go on", workflow.namespace, workflow.name)
             workflow.status.update(phase="Error", message=f"cannot go on: {error}", finishedAt=stamp(now()))
             effects = Effects()
+        labels = workflow.metadata.setdefault("labels", {})
+        labels["workflows.argoproj.io/phase"] = workflow.phase
         if workflow.done:
-            labels = workflow.metadata.setdefault("labels", {})
-            labels |= {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": workflow.phase}
+            labels["workflows.argoproj.io/completed"] = "true"
             self.left.artifacts.append((workflow, let_go(workflow, ON_COMPLETION)))
         return effects
 
@@ -237,9 +263,7 @@ class Runner:
             self._spawn(workflow, identifier)
         for identifier in effects.end:
             self._end_process(workflow, identifier)
-        for other in list(self.live.values()) if effects.wake else []:
-            if f"{other.namespace}/{other.name}" in effects.wake:
-                self.kick(other)
+        self._kick_named(effects.wake)
         if workflow.spec.get("shutdown"):
             self._end_pods(workflow)
         self._wake_at(workflow, effects.wake_at)
@@ -266,6 +290,7 @@ class Runner:
 
     def _finish(self, workflow: Workflow) -> None:
         self.live.pop(workflow.uid, None)
+        self._kick_named(self.world.release_all(workflow))
         place = Place(self.home, workflow)
         place.token_file.unlink(missing_ok=True)
         self.told.submit(tenancy.end_run_tokens, workflow.namespace, workflow.name)
@@ -388,6 +413,7 @@ class Runner:
     def take_up(self, workflow: Workflow, owner: str = "") -> None:
         """Has a workflow go on after somebody changed it; it is on disk before this returns. `owner` gets a new run token."""
         workflow.memory = None
+        self._kick_named(self.world.throttle.take_up([workflow]))
         self.live[workflow.uid] = workflow
         self.store.save(workflow)
         if owner:
@@ -411,6 +437,8 @@ class Runner:
     def forget(self, workflow: Workflow) -> None:
         """Removes a workflow with its files, from the archive too."""
         self.live.pop(workflow.uid, None)
+        if not workflow.done:
+            self._kick_named(self.world.release_all(workflow))
         self.store.delete(workflow)
         shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
         shutil.rmtree(self.home.engine / "artifacts" / workflow.namespace / workflow.name, ignore_errors=True)

@@ -137,7 +137,7 @@ class Run:
         if self.crashes:
             self.wf = Workflow(*json.loads(json.dumps([self.wf.document, self.wf.nodes, self.wf.work])))
             self.world = World.of(self.maps)
-            self.world.locks.take_up([self.wf])
+            self.world.take_up([self.wf])
 
     def look(self) -> None:
         """What must hold at every write."""

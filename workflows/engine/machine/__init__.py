@@ -2,6 +2,7 @@
 
 from workflows.engine.machine.calls import Effects
 from workflows.engine.machine.core import advance, begin_pod, finish_pod, mark_container
+from workflows.engine.machine.throttle import Throttle
 from workflows.engine.machine.world import ConfigMaps, World
 
-__all__ = ["ConfigMaps", "Effects", "World", "advance", "begin_pod", "finish_pod", "mark_container"]
+__all__ = ["ConfigMaps", "Effects", "Throttle", "World", "advance", "begin_pod", "finish_pod", "mark_container"]

@@ -28,6 +28,7 @@ from workflows.engine.machine.retries import Retry
 from workflows.engine.machine.steps import Steps
 from workflows.engine.machine.suspends import Suspend
 from workflows.engine.machine.templates import CARRIED_KINDS, NODE_TYPES, POD_KINDS, Templates, kind_of
+from workflows.engine.machine.throttle import POSTPONED
 from workflows.engine.machine.world import World
 from workflows.engine.state import (
     ERROR,
@@ -91,7 +92,7 @@ class Machine:
         if self.wf.done:
             return self.effects
         try:
-            if self._is_held() or not self._has_begun():
+            if self._is_postponed() or self._is_held() or not self._has_begun():
                 return self.effects
             self.ending.control()
             if not self.wf.spec.get("suspend") or self.wf.spec.get("shutdown"):
@@ -108,6 +109,19 @@ class Machine:
         if self.memory.wakes and not self.wf.done:
             self.effects.wake_at.append(self.memory.wakes[0][0])
         return self.effects
+
+    def _is_postponed(self) -> bool:
+        """Whether too many other workflows run for this one to begin."""
+        status = self.wf.status
+        if status.get("phase") == RUNNING or self.wf.spec.get("shutdown") == "Terminate":
+            return False
+        admitted, others = self.world.throttle.admit(self.wf)
+        self.effects.wake.update(others)
+        if not admitted and not status.get("phase"):
+            status.update(phase=PENDING, message=POSTPONED)
+        elif admitted and status.get("message") == POSTPONED:
+            del status["message"]
+        return not admitted
 
     def _is_held(self) -> bool:
         """Whether the workflow waits for a lock of its own."""

@@ -158,7 +158,7 @@ class Ending:
         if phase == ERROR and root is not None and root["phase"] in (PENDING, RUNNING):
             machine.graph.end(root, ERROR, "Workflow operation error")
         machine.effects.end.extend(one["id"] for one in wf.pods(PENDING, RUNNING))
-        machine.effects.wake.update(machine.world.locks.release_all(wf))
+        machine.effects.wake.update(machine.world.release_all(wf))
         wf.status.pop("synchronization", None)
         if root is not None and (outputs := root.get("outputs")):
             wf.status.setdefault("outputs", outputs)

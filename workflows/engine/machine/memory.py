@@ -39,7 +39,7 @@ class Memory:
         self.wanted: dict[str, set[str]] = {}
         self.links = {(node["id"], child) for node in workflow.nodes.values() for child in node.get("children", [])}
         self.lonely = World.of(NoConfigMaps())  # for machines that are given no world
-        self.lonely.locks.take_up([workflow])
+        self.lonely.take_up([workflow])
         self.active_pods = 0
         self.pods_in: Counter[str] = Counter()
         self.children_in: Counter[str] = Counter()

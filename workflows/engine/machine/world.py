@@ -1,10 +1,12 @@
 """What the machine asks of the world around a workflow."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from workflows.engine.machine.locks import Locks
-from workflows.engine.state import Json
+from workflows.engine.machine.throttle import Throttle
+from workflows.engine.state import Json, Workflow
 
 TYPE_LABEL = "workflows.argoproj.io/configmap-type"
 
@@ -40,15 +42,26 @@ class ConfigMapInvalid(ValueError):
 
 @dataclass
 class World:
-    """Config maps, and the locks that workflows of one server share."""
+    """Config maps, the locks that workflows of one server share, and how many of them may run."""
 
     config_maps: ConfigMaps
     locks: Locks
+    throttle: Throttle = field(default_factory=Throttle)
 
     @classmethod
     def of(cls, config_maps: ConfigMaps) -> "World":
         """A world with these config maps and fresh locks."""
         return cls(config_maps, Locks(config_maps.config_map))
+
+    def take_up(self, workflows: Iterable[Workflow]) -> None:
+        """Lays out again who holds and waits for what, after a restart."""
+        found = list(workflows)
+        self.locks.take_up(found)
+        self.throttle.take_up(found)
+
+    def release_all(self, workflow: Workflow) -> set[str]:
+        """Gives back whatever a workflow that has ended or is gone held; the others to look at, as `namespace/name`."""
+        return self.locks.release_all(workflow) | self.throttle.remove(workflow)
 
     def parameter(self, namespace: str, name: str, key: str) -> str:
         """The value of a config map's key, for a parameter. Raises `ConfigMapInvalid` in Argo's words."""
