@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import tenancy
+from atrium.clock import now
 from atrium.home import Home, get_home
 from atrium.settings import get_settings
 from atrium.storage import is_full
+from workflows.clusters.reach import Reach
 from workflows.engine.admission import Grant
 from workflows.engine.asking import request_of, verdict_of
 from workflows.engine.cgroups import confined
@@ -26,9 +28,10 @@ from workflows.engine.helpers import Helper, HelperFailed, answer_of
 from workflows.engine.images import ImageUnknown
 from workflows.engine.launcher import ContainerLost, Launcher
 from workflows.engine.outside import fetcher, is_outside, lister, outside, placed, sender
-from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies
+from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies, seconds_left
 from workflows.engine.probes import readiness
 from workflows.engine.reserve import Reserve, floor_bytes
+from workflows.engine.resources import CLUSTER, FAILURES, JQ, ResourceRun, filtered_text
 from workflows.engine.roots import Roots, refresh_etc
 from workflows.engine.sandbox import Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
@@ -46,6 +49,7 @@ REASONS = {"memory": "OOMKilled"}
 ENDED_BY_US = (137, 143)
 NO_PROGRAM = re.compile(r"bwrap: execvp (.+): (No such file or directory|Permission denied)\n")
 LONGEST_COMPLAINT = 5000
+LONGEST_MANIFEST = 2 << 20
 OF_POD = {
     "deadline": DEADLINE,
     "disk": "Pod ephemeral local storage usage exceeds the total limit of containers {limit}Gi.",
@@ -63,6 +67,7 @@ class Kit:
     threads: Executor
     config_map: Callable[[str, str], Json | None]
     reserve: Reserve
+    reach: Callable[[str, str], Reach]
 
     @property
     def etc(self) -> Path:
@@ -103,6 +108,7 @@ class PodRun:
         self.stopping = ""
         self.gpus: tuple[str, ...] = ()
         self.waiting: asyncio.Future[Grant | None] | None = None
+        self.resource: ResourceRun | None = None
 
     # --- from outside -------------------------------------------------------------------------------------------------
 
@@ -122,6 +128,8 @@ class PodRun:
         self.stopping = "stopped"
         if self.waiting and not self.waiting.done():
             self.waiting.set_result(None)
+        if self.resource is not None:
+            self.resource.stop()
         for name in self.bodies:
             self.kit.launcher.end(self._key(name), grace_seconds)
 
@@ -147,6 +155,8 @@ class PodRun:
             return Outcome(FAILED, "no plugin executed the template")
         if "http" in self.work:
             return await self._requested()
+        if "resource" in self.work:
+            return await self._administered()
         try:
             await self._fetched()
             for body in self.work.get("initContainers") or []:
@@ -182,6 +192,60 @@ class PodRun:
         except (HelperFailed, ReferenceMissing) as error:
             return self._ended(FAILED, str(error))
         return self._ended(*verdict_of(self.work["http"], answer))
+
+    async def _administered(self) -> Outcome:
+        """Does what a resource template says, on the project's cluster."""
+        project, wanted = (
+            self.place.workflow.namespace,
+            (self.place.workflow.metadata.get("annotations") or {}).get(CLUSTER, ""),
+        )
+        outputs: Json = {"exitCode": "0"}
+        try:
+            manifest, way = await self._manifest(), await self._threaded(self.kit.reach, project, str(wanted))
+            self.resource = ResourceRun(self.work, self.folder, manifest, way, self._jq)
+            if self.stopping:
+                self.resource.stop()
+            async with asyncio.timeout(seconds_left(self.work, now())):
+                parameters = await self.resource.run()
+            phase, message = SUCCEEDED, ""
+            outputs |= {"parameters": parameters} if parameters else {}
+        except (*FAILURES, ArtifactMissing, VolumeInvalid, HelperFailed, ReferenceMissing) as error:
+            phase, message = (
+                FAILED,
+                f"main: Error (exit code {143 if self.stopping else 64})" + ("" if self.stopping else f": {error}"),
+            )
+            outputs["exitCode"] = "143" if self.stopping else "64"
+        except TimeoutError:
+            self.stop(0)
+            phase, message, outputs = FAILED, DEADLINE, {}
+        log = self.folder / "main.log"
+        if log.exists():
+            key = f"{self.place.key(self.work['pod'])}/main.log"
+            await self._threaded(self.place.artifacts.keep, log, key)
+            outputs["artifacts"] = [{"name": "main-logs", "s3": {"key": key}}]
+        return self._ended(phase, message, outputs)
+
+    async def _manifest(self) -> str | None:
+        """The manifest that comes as an artifact; None where the template holds it. Raises `ArtifactMissing`, `HelperFailed`, `VolumeInvalid`."""
+        name = ((self.work["resource"].get("manifestFrom") or {}).get("artifact") or {}).get("name")
+        artifacts = (self.work.get("inputs") or {}).get("artifacts") or []
+        one = next((one for one in artifacts if one["name"] == name), None)
+        if one is None:
+            return None
+        await self._fetched()
+        numbers = [other["name"] for other in outside(self.work.get("inputs"))]
+        fetched = self.folder / "fetched" / str(numbers.index(name)) if is_outside(one) else None
+        target = self.folder / "manifest"
+        target.unlink(missing_ok=True)
+        await self._threaded(self.place.artifacts.put, one, lambda _path: target, fetched)
+        if not target.is_file() or target.stat().st_size > LONGEST_MANIFEST:
+            raise ArtifactMissing(f"artifact {name} is no file of at most {LONGEST_MANIFEST >> 20} MiB")
+        return target.read_text(errors="replace")
+
+    async def _jq(self, text: str, program: str) -> str:
+        """What jq makes of an object, inside the walls. Raises `HelperFailed`, `ResourceFailed`."""
+        helper = Helper(JQ, lambda _pod: {"text": text, "filter": program})
+        return filtered_text(await self._help(f"jq{len(self.aside)}", helper))  # each filter is a process of its own
 
     async def _fetched(self) -> None:
         """Brings the input artifacts that lie outside. Raises `ArtifactMissing`, `HelperFailed`."""

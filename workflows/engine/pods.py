@@ -113,8 +113,8 @@ def seconds_left(work: Json, now: datetime) -> float | None:
 
 
 def main_bodies(work: Json) -> list[Json]:
-    """The pod's main containers, each with a name: one unless it is a set, none where it makes a request."""
-    if "http" in work or "plugin" in work:
+    """The pod's main containers, each with a name: one unless it is a set, none where it makes a request or the platform acts for it."""
+    if "http" in work or "plugin" in work or "resource" in work:
         return []
     if "containerSet" in work:
         return list(work["containerSet"]["containers"])

@@ -18,6 +18,7 @@ from atrium.events import emit
 from atrium.home import Home
 from atrium.settings import get_settings
 from atrium.storage import is_full, storage_full
+from workflows.clusters.reach import reach
 from workflows.engine.admission import Admission, Grant, Turn, wants_of
 from workflows.engine.expiry import Expiry, Listed, leaves_at
 from workflows.engine.images import runtime_folders
@@ -73,7 +74,7 @@ class Runner:
         self.launcher = Launcher(home)
         self.roots = Roots(home.engine / "roots", lambda project: [*runtime_folders(), str(home.data(project))])
         self.reserve = Reserve(home.engine / "reserve")
-        self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map, self.reserve)
+        self.kit = Kit(home, self.launcher, self.roots, self.threads, store.config_map, self.reserve, reach)
         self.runs: dict[tuple[str, str], PodRun] = {}
         self.kept: dict[tuple[str, str], Grant] = {}
         self.wakes: dict[str, asyncio.TimerHandle] = {}

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workflows.engine.state import Json
 
 SET = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 EQUAL = re.compile(r"(?P<key>[^\s=!<>]+)\s*(?P<operator>==|!=|=|<|>)\s*(?P<value>[^\s=!<>]*)")
+TWICE = re.compile(r"[^\s=!<>]+\s*(?:==|!=|=|<|>)\s*(?P<found>==|!=|=|!|<|>|\(|\)).*")
 KEY = re.compile(r"([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 FIELD = re.compile(r"(?P<key>[^=!<>]+)(?P<operator>==|!=|=|<|>)(?P<value>.*)", re.DOTALL)
 
@@ -23,6 +24,7 @@ class Term:
     key: str
     operator: str
     values: tuple[str, ...] = ()
+    sign: str = field(default="", compare=False)  # the operator as it was written
 
     def fits(self, value: str | None) -> bool:
         """Whether a label with this value, or without one (None), meets it."""
@@ -52,14 +54,18 @@ def parse_labels(selector: str) -> list[Term]:
 
 def _label_term(part: str) -> Term:
     if found := SET.fullmatch(part):
-        term = Term(found["key"], found["operator"], tuple(one.strip() for one in found["values"].split(",")))
+        term = Term(
+            found["key"], found["operator"], tuple(one.strip() for one in found["values"].split(",")), found["operator"]
+        )
     elif found := EQUAL.fullmatch(part):
         operator = {"!=": "notin", "<": "<", ">": ">"}.get(found["operator"], "in")
-        term = Term(found["key"], operator, (found["value"],))
+        term = Term(found["key"], operator, (found["value"],), found["operator"])
+    elif twice := TWICE.fullmatch(part):
+        raise SelectorInvalid(f"unable to parse requirement: found '{twice['found']}', expected: identifier")
     elif part.startswith("!"):
-        term = Term(part[1:].strip(), "!")
+        term = Term(part[1:].strip(), "!", sign="!")
     else:
-        term = Term(part, "exists")
+        term = Term(part, "exists", sign="exists")
     if not KEY.fullmatch(term.key):
         raise SelectorInvalid(
             f'unable to parse requirement: <nil>: Invalid value: "{term.key}": name part must consist of alphanumeric characters, '

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from copy import deepcopy
 
 from atrium.clock import now
+from workflows.clusters.reach import cluster_for
 from workflows.engine.estimates import estimate
+from workflows.engine.resources import CLUSTER
 from workflows.engine.runner import OWNER
 from workflows.engine.state import Json, Workflow, stamp, suffix
 from workflows.engine.store import Store
@@ -97,10 +99,15 @@ def check(store: Store, namespace: str, document: Json, lint: bool = False) -> N
             "templates are nested deeper than can be checked; call fewer of them from each other"
         ) from None
     spec = document.get("spec") or {}
-    check_supported(_whole_spec(lookup, spec))
+    wanted = str(((document.get("metadata") or {}).get("annotations") or {}).get(CLUSTER) or "")
+
+    def cluster() -> str:
+        return cluster_for(namespace, wanted)
+
+    check_supported(_whole_spec(lookup, spec), cluster)
     found: Json = {}
     _gather(lookup, templates_of(_whole_spec(lookup, spec)), found)
-    check_supported({"templates": list(found.values())})
+    check_supported({"templates": list(found.values())}, cluster)
 
 
 def _whole_spec(lookup: Lookup, spec: Json) -> Json:

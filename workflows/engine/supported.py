@@ -1,18 +1,15 @@
 """What Argo knows and this server does not run, refused by name."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable
 
 from atrium.errors import AtriumError
 from workflows.engine.environments import find_image, look_again
 from workflows.engine.pods import all_bodies
+from workflows.engine.resources import ResourceRefused, check_flags
 from workflows.engine.state import Json
 from workflows.engine.validate import WorkflowInvalid
 from workflows.engine.volumes import KINDS as KNOWN_VOLUMES
-
-NOT_YET = {
-    "resource": "resource templates need a Kubernetes cluster",
-}
-
 
 NO_STORES = {"azure", "gcs", "hdfs", "oss", "plugin"}
 
@@ -22,13 +19,10 @@ def templates_of(spec: Json) -> Iterable[Json]:
     return spec.get("templates") or []
 
 
-def _check_template(template: Json) -> None:
+def _check_template(template: Json, cluster: Callable[[], object] | None) -> None:
     name = template.get("name", "")
-    for key, reason in NOT_YET.items():
-        if key in template:
-            raise WorkflowInvalid(
-                f"templates.{name}: {reason}; use container, script, containerSet, steps, dag, http or suspend"
-            )
+    if template.get("resource") is not None:
+        _check_resource(f"templates.{name}", template["resource"], cluster)
     for side in ("inputs", "outputs"):
         for one in (template.get(side) or {}).get("artifacts") or []:
             if found := NO_STORES & one.keys():
@@ -41,7 +35,24 @@ def _check_template(template: Json) -> None:
     _check_volumes(f"templates.{name}.volumes", template.get("volumes") or [])
     for step in uses_of(template):
         if step.get("inline"):
-            _check_template({"name": step["name"], **step["inline"]})
+            _check_template({"name": step["name"], **step["inline"]}, cluster)
+
+
+def _check_resource(place: str, resource: Json, cluster: Callable[[], object] | None) -> None:
+    """Refuses a resource template that cannot act: there is no cluster or no kubectl, or it wants what this server does not give."""
+    if resource.get("setOwnerReference"):
+        told = "the workflow itself is no object of the cluster, so nothing there can belong to it; delete what is made in an exit handler"
+        raise WorkflowInvalid(f"{place}.resource.setOwnerReference: {told}")
+    try:
+        check_flags([one for one in resource.get("flags") or [] if "{{" not in str(one)], "")
+        if cluster is not None:
+            cluster()
+    except (ResourceRefused, AtriumError) as error:
+        raise WorkflowInvalid(f"{place}.resource: {error}") from error
+    if cluster is not None and shutil.which("kubectl") is None:
+        raise WorkflowInvalid(
+            f"{place}.resource: it is carried out by the program kubectl, which this machine does not have; install it"
+        )
 
 
 def _check_body(place: str, body: Json) -> None:
@@ -82,9 +93,12 @@ def uses_of(template: Json) -> Iterable[Json]:
     yield from (template.get("dag") or {}).get("tasks") or []
 
 
-def check_supported(spec: Json) -> None:
-    """Refuses by name what is not run here, so that nothing is passed over. Raises `WorkflowInvalid`."""
+def check_supported(spec: Json, cluster: Callable[[], object] | None = None) -> None:
+    """Refuses by name what is not run here, so that nothing is passed over. Raises `WorkflowInvalid`.
+
+    `cluster` is asked where there is a resource template; it raises an `AtriumError` where the project has none.
+    """
     look_again()
     for template in templates_of(spec):
-        _check_template(template)
+        _check_template(template, cluster)
     _check_volumes("spec.volumes", spec.get("volumes") or [])
