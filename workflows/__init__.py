@@ -36,6 +36,7 @@ from workflows.models import (
     SlotState,
     SlotView,
 )
+from workflows.plan import DRAWN_TYPES, Place, RunGraph
 from workflows.reasons import RunReasons, Wait, run_reasons
 from workflows.schedules import (
     CrontabInvalid,
@@ -58,11 +59,13 @@ from workflows.service import (
     run_artifact,
     run_logs,
     run_pipeline,
+    run_with_graph,
     save_pipeline,
 )
 from workflows.templates import list_templates, save_template
 
 __all__ = [
+    "DRAWN_TYPES",
     "Cause",
     "ClusterView",
     "ConfigMapView",
@@ -79,8 +82,10 @@ __all__ = [
     "ParameterView",
     "PipelineNotFound",
     "PipelineView",
+    "Place",
     "PodReason",
     "RunCount",
+    "RunGraph",
     "RunNotFound",
     "RunReasons",
     "RunSummary",
@@ -124,6 +129,7 @@ __all__ = [
     "run_logs",
     "run_pipeline",
     "run_reasons",
+    "run_with_graph",
     "save_pipeline",
     "save_template",
     "schedule_lags",

@@ -32,6 +32,7 @@ from workflows.models import (
     RunSummaryRow,
     RunView,
 )
+from workflows.plan import RunGraph, graph_of
 
 PIPELINE, REVISION = "atrium.io/pipeline", "atrium.io/revision"
 LONGEST_MANIFEST = 1024 * 1024
@@ -243,6 +244,15 @@ def get_run(who: Actor, project: str, name: str) -> RunView:
     require(who, Verb.READ, project)
     engine = run_engine(who, project, name)
     return run_view(project, engine.get(name), engine.cluster if isinstance(engine, ClusterRuns) else "")
+
+
+def run_with_graph(who: Actor, project: str, name: str, chosen: str = "") -> tuple[RunView, RunGraph]:
+    """A run as `get_run` gives it, and its whole graph, in which the node `chosen` is never folded. Raises as `get_run`."""
+    require(who, Verb.READ, project)
+    engine = run_engine(who, project, name)
+    found = engine.get(name)
+    run = run_view(project, found, engine.cluster if isinstance(engine, ClusterRuns) else "")
+    return run, graph_of(found, chosen)
 
 
 def run_view(project: str, found: Mapping[str, Any], cluster: str = "") -> RunView:

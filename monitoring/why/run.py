@@ -23,8 +23,7 @@ EXIT_CODES = {
 def why_run(who: Actor, project: str, name: str) -> Why:
     """The first failed step with its message, exit code and last lines; or what the run waits for."""
     found = workflows.run_reasons(who, project, name)
-    evidence = [Evidence(Said("Run by {owner}, {progress} steps done", {"owner": found.run.owner or "–",
-                                                                        "progress": found.run.progress or "0/0"}))]  # fmt: skip
+    evidence = [Evidence(Said("Run by {owner}", {"owner": found.run.owner or "–"}))]  # fmt: skip
     evidence += _where(found.run)
     if found.run.state == "Stopped":
         return Why(f"run/{name}", found.run.state, Said("Somebody ended it"), [*evidence, Evidence(Said("The run's own message"), found.run.message)],

@@ -1,68 +1,92 @@
-"""A run's graph: layers from left to right, as many beside each other as there is room; its nodes can be clicked."""
+"""A run's graph, whole from the beginning: what has not begun stands muted in its place; its steps can be clicked."""
 
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from portal.ui.frontend import mounted
-from portal.ui.states import tone
+from portal.ui.states import Tone, state_word, tone
 from portal.ui.times import lasted
 from portal.words import _
-from workflows import NodeView
+from workflows import NodeView, Place, RunGraph
 
-LONGEST_LABEL = 20
 SIGNS = {"Succeeded": "✓", "Running": "●", "Failed": "✕", "Error": "✕", "Pending": "…", "Skipped": "↷", "Omitted": "–"}
-SHOWN = ("Pod", "Suspend", "Skipped")
+GRAVEST: Sequence[Tone] = ("bad", "warn", "busy", "idle", "good")  # of many folded into one
+
+Following = Mapping[str, Sequence[str]]
 
 
-def _edges(nodes: Sequence[NodeView]) -> dict[str, list[str]]:
-    """For each shown node the shown nodes right after it, past groups."""
-    known = {node.id: node for node in nodes}
+def _ordered(graph: RunGraph) -> tuple[list[str], Following]:
+    """The places' ids, each after those that it follows, and for each those right after it, without the detours' short cuts."""
+    before: dict[str, set[str]] = {place.id: set() for place in graph.places}
+    after: dict[str, list[str]] = {place.id: [] for place in graph.places}
+    for one, other in graph.edges:
+        before[other].add(one)
+        after[one].append(other)
+    try:
+        order = list(TopologicalSorter(before).static_order())
+    except CycleError:  # a cluster's status may say anything: then the steps stand in the order told, unconnected
+        return list(before), dict.fromkeys(before, ())
+    reach: dict[str, int] = {}
+    bit = {id: 1 << number for number, id in enumerate(order)}
+    direct: dict[str, list[str]] = {}
+    for id in reversed(order):
+        beyond = [reach[one] for one in after[id]]
+        direct[id] = [one for one in after[id] if not any(far & bit[one] for far in beyond)]
+        reach[id] = 0
+        for one, far in zip(after[id], beyond, strict=True):
+            reach[id] |= bit[one] | far
+    return order, direct
 
-    def after(node: NodeView, seen: set[str]) -> list[str]:
-        found: list[str] = []
-        for child in node.children:
-            if child in seen or child not in known:
-                continue
-            seen.add(child)
-            found += [child] if known[child].type in SHOWN else after(known[child], seen)
-        return found
 
-    return {node.id: after(node, set()) for node in nodes if node.type in SHOWN}
-
-
-def _layers(edges: Mapping[str, list[str]]) -> dict[str, int]:
-    depth = dict.fromkeys(edges, 0)
-    for _round in range(len(edges)):
-        moved = False
-        for node, following in edges.items():
-            for child in following:
-                if depth[child] < depth[node] + 1:
-                    depth[child], moved = depth[node] + 1, True
-        if not moved:
-            break
+def _layers(order: Sequence[str], after: Following) -> dict[str, int]:
+    depth = dict.fromkeys(order, 0)
+    for id in order:
+        for one in after[id]:
+            depth[one] = max(depth[one], depth[id] + 1)
     return depth
 
 
-def _drawn(node: NodeView, layer: int) -> dict[str, Any]:
-    label = node.name if len(node.name) <= LONGEST_LABEL else node.name[: LONGEST_LABEL - 1] + "…"
-    more = lasted(node.started_at, node.finished_at) if node.started_at else _(node.phase)
-    return {
-        "id": node.id, "name": node.name, "label": label, "state": _(node.phase), "tone": tone(node.phase),
-        "sign": SIGNS.get(node.phase, "?"), "more": more, "message": node.message, "layer": layer,
-    }  # fmt: skip
+def _begun(node: NodeView) -> dict[str, Any]:
+    word = state_word(node.phase)
+    more = lasted(node.started_at, node.finished_at) if node.started_at else word
+    return {"state": word, "tone": tone(node.phase), "sign": SIGNS.get(node.phase, "?"), "more": more, "message": node.message}  # fmt: skip
 
 
-def graph_of(nodes: Sequence[NodeView], chosen: str = "") -> dict[str, Any]:
-    """What the browser draws of a run: its nodes with layer, state and time, and which follows which."""
-    edges = _edges(nodes)
-    layers = _layers(edges)
-    pairs = [[start, end] for start, following in edges.items() for end in following]
-    shown = [_drawn(node, layers[node.id]) for node in nodes if node.id in layers]
+def _folded(place: Place) -> dict[str, Any]:
+    words = [f"{count} {state_word(phase)}" for phase, count in sorted(place.phases.items())]
+    worst = min((tone(phase) for phase in place.phases), key=GRAVEST.index)
+    more = _("{n} more").format(n=sum(place.phases.values()))
+    return {"state": ", ".join(words), "tone": worst, "sign": "⋯", "more": more, "message": ""}
+
+
+def _planned(place: Place) -> dict[str, Any]:
+    word = _("not run") if place.ended else _("not begun")
+    uses = "" if place.uses == 1 else f" × {place.uses or '?'}"
+    told = "" if place.uses else _("How often it runs is known once the step before has ended.")
+    return {"state": word, "tone": "planned", "sign": "○", "more": word + uses, "message": told}
+
+
+def _drawn(place: Place, nodes: Mapping[str, NodeView]) -> dict[str, Any]:
+    if place.node:
+        return _begun(nodes[place.id])
+    return _folded(place) if place.phases else _planned(place)
+
+
+def drawing(graph: RunGraph, nodes: Sequence[NodeView], chosen: str = "") -> dict[str, Any]:
+    """What the browser draws of a run: its places with layer, state and time, and which follows which."""
+    order, after = _ordered(graph)
+    layers, known = _layers(order, after), {node.id: node for node in nodes}
+    pairs = [[start, end] for start in order for end in after[start]]
+    shown = [
+        {"id": one.id, "name": one.name, "layer": layers[one.id], "opens": one.node, **_drawn(one, known)}
+        for one in graph.places
+    ]
     return {"nodes": shown, "edges": pairs, "chosen": chosen, "alt": _("The run's steps and their states")}
 
 
-def draw_graph(key: str, nodes: Sequence[NodeView], chosen: str = "") -> str | None:
+def draw_graph(key: str, graph: RunGraph, nodes: Sequence[NodeView], chosen: str = "") -> str | None:
     """Draws a run's graph with the node `chosen` marked; returns the id of a node that was just clicked, else None."""
-    found = mounted("graph")(key=key, data=graph_of(nodes, chosen), on_chosen_change=lambda: None)
+    found = mounted("graph")(key=key, data=drawing(graph, nodes, chosen), on_chosen_change=lambda: None)
     clicked = found.get("chosen")
     return str(clicked) if clicked else None

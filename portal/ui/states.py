@@ -1,4 +1,4 @@
-"""States as icon, colour and word; one vocabulary for all pages."""
+"""States as icon, colour and word; one vocabulary for all pages, whatever the back ends call them."""
 
 from typing import Final, Literal
 
@@ -8,9 +8,16 @@ Tone = Literal["good", "busy", "bad", "idle", "warn"]
 TONES: Final[dict[str, Tone]] = {
     "Succeeded": "good", "Running": "busy", "Failed": "bad", "Error": "bad", "Pending": "idle", "Skipped": "idle",
     "Omitted": "idle", "Stopped": "idle", "live": "good", "waiting": "idle", "loading": "busy", "failed": "bad", "FINISHED": "good",
-    "RUNNING": "busy", "FAILED": "bad", "KILLED": "bad", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
+    "RUNNING": "busy", "FAILED": "bad", "KILLED": "idle", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
     "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle", "pending": "warn", "firing": "bad",
     "resolved": "good", "ready": "good", "unreadable": "bad", "Due": "busy", "Started": "good", "Missed": "warn", "on": "good", "suspended": "idle",
+}  # fmt: skip
+WORDS: Final[dict[str, str]] = {
+    "live": "Live", "waiting": "Pending", "loading": "Loading", "failed": "Failed", "FINISHED": "Succeeded", "RUNNING": "Running",
+    "FAILED": "Failed", "KILLED": "Stopped", "SCHEDULED": "Pending", "READY": "Ready", "PENDING_REGISTRATION": "Pending",
+    "FAILED_REGISTRATION": "Failed", "up": "Up", "down": "Down", "silent": "No answer", "starting": "Starting", "stopped": "Stopped",
+    "pending": "To be confirmed", "firing": "Firing", "resolved": "Resolved", "ready": "Ready", "unreadable": "Unreadable", "on": "On",
+    "suspended": "Paused",
 }  # fmt: skip
 LOOKS: Final[dict[Tone, tuple[str, str]]] = {
     "good": ("green", "check_circle"), "busy": ("blue", "progress_activity"), "bad": ("red", "error"),
@@ -23,7 +30,12 @@ def tone(word: str) -> Tone:
     return TONES.get(word, "idle")
 
 
+def state_word(word: str) -> str:
+    """A back end's state in the pages' one vocabulary and the visitor's language."""
+    return _(WORDS.get(word, word))
+
+
 def state(word: str) -> str:
     """A state as icon, colour and word."""
     colour, icon = LOOKS[tone(word)]
-    return f":{colour}[:material/{icon}: {_(word)}]"
+    return f":{colour}[:material/{icon}: {state_word(word)}]"

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from portal.ui.frontend import mounted
-from portal.ui.states import tone
+from portal.ui.states import state_word, tone
 from portal.ui.times import Moment, age, when
-from portal.words import _
 
 Look = Literal["", "number", "soft", "short", "code", "actions"]
 
@@ -48,7 +47,7 @@ def ago(moment: Moment) -> Cell:
 
 def status(word: str, title: str = "") -> Cell:
     """A state of the one vocabulary."""
-    return Cell({"kind": "state", "text": _(word), "tone": tone(word), "title": title})
+    return Cell({"kind": "state", "text": state_word(word), "tone": tone(word), "title": title})
 
 
 def link(words: str, row: str, href: str) -> Cell:

@@ -6,7 +6,9 @@ import monitoring
 from atrium.errors import NotFound
 from portal.session import project, who
 from portal.ui.errors import guard, plain
+from portal.ui.states import state_word
 from portal.words import _
+from portal.words.engine import of_engine
 
 LINES_IN_VIEW, LOG_HEIGHT = 7, 190
 WORDS = ("state", "phase")  # values that are words of a vocabulary, which pages translate
@@ -14,7 +16,7 @@ WORDS = ("state", "phase")  # values that are words of a vocabulary, which pages
 
 def say(said: monitoring.Said) -> str:
     """A sentence of the platform in the visitor's language; its values stand as they are, never as markdown."""
-    values = {key: _(str(value)) if key in WORDS else plain(str(value)) for key, value in said.values.items()}
+    values = {key: state_word(str(value)) if key in WORDS else plain(str(value)) for key, value in said.values.items()}
     return _(said.text).format(**values)
 
 
@@ -41,7 +43,7 @@ def draw_reasons(found: monitoring.Why) -> None:
             with st.container(height=LOG_HEIGHT if long else "content", border=False, autoscroll=long or None):
                 st.code(one.text, language=None, wrap_lines=True)  # the last line, which tells most, is in view
         elif one.text:
-            st.caption(f"{say(one.said)}: {plain(one.text)}")
+            st.caption(f"{say(one.said)}: {plain(of_engine(one.text))}")
         else:
             st.caption(say(one.said))
     for step in found.next_steps:

@@ -8,7 +8,7 @@ import streamlit as st
 import monitoring
 from monitoring import ChartLine, Charts
 from portal.session import project, who
-from portal.ui import age, card, empty, guard, lines
+from portal.ui import age, card, empty, guard, lines, state_word
 from portal.words import _
 
 MIB, GIB = 2.0**20, 2.0**30
@@ -73,7 +73,7 @@ def _class(line: ChartLine) -> str:
 
 
 def _phase(line: ChartLine) -> str:
-    return _(line.labels.get("phase", ""))
+    return state_word(line.labels.get("phase", ""))
 
 
 def _kept(found: Sequence[tuple[str, ChartLine]]) -> list[tuple[str, list[tuple[float, float]]]]:

@@ -20,6 +20,7 @@ from portal.ui import (
     lasted,
     link,
     say_after,
+    state_word,
     status,
     table,
     text,
@@ -75,7 +76,7 @@ def _runs(experiment: str) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         name = paging.searched(key)
         owner = paging.searched(f"{key}-owner", _("Begun by"))
-        state = paging.chosen_state(key, {one: _(one) for one in STATUSES}, _("State"))
+        state = paging.chosen_state(key, {one: state_word(one) for one in STATUSES}, _("State"))
     found = model_registry.list_tracking_runs(
         who(), project(), experiment, paging.after(key), paging.PAGE_ROWS, name, state, owner
     )

@@ -20,6 +20,7 @@ from portal.ui import (
     say_after,
     show_error,
     state,
+    state_word,
     table,
     text,
     when,
@@ -27,9 +28,10 @@ from portal.ui import (
 )
 from portal.views.images import stands_for
 from portal.words import _
+from portal.words.engine import of_engine
 
 BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
-SHOWN = ("Pod", "Suspend", "Skipped")
+SHOWN = workflows.DRAWN_TYPES
 REFRESH_SECONDS = 2
 LONGEST_SHOWN = 80  # letters of a parameter's value
 LOG_LINES, LINES_IN_VIEW, LOG_HEIGHT = 1000, 16, 380
@@ -49,43 +51,64 @@ def page(name: str) -> None:
 @st.fragment(run_every=f"{REFRESH_SECONDS}s")
 def _body(name: str) -> None:
     with guard():
-        run = workflows.get_run(who(), project(), name)
-        _facts(run)
+        run, graph = workflows.run_with_graph(who(), project(), name, st.query_params.get("node", ""))
+        _facts(run, graph)
         _cluster(run)
         if may(Verb.WRITE):
             _actions(run)
         if run.message:
-            (st.error if run.state in BAD else st.info)(run.message)
+            (st.error if run.state in BAD else st.info)(plain(of_engine(run.message)))
         nodes = {node.id: node for node in run.nodes if node.type in SHOWN}
-        if not nodes:
-            st.caption(_("No step has begun yet."))
-            return
-        chosen = _chosen(name, run)
+        chosen = _chosen(list(nodes.values()))
         with card(_("Steps"), _("Choose a step to see its logs, values and artifacts.")):
-            clicked = draw_graph(f"graph-{name}", run.nodes, chosen)
+            clicked = draw_graph(f"graph-{name}", graph, run.nodes, chosen)
+            if graph.left_out:
+                st.caption(_("{n} more steps are not drawn.").format(n=graph.left_out))
+            folded = graph.left_out or any(place.phases for place in graph.places)
+            clicked = (_any_step(nodes, chosen) if folded else "") or clicked
         if clicked in nodes and clicked != chosen:
             st.query_params["node"] = clicked
             st.rerun(scope="fragment")
-        _node(run, nodes[chosen])
+        if chosen:
+            _node(run, nodes[chosen])
 
 
-def _chosen(name: str, run: workflows.RunView) -> str:
-    """The step that the address names; else the one that failed, runs or came last."""
-    nodes = [node for node in run.nodes if node.type in SHOWN]
+def _chosen(nodes: list[workflows.NodeView]) -> str:
+    """The step that the address names; else the one that failed, runs or came last; empty where none has begun."""
     asked = st.query_params.get("node")
     if asked in {node.id for node in nodes}:
         return str(asked)
     for phases in (BAD, OPEN):
         if found := next((node.id for node in nodes if node.phase in phases and node.started_at), None):
             return found
-    return max(nodes, key=lambda node: node.started_at).id
+    return max(nodes, key=lambda node: node.started_at).id if nodes else ""
 
 
-def _facts(run: workflows.RunView) -> None:
+def _any_step(nodes: dict[str, workflows.NodeView], chosen: str) -> str:
+    """A choice among all steps, those too for which the graph has no room."""
+    named = {id: f"{node.name} · {state_word(node.phase)}" for id, node in nodes.items()}
+    options = list(named)
+    return str(
+        st.selectbox(
+            _("Step"), options, options.index(chosen) if chosen in named else None, format_func=named.__getitem__,
+            width=360, placeholder=_("Choose any step"),
+        ) or ""
+    )  # fmt: skip
+
+
+def _progress(run: workflows.RunView, graph: workflows.RunGraph) -> str:
+    """Steps done of all that are planned; of at least so many where the run itself makes more."""
+    done, _slash, begun = run.progress.partition("/")
+    if not begun.isdigit():
+        return run.progress
+    return f"{done}/{int(begun) + graph.to_come}{'' if graph.exact else '+'}"
+
+
+def _facts(run: workflows.RunView, graph: workflows.RunGraph) -> None:
     pipeline = f"[{run.pipeline}]({address_of('pipelines', pipeline=run.pipeline)})" if run.pipeline else "–"
     facts(
         {
-            _("State"): state(run.state), _("Steps done"): run.progress, _("Took"): lasted(run.started_at, run.finished_at),
+            _("State"): state(run.state), _("Steps done"): _progress(run, graph), _("Took"): lasted(run.started_at, run.finished_at),
             _("Began"): age(run.started_at), _("At"): when(run.started_at),
             _("By"): run.owner, _("Pipeline"): pipeline, **({_("Where"): run.cluster} if run.cluster else {}),
         }
@@ -100,7 +123,7 @@ def _cluster(run: workflows.RunView) -> None:
         told = _("Cluster {name} has a problem; what is shown was last heard {age}.").format(
             name=run.cluster, age=age(run.heard_at) if run.heard_at else "–"
         )
-        st.warning(f"{told}  \n{run.problem}", icon=":material/cloud_off:")
+        st.warning(f"{told}  \n{plain(run.problem)}", icon=":material/cloud_off:")
 
 
 def _actions(run: workflows.RunView) -> None:
@@ -137,11 +160,11 @@ def _act(name: str, action: str, title: str) -> None:
 def _node(run: workflows.RunView, node: workflows.NodeView) -> None:
     with card():
         with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-            st.markdown(f"**{node.name}**", width="content")
+            st.markdown(f"**{plain(node.name)}**", width="content")
             st.markdown(state(node.phase), width="content")
             st.caption(lasted(node.started_at, node.finished_at), width="content")
         if node.message:
-            st.caption(node.message)
+            st.caption(plain(of_engine(node.message)))
         for image, what in node.images.items():
             st.caption(_("Image {image}: {what} stands for it.").format(image=image, what=stands_for(what)))
         parts = {

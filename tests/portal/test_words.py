@@ -3,6 +3,7 @@
 import ast
 import re
 
+import pytest
 from babel.messages.pofile import read_po
 from messages import messages
 from support import CHECKOUT
@@ -11,6 +12,9 @@ from atrium.identity import Kind, Role
 from atrium.words import catalogue
 from monitoring.rules import rules
 from portal.ui.states import TONES
+from portal.ui.states import WORDS as STATE_WORDS
+from portal.words import engine
+from portal.words.engine import SENTENCES
 from workflows.engine.environments import WORDS
 from workflows.engine.images import MACHINE, shipped_image
 
@@ -60,7 +64,20 @@ def test_each_placeholder_is_in_both() -> None:
 
 
 def test_every_state_and_role_is_in_chinese() -> None:
-    assert sorted({*TONES, *(role.value for role in Role), *(kind.value for kind in Kind)} - set(translated())) == []
+    states = {STATE_WORDS.get(state, state) for state in TONES}
+    assert sorted({*states, *(role.value for role in Role), *(kind.value for kind in Kind)} - set(translated())) == []
+
+
+def test_every_sentence_of_the_engine_is_in_chinese() -> None:
+    assert sorted(set(SENTENCES) - set(translated())) == []
+
+
+def test_a_sentence_of_the_engine_is_told_with_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_", translated().__getitem__)
+    assert engine.of_engine("main: Error (exit code 3)") == "容器 main 出错，退出码 3"
+    nested = engine.of_engine("error in entry template execution: No more retries left")
+    assert nested == "执行入口模板时出错：重试次数已用尽"
+    assert engine.of_engine("words that nobody knows") == "words that nobody knows"
 
 
 def test_what_stands_for_an_image_is_in_chinese() -> None:

@@ -1,7 +1,9 @@
-// A run's graph: layers go on in a new band where the page is too narrow; nodes are buttons, reached by Tab and pressed
-// by Enter or Space; states change without redrawing the rest.
+// A run's graph, never wrapped: from left to right, or from top to bottom where the page is narrow, so that what is parallel
+// stands beside each other. What does not fit scrolls in its box. Nodes are buttons, reached by Tab and pressed by Enter or
+// Space; states change without redrawing the rest.
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 156, HEIGHT = 46, GAP_X = 34, GAP_Y = 14, MARGIN = 4, BAND_GAP = 22;
+const HEIGHT = 46, WIDEST = 164, NARROWEST = 126, NARROWEST_DOWN = 112, MARGIN = 4, ROW_GAP = 14, NARROW_PAGE = 560;
+const SHORTEST_GAP = 24, LONGEST_GAP = 40, DOWN_GAP = 30, LANE = 14, ROUNDS = 6, LETTERS_LEFT = 30, LETTERS_RIGHT = 8;
 
 function made(tag, attributes, text) {
   const element = document.createElementNS(SVG, tag);
@@ -10,75 +12,157 @@ function made(tag, attributes, text) {
   return element;
 }
 
-function placed(nodes, room) {
-  const across = Math.max(1, Math.floor((room - 2 * MARGIN + GAP_X) / (WIDTH + GAP_X)));
-  const counts = new Map(), places = new Map(), heights = [];
-  for (const { id, layer } of nodes) {
-    const row = counts.get(layer) || 0, band = Math.floor(layer / across);
-    counts.set(layer, row + 1);
-    places.set(id, [layer, row]);
-    heights[band] = Math.max(heights[band] || 1, row + 1);
+// The layers' rows; an edge that passes a layer by has a lane of its own there, so that it runs behind no node.
+function layered(data) {
+  const cells = new Map(data.nodes.map((node) => [node.id, { id: node.id, layer: node.layer, before: [], after: [] }]));
+  const layers = [], ways = [];
+  const put = (cell) => (layers[cell.layer] ??= []).push(cell);
+  for (const cell of cells.values()) put(cell);
+  for (const [start, end] of data.edges) {
+    const way = [cells.get(start)], last = cells.get(end);
+    while (way.at(-1).layer + 1 < last.layer) {
+      way.push({ lane: true, layer: way.at(-1).layer + 1, before: [], after: [] });
+      put(way.at(-1));
+    }
+    way.push(last);
+    ways.push(way);
+    for (let at = 1; at < way.length; at++) {
+      way[at - 1].after.push(way[at]);
+      way[at].before.push(way[at - 1]);
+    }
   }
-  const tops = [MARGIN];
-  heights.forEach((count, band) => tops.push(tops[band] + count * (HEIGHT + GAP_Y) + BAND_GAP));
-  for (const [id, [layer, row]] of places)
-    places.set(id, [MARGIN + (layer % across) * (WIDTH + GAP_X), tops[Math.floor(layer / across)] + row * (HEIGHT + GAP_Y)]);
-  const columns = Math.min(across, 1 + Math.max(0, ...nodes.map((node) => node.layer)));
-  return { places, width: 2 * MARGIN + columns * (WIDTH + GAP_X) - GAP_X, height: tops[heights.length] - BAND_GAP - GAP_Y + MARGIN };
+  const number = (layer) => layer.forEach((cell, place) => (cell.row = place - (layer.length - 1) / 2));
+  layers.forEach(number);
+  for (let round = 0; round < ROUNDS; round++) {
+    const side = round % 2 ? "after" : "before";
+    for (const layer of round % 2 ? [...layers].reverse() : layers) {
+      for (const cell of layer) {
+        const beside = cell[side].length ? cell[side] : [cell];
+        cell.pull = beside.reduce((sum, other) => sum + other.row, 0) / beside.length;
+      }
+      layer.sort((one, other) => one.pull - other.pull || one.row - other.row);
+      number(layer);
+    }
+  }
+  return { cells, layers, ways };
 }
 
-function curve(start, end) {
-  if (end[0] > start[0]) {
-    const [x1, y1, x2, y2] = [start[0] + WIDTH, start[1] + HEIGHT / 2, end[0], end[1] + HEIGHT / 2], middle = (x1 + x2) / 2;
-    return `M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
+// Sizes and places: `along` is the direction of the run, `across` that of what is parallel.
+function placed(data, room) {
+  const { cells, layers, ways } = layered(data), down = room < NARROW_PAGE, free = room - 2 * MARGIN;
+  const most = Math.max(1, ...layers.map((layer) => layer.filter((cell) => !cell.lane).length));
+  const lanes = Math.max(0, ...layers.map((layer) => layer.filter((cell) => cell.lane).length));
+  const fits = down ? (free - lanes * LANE - (most - 1) * ROW_GAP) / most : free / layers.length - SHORTEST_GAP;
+  const width = Math.max(down ? NARROWEST_DOWN : NARROWEST, Math.min(WIDEST, Math.floor(fits)));
+  const gap = Math.max(SHORTEST_GAP, Math.min(LONGEST_GAP, (free - layers.length * width) / Math.max(1, layers.length - 1)));
+  const size = (cell) => (cell.lane ? LANE : down ? width : HEIGHT);
+  const span = (layer) => layer.reduce((sum, cell) => sum + size(cell) + ROW_GAP, -ROW_GAP);
+  const breadth = Math.max(...layers.map(span), down ? free : 0);
+  layers.forEach((layer, depth) => {
+    let across = MARGIN + (breadth - span(layer)) / 2;
+    const along = MARGIN + depth * (down ? HEIGHT + DOWN_GAP : width + gap);
+    for (const cell of layer) {
+      Object.assign(cell, down ? { x: across, y: along } : { x: along, y: across });
+      cell.middle = across + size(cell) / 2;
+      across += size(cell) + ROW_GAP;
+    }
+  });
+  const long = layers.length * (down ? HEIGHT + DOWN_GAP : width + gap) - (down ? DOWN_GAP : gap) + 2 * MARGIN;
+  return { cells, ways, down, width, along: down ? HEIGHT : width, size: down ? [breadth + 2 * MARGIN, long] : [long, breadth + 2 * MARGIN] };
+}
+
+function path(way, { down, along }) {
+  const point = (main, cross) => (down ? `${cross} ${main}` : `${main} ${cross}`);
+  const begin = (cell) => (down ? cell.y : cell.x), end = (cell) => begin(cell) + along;
+  let line = `M${point(end(way[0]), way[0].middle)}`;
+  for (let at = 1; at < way.length; at++) {
+    const from = end(way[at - 1]), to = begin(way[at]), half = (from + to) / 2;
+    line += ` C${point(half, way[at - 1].middle)} ${point(half, way[at].middle)} ${point(to, way[at].middle)}`;
+    if (way[at].lane) line += ` L${point(end(way[at]), way[at].middle)}`;
   }
-  const [x1, y1, x2, y2] = [start[0] + WIDTH / 2, start[1] + HEIGHT, end[0] + WIDTH / 2, end[1]], middle = (y1 + y2) / 2;
-  return `M${x1} ${y1} C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`;
+  return line;
+}
+
+function fitted(text, room) {
+  const full = text.textContent;
+  for (let length = full.length - 1; length > 1 && text.getComputedTextLength() > room; length--)
+    text.textContent = full.slice(0, length).trimEnd() + "…";
 }
 
 function drawn(data, room, choose) {
-  const { places, width, height } = placed(data.nodes, room);
+  const plan = placed(data, room), [width, height] = plan.size;
   const svg = made("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": data.alt });
-  for (const [start, end] of data.edges) svg.append(made("path", { class: "edge", d: curve(places.get(start), places.get(end)) }));
+  for (const way of plan.ways) svg.append(made("path", { class: "edge", d: path(way, plan) }));
   for (const node of data.nodes) {
-    const group = made("g", { role: "button", tabindex: "0", "data-id": node.id, transform: `translate(${places.get(node.id).join(" ")})` });
-    group.append(made("title", {}), made("rect", { width: WIDTH, height: HEIGHT, rx: 8 }));
-    group.append(made("text", { class: "sign", x: 12, y: 20 }), made("text", { class: "name", x: 30, y: 20 }, node.label));
-    group.append(made("text", { class: "more", x: 30, y: 36 }));
+    const { x, y } = plan.cells.get(node.id);
+    const group = made("g", { "data-id": node.id, transform: `translate(${x} ${y})`, role: node.opens ? "button" : "img" });
+    group.append(made("title", {}), made("rect", { width: plan.width, height: HEIGHT, rx: 8 }));
+    group.append(made("text", { class: "sign", x: 12, y: 20 }), made("text", { class: "name", x: LETTERS_LEFT, y: 20 }, node.name));
+    group.append(made("text", { class: "more", x: LETTERS_LEFT, y: 36 }));
+    svg.append(group);
+    if (!node.opens) continue;
+    group.setAttribute("tabindex", "0");
     group.onclick = () => choose(node.id);
     group.onkeydown = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
       choose(node.id);
     };
-    svg.append(group);
   }
+  svg.dataset.letters = plan.width - LETTERS_LEFT - LETTERS_RIGHT;
   return svg;
 }
 
 function shade(svg, data) {
   for (const node of data.nodes) {
-    const group = svg.querySelector(`[data-id="${CSS.escape(node.id)}"]`);
-    group.setAttribute("class", node.tone + (node.id === data.chosen ? " chosen" : ""));
-    group.setAttribute("aria-pressed", String(node.id === data.chosen));
+    const group = svg.querySelector(`[data-id="${CSS.escape(node.id)}"]`), chosen = node.id === data.chosen;
+    group.setAttribute("class", node.tone + (chosen ? " chosen" : "") + (node.opens ? " opens" : ""));
+    if (node.opens) group.setAttribute("aria-pressed", String(chosen));
     group.setAttribute("aria-label", `${node.name}: ${node.state}`);
     group.querySelector("title").textContent = [node.name, node.state, node.message].filter(Boolean).join("\n");
     group.querySelector(".sign").textContent = node.sign;
-    group.querySelector(".more").textContent = node.more;
+    const more = group.querySelector(".more");
+    if (more.dataset.full === node.more) continue;
+    more.dataset.full = more.textContent = node.more;
+    fitted(more, svg.dataset.letters);
   }
+}
+
+// The chosen node is brought into view, within the box alone, when it is another than before.
+function show(holder, chosen) {
+  if (holder.dataset.shown === chosen) return;
+  if (!holder.dataset.shown) holder.scrollLeft = holder.clientWidth < NARROW_PAGE ? (holder.scrollWidth - holder.clientWidth) / 2 : 0;
+  holder.dataset.shown = chosen;
+  const node = holder.querySelector(`[data-id="${CSS.escape(chosen)}"]`);
+  if (!node) return;
+  const box = holder.getBoundingClientRect(), place = node.getBoundingClientRect();
+  if (place.left < box.left || place.right > box.right) holder.scrollLeft += place.left - box.left - (box.width - place.width) / 2;
+  if (place.top < box.top || place.bottom > box.bottom) holder.scrollTop += place.top - box.top - (box.height - place.height) / 2;
+}
+
+// Where there is more beyond an edge of the box, what is drawn fades towards it.
+function fade(holder) {
+  const far = (at, whole, room) => [at > 2, at + room < whole - 2];
+  const [left, right] = far(holder.scrollLeft, holder.scrollWidth, holder.clientWidth);
+  const [above, below] = far(holder.scrollTop, holder.scrollHeight, holder.clientHeight);
+  for (const [name, more] of Object.entries({ left, right, above, below })) holder.classList.toggle(name, more);
 }
 
 function update(holder) {
   const { data, choose } = holder.atrium, room = holder.clientWidth;
-  const across = Math.floor(room / (WIDTH + GAP_X));
-  const shape = JSON.stringify([across, data.edges, data.nodes.map((node) => [node.id, node.layer])]);
+  if (!room) return;
+  const shape = JSON.stringify([room, data.edges, data.nodes.map((node) => [node.id, node.name, node.layer, node.opens])]);
   if (holder.dataset.shape !== shape) {
-    const focused = holder.getRootNode().activeElement?.dataset?.id;
+    const focused = holder.getRootNode().activeElement?.dataset?.id, { scrollLeft, scrollTop } = holder;
     holder.dataset.shape = shape;
     holder.replaceChildren(drawn(data, room, choose));
+    for (const name of holder.querySelectorAll(".name")) fitted(name, holder.firstChild.dataset.letters);
+    Object.assign(holder, { scrollLeft, scrollTop });
     if (focused) holder.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
   }
   shade(holder.firstChild, data);
+  show(holder, data.chosen);
+  fade(holder);
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -88,6 +172,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     holder.className = "graph";
     parentElement.append(holder);
     new ResizeObserver(() => update(holder)).observe(holder);
+    holder.addEventListener("scroll", () => fade(holder), { passive: true });
   }
   holder.atrium = { data, choose: (id) => setTriggerValue("chosen", id) };
   update(holder);

@@ -5,10 +5,13 @@
 
 import json
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 from recordings import differences, facts, plain, put_support, submit
+
+from workflows.plan import DRAWN_TYPES, graph_of
 
 REAL = Path(__file__).parent / "real"
 RECORDED = json.loads((REAL / "workflows.json").read_text())
@@ -42,5 +45,17 @@ def test_a_workflow_does_what_it_does_on_argo(engine_server, submitted, name):
         assert answer.json()["message"] == message.removeprefix(REFUSED)
         return
     assert answer.status_code == 200, answer.text
-    ours = facts(engine_server.ended(answer.json()["metadata"]["name"], seconds=120))
+    ended = engine_server.ended(answer.json()["metadata"]["name"], seconds=120)
+    ours = facts(ended)
     assert differences(steady(ours), plain(steady(theirs), "\0"), OTHERS.get(name, ())) == []
+    assert_drawn_whole(ended)
+
+
+def assert_drawn_whole(workflow: dict) -> None:
+    """The portal's graph of it has every step and no circle, and of one that succeeded nothing is to come."""
+    graph, nodes = graph_of(workflow), workflow["status"]["nodes"]
+    ids = {place.id for place in graph.places}
+    folded = sum(sum(place.phases.values()) for place in graph.places if place.phases)
+    assert folded or {id for id, one in nodes.items() if one["type"] in DRAWN_TYPES} <= ids
+    TopologicalSorter({id: {one for one, other in graph.edges if other == id} for id in ids}).prepare()
+    assert graph.to_come == 0 or workflow["status"]["phase"] != "Succeeded"
