@@ -117,6 +117,10 @@ def _curves(run: TrackingRunView) -> None:
         return
     metric = st.selectbox(_("Metric"), sorted(run.metrics), key="curve", width=320)
     points = model_registry.metric_history(who(), project(), run.id, metric)
+    if len(points) == 1:
+        st.caption(_("One value, at step {n}: a curve needs more.").format(n=points[0][0]))
+        st.metric(metric, f"{points[0][1]:.6g}")
+        return
     rows = [{"step": step, "value": value, "run": run.name} for step, value in points]
     lines(rows, "step", "value", "run", {"step": _("Step"), "value": metric}, metric, moments=False)
     st.caption(_("{n} values by step").format(n=len(points)))

@@ -19,7 +19,9 @@ from portal.ui import (
     guard,
     header,
     link_to,
+    plain,
     say_after,
+    state_word,
     table,
     when,
 )
@@ -52,7 +54,13 @@ def page(model: str, version: str) -> None:
     _card(found)
 
 
+@st.fragment(run_every="5s")
 def _facts(found: ModelCard) -> None:
+    with guard():
+        _told(found)
+
+
+def _told(found: ModelCard) -> None:
     one = found.version
     serves = [
         s.name for s in serving.list_services(who(), project()) if (s.model, s.live_version) == (one.model, one.version)
@@ -121,20 +129,26 @@ def _deploy(found: ModelCard) -> None:
     one = found.version
     with st.popover(_("Put into service"), icon=":material/rocket_launch:"), st.form("deploy", border=False):
         service = st.text_input(_("Service"), one.model, max_chars=30, help=_("a-z, 0-9 and dashes"))
+        taken = [one.name for one in serving.list_services(who(), project())]
+        if taken:
+            told = _(
+                "Services there are: {names}. A name of these gives that service this version; another name makes a new one."
+            )
+            st.caption(told.format(names=", ".join(taken)))
         alias = st.selectbox(_("It serves"), [one.version, *one.aliases], format_func=_served)
         if st.form_submit_button(_("Put into service"), type="primary"):
             with guard(), st.spinner(_("The platform asks it a first question")):
                 made = serving.deploy(who(), project(), service.strip(), one.model, alias, DEPLOY_SECONDS)
                 if made.message:
-                    st.error(made.message, icon=":material/error:")
+                    st.error(plain(made.message), icon=":material/error:")
                 else:
-                    st.success(f"{made.name}: {_(made.state)}", icon=":material/check_circle:")
+                    st.success(f"{made.name}: {state_word(made.state)}", icon=":material/check_circle:")
                 link_to("services", service=made.name)
 
 
 def _served(word: str) -> str:
     return (
-        _("version {n}, whatever comes").format(n=word)
+        _("always version {n}, also when aliases move").format(n=word)
         if word.isdigit()
         else _("the alias {name}, wherever it leads").format(name=word)
     )

@@ -24,6 +24,7 @@ from portal.ui import (
     link,
     say_after,
     show_error,
+    state_word,
     status,
     table,
     text,
@@ -81,12 +82,19 @@ def _switches(found: workflows.ScheduleView) -> None:
         words, icon = (_("Resume"), "play_arrow") if found.suspended else (_("Pause"), "pause")
         if st.button(words, icon=f":material/{icon}:", key="schedule-switch"):
             workflows.suspend_schedule(who(), project(), found.pipeline, not found.suspended)
+            say_after(_switched(found.pipeline, not found.suspended))
             st.rerun()
         question = _("The pipeline no longer runs by itself. Its slots and runs stay.")
         if confirmed(_("Delete"), question, "schedule-delete"):
             workflows.delete_schedule(who(), project(), found.pipeline)
             say_after(_("The schedule of {name} was deleted.").format(name=found.pipeline))
             st.rerun()
+
+
+def _switched(pipeline: str, paused: bool) -> str:
+    if paused:
+        return _("The schedule of {name} is paused: no slot comes until it is resumed.").format(name=pipeline)
+    return _("The schedule of {name} goes on with its next slot.").format(name=pipeline)
 
 
 def _form(pipeline: workflows.PipelineView, found: workflows.ScheduleView | None) -> None:
@@ -175,7 +183,7 @@ def schedules_card() -> None:
         rows: list[list[Cell | str]] = []
         for one in found:
             slot = last.get(one.pipeline)
-            next_slot = text(_("suspended")) if one.suspended else text(coming(one.next_at), when(one.next_at))
+            next_slot = text(state_word("suspended")) if one.suspended else text(coming(one.next_at), when(one.next_at))
             switch = ("resume", _("Resume")) if one.suspended else ("pause", _("Pause"))
             rows.append(
                 [
@@ -194,6 +202,7 @@ def schedules_card() -> None:
 def _act(pipeline: str, action: str) -> None:
     if action in ("pause", "resume"):
         workflows.suspend_schedule(who(), project(), pipeline, action == "pause")
+        say_after(_switched(pipeline, action == "pause"))
         st.rerun(scope="app")
     if action == "delete":
         question = _("{name} no longer runs by itself. Its slots and runs stay.").format(name=pipeline)

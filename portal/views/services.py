@@ -26,6 +26,7 @@ from portal.ui import (
     header,
     link_to,
     numbers,
+    plain,
     say_after,
     show_error,
     state,
@@ -83,7 +84,7 @@ def _observed(name: str) -> None:
         st.caption(_("Address"))
         st.code(one.address, language=None)
         if one.message:
-            st.error(one.message, icon=":material/error:")
+            st.error(plain(one.message), icon=":material/error:")
 
 
 def _wanted(version: str) -> str:
