@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = Path(streamlit.__file__).parent / "static"
 FOLDER = "static/js"
-EVERY_PAGE = ("Selectbox", "PageLink", "Html", "BidiComponent", "Metric")
+EVERY_PAGE = ("Selectbox", "PageLink", "Html", "BidiComponent")
 OTHER_PAGES = ("Table", "DataFrame", "TextInput", "TextArea", "Multiselect", "NumberInput", "FileUploader",
                "ArrowVegaLiteChart", "StreamlitSyntaxHighlighter", "LinkButton", "Checkbox", "ButtonGroup")  # fmt: skip
 FONTS = ("app/static/inter.woff2", "static/media/MaterialSymbols-Rounded.*.woff2")

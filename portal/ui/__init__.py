@@ -1,7 +1,7 @@
 """What pages are made of."""
 
 from portal.ui.actions import ask_first, confirmed, say_after, say_now
-from portal.ui.cards import card, empty, facts, header, number, numbers, snippet
+from portal.ui.cards import card, empty, facts, header, numbers, snippet
 from portal.ui.charts import bars, lines
 from portal.ui.errors import guard, plain, show_error
 from portal.ui.graph import draw_graph
@@ -13,7 +13,7 @@ from portal.ui.why import draw_reasons, say, why_section
 
 __all__ = [
     "Cell", "Clicked", "Column", "address_of", "age", "ago", "ask_first", "badges", "bars", "buttons", "card", "coming", "confirmed",
-    "draw_graph", "draw_reasons", "empty", "facts", "go_to", "guard", "header", "lasted", "lines", "link", "link_to", "number", "numbers",
+    "draw_graph", "draw_reasons", "empty", "facts", "go_to", "guard", "header", "lasted", "lines", "link", "link_to", "numbers",
     "part", "plain", "say", "say_after", "say_now", "show_error", "snippet", "span", "state", "state_word", "status", "table", "text", "tone", "when",
     "why_section",
 ]  # fmt: skip

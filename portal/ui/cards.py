@@ -5,9 +5,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from portal.ui.frontend import mounted
 from portal.ui.links import link_to
-
-NUMBER_HEIGHT = 112
 
 
 @contextmanager
@@ -34,19 +33,13 @@ def card(title: str = "", lead: str = "") -> Iterator[None]:
         yield
 
 
-def number(label: str, value: str, beside: str = "") -> None:
-    """One big number with its unit and what it is compared with."""
-    with st.container(border=True, gap=None, height=NUMBER_HEIGHT):
-        st.metric(label, value)
-        if beside:
-            st.caption(beside)
-
-
 def numbers(*contents: tuple[str, str, str]) -> None:
-    """Big numbers in a row, as many beside each other as there is room: label, value, what it is compared with."""
-    with st.grid(len(contents), min_column_width=150, gap=12):
-        for one in contents:
-            number(*one)
+    """Big numbers in a row, as many beside each other as there is room: label, value with its unit, what it is compared with.
+
+    The first label names the row within its page.
+    """
+    shown = [{"label": label, "value": value, "beside": beside} for label, value, beside in contents]
+    mounted("numbers")(key=f"numbers-{contents[0][0]}", data={"numbers": shown})
 
 
 def facts(pairs: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ import tenancy
 import workflows
 from atrium.identity import Actor, Verb
 from portal.session import may, project, who
-from portal.ui import card, guard, link_to
+from portal.ui import Column, address_of, card, go_to, guard, link, status, table
 from portal.words import _
 
 SEEN = "atrium_seen_dashboard"
@@ -24,7 +24,6 @@ class Step:
     words: str
     done: bool
     page: str
-    label: str
 
 
 def note_dashboard_seen() -> None:
@@ -46,11 +45,11 @@ def _steps(visitor: Actor, here: str) -> list[Step]:
     pipelines = workflows.list_pipelines(visitor, here)
     if "flights" in datasets:
         seen = bool(st.session_state.get(SEEN) or st.context.cookies.get(SEEN))
-        found.append(Step(_("See the data and the model in figures"), seen, "dashboard", _("Open the dashboard")))
+        found.append(Step(_("See the data and the model in figures"), seen, "dashboard"))
     if serving.list_demos(visitor, here):
         said = any(one.user == visitor.name for one in serving.list_feedback(visitor, here, limit=200))
         words = _("Ask the live model in its demo, and tell whether it was right")
-        found.append(Step(words, said, "demos", _("Open the demos")))
+        found.append(Step(words, said, "demos"))
     if may(Verb.WRITE):
         found += _engineering(visitor, here, bool(datasets), bool(pipelines))
     return found
@@ -59,14 +58,12 @@ def _steps(visitor: Actor, here: str) -> list[Step]:
 def _engineering(visitor: Actor, here: str, has_data: bool, has_pipelines: bool) -> list[Step]:
     token = any(here in one.projects and not one.revoked_at for one in tenancy.list_tokens(visitor))
     words = _("Create a token for MLflow, Hera, argo, Triton and REST")
-    found = [Step(words, token, "settings", _("Create a token"))]
+    found = [Step(words, token, "settings")]
     if has_pipelines:
-        found.append(
-            Step(_("Run a pipeline and watch its steps"), _ran(visitor, here), "pipelines", _("Open the pipelines"))
-        )
+        found.append(Step(_("Run a pipeline and watch its steps"), _ran(visitor, here), "pipelines"))
         return found
-    found.append(Step(_("Upload a table, or have a pipeline write one"), has_data, "datasets", _("Open the datasets")))
-    found.append(Step(_("Save a pipeline"), False, "pipelines", _("Open the pipelines")))
+    found.append(Step(_("Upload a table, or have a pipeline write one"), has_data, "datasets"))
+    found.append(Step(_("Save a pipeline"), False, "pipelines"))
     return found
 
 
@@ -77,12 +74,10 @@ def first_steps() -> None:
         if all(one.done for one in steps):
             return
         done = sum(one.done for one in steps)
+        rows = [
+            [status("done" if one.done else "open"), link(one.words, one.page, address_of(one.page))] for one in steps
+        ]
         with card(_("First steps"), _("{done} of {all} done").format(done=done, all=len(steps))):
-            for one in steps:
-                row = st.container(
-                    horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
-                )
-                mark = ":green[:material/check_circle:]" if one.done else ":gray[:material/radio_button_unchecked:]"
-                row.markdown(f"{mark} {one.words}", width="content")
-                with row:
-                    link_to(one.page, one.label)
+            clicked = table("first-steps", [Column("", "short"), Column()], rows, _("First steps"))
+    if clicked:
+        go_to(clicked.row)

@@ -19,6 +19,7 @@ from portal.ui import (
     header,
     lasted,
     lines,
+    numbers,
     say_after,
     state,
     table,
@@ -118,8 +119,9 @@ def _curves(run: TrackingRunView) -> None:
     metric = st.selectbox(_("Metric"), sorted(run.metrics), key="curve", width=320)
     points = model_registry.metric_history(who(), project(), run.id, metric)
     if len(points) == 1:
-        st.caption(_("One value, at step {n}: a curve needs more.").format(n=points[0][0]))
-        st.metric(metric, f"{points[0][1]:.6g}")
+        numbers(
+            (metric, f"{points[0][1]:.6g}", _("One value, at step {n}: a curve needs more.").format(n=points[0][0]))
+        )
         return
     rows = [{"step": step, "value": value, "run": run.name} for step, value in points]
     lines(rows, "step", "value", "run", {"step": _("Step"), "value": metric}, metric, moments=False)
