@@ -8,6 +8,7 @@ from portal.ui.frontend import mounted
 from portal.ui.states import Tone, state_word, tone
 from portal.ui.times import lasted
 from portal.words import _
+from portal.words.engine import of_engine
 from workflows import NodeView, Place, RunGraph
 
 SIGNS = {"Succeeded": "✓", "Running": "●", "Failed": "✕", "Error": "✕", "Pending": "…", "Skipped": "↷", "Omitted": "–"}
@@ -50,7 +51,7 @@ def _layers(order: Sequence[str], after: Following) -> dict[str, int]:
 def _begun(node: NodeView) -> dict[str, Any]:
     word = state_word(node.phase)
     more = lasted(node.started_at, node.finished_at) if node.started_at else word
-    return {"state": word, "tone": tone(node.phase), "sign": SIGNS.get(node.phase, "?"), "more": more, "message": node.message}  # fmt: skip
+    return {"state": word, "tone": tone(node.phase), "sign": SIGNS.get(node.phase, "?"), "more": more, "message": of_engine(node.message)}  # fmt: skip
 
 
 def _folded(place: Place) -> dict[str, Any]:

@@ -16,7 +16,10 @@ WORDS = ("state", "phase")  # values that are words of a vocabulary, which pages
 
 def say(said: monitoring.Said) -> str:
     """A sentence of the platform in the visitor's language; its values stand as they are, never as markdown."""
-    values = {key: state_word(str(value)) if key in WORDS else plain(str(value)) for key, value in said.values.items()}
+    values = {
+        key: state_word(str(value)) if key in WORDS else plain(of_engine(str(value)))
+        for key, value in said.values.items()
+    }
     return _(said.text).format(**values)
 
 

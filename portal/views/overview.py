@@ -20,6 +20,7 @@ from portal.ui import (
     link,
     link_to,
     numbers,
+    plain,
     say,
     state,
     status,
@@ -29,6 +30,7 @@ from portal.ui import (
 from portal.views.first_steps import first_steps
 from portal.views.pipelines import run_rows
 from portal.words import _
+from portal.words.engine import of_engine, of_service
 
 LATEST, SHOWN = 20, 8
 BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
@@ -93,14 +95,21 @@ def _attention(runs: list[workflows.RunSummary], services: list[serving.ServiceV
                 link_to("monitoring", _("Open Monitoring"))
         for run in failed:
             row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-            row.markdown(f"{state(run.phase)} **{run.name}** · {run.message or _('see its logs')}")
+            row.markdown(
+                f"{state(run.phase)} **{run.name}** · {_one_line(of_engine(run.message)) or _('see its logs')}"
+            )
             with row:
                 link_to("pipelines", _("Open the run"), "account_tree", run=run.name)
         for one in broken:
             row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-            row.markdown(f"{state('failed')} **{one.name}** · {one.message}")
+            row.markdown(f"{state('failed')} **{one.name}** · {_one_line(of_service(one.message))}")
             with row:
                 link_to("services", _("Open the service"), "rocket_launch")
+
+
+def _one_line(told: str) -> str:
+    """What something failed of as text within a line, none of it taken for markdown."""
+    return plain(" ".join(told.split()))
 
 
 def _runs(runs: list[workflows.RunSummary]) -> None:
@@ -126,7 +135,7 @@ def _services(services: list[serving.ServiceView]) -> None:
     ]  # fmt: skip
     rows: list[list[Cell | str]] = [
         [
-            status(one.state, one.message), link(one.name, one.name, address_of("services")), one.model,
+            status(one.state, of_service(one.message)), link(one.name, one.name, address_of("services")), one.model,
             text(one.live_version or "–"), ago(one.checked_at),
         ]
         for one in services

@@ -27,6 +27,7 @@ from portal.ui import (
 from portal.views import editing, one_pipeline, one_run, schedule
 from portal.views.snippets import tools, workflow_texts
 from portal.words import _
+from portal.words.engine import of_engine
 
 RUNS_A_PAGE = 15
 PHASES: dict[str, tuple[str, ...]] = {
@@ -76,7 +77,7 @@ def _pipelines() -> None:
             rows.append(
                 [
                     link(one.name, one.name, address_of("pipelines", pipeline=one.name)),
-                    status(run.state, run.message) if run else text("–"), ago(run.created_at if run else None),
+                    status(run.state, of_engine(run.message)) if run else text("–"), ago(run.created_at if run else None),
                     text(str(one.number)), text(one.saved_by),
                     buttons(one.name, ("run", _("Run"))) if may(Verb.WRITE) else text(""),
                 ]
@@ -112,7 +113,7 @@ def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[l
         took = lasted(run.created_at, run.finished_at)
         rows.append(
             [
-                status(run.state, run.message), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
+                status(run.state, of_engine(run.message)), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
                 text(took), ago(run.created_at), text(run.owner), *([text(run.cluster or _("Here"))] if elsewhere else []),
             ]
         )  # fmt: skip

@@ -37,8 +37,10 @@ from portal.ui import (
 from portal.views.origins import path_card
 from portal.views.snippets import service_texts, tools
 from portal.words import _
+from portal.words.engine import of_service
 
 SLOT_MINUTES, SLOTS = 5, 24
+PAIR = 2
 
 
 def page() -> None:
@@ -84,7 +86,7 @@ def _observed(name: str) -> None:
         st.caption(_("Address"))
         st.code(one.address, language=None)
         if one.message:
-            st.error(plain(one.message), icon=":material/error:")
+            st.error(plain(of_service(one.message)), icon=":material/error:")
 
 
 def _wanted(version: str) -> str:
@@ -152,34 +154,49 @@ def _try(one: serving.ServiceView) -> None:
             st.caption(_("It takes images: draw one in its demo."), width="content")
             link_to("demos", _("Open the demos"))
         return
-    with (
-        st.expander(_("Try {name}").format(name=one.name), icon=":material/play_arrow:"),
-        st.form(f"try-{one.name}", border=False),
-    ):
-        about = one.metadata.get("inputs") or {}
-        row = {}
-        with st.grid(4, min_column_width=190) as grid:
-            for name, value in serving.example_rows(one.example, 1)[0].items():
-                with grid.cell():
-                    row[name] = _field(name, about.get(name) or {}, value)
-        if st.form_submit_button(_("Ask"), type="primary"):
+    kept = f"answer-{project()}-{one.name}"
+    with st.expander(_("Try {name}").format(name=one.name), icon=":material/play_arrow:"):
+        with st.form(f"try-{one.name}", border=False):
+            about = one.metadata.get("inputs") or {}
+            row = {}
+            with st.grid(4, min_column_width=190) as grid:
+                for name, value in serving.example_rows(one.example, 1)[0].items():
+                    with grid.cell():
+                        row[name] = _field(name, about.get(name) or {}, value)
+            asked = st.form_submit_button(_("Ask"), type="primary")
+        if asked:
+            st.session_state.pop(kept, None)
             with guard():
-                _answer(one, serving.try_service(who(), project(), one.name, [row])[0])
+                rows = answer_rows(one, serving.try_service(who(), project(), one.name, [row])[0])
+                st.session_state[kept] = (one.live_version, rows)
+        if kept in st.session_state:  # whatever the service does next, what it said stays until the next question
+            _answer(*st.session_state[kept])
 
 
-def _answer(one: serving.ServiceView, answer: Mapping[str, Any]) -> None:
-    """Each output with what the model's makers say of it; of probabilities each class its own row."""
+def answer_rows(one: serving.ServiceView, answer: Mapping[str, Any]) -> list[list[str]]:
+    """Output, class and value for each row: a titled probability of two classes is that of the second, as in demos.
+
+    An output that its makers say nothing of and that is a class's number is shown as that class.
+    """
     about = one.metadata.get("outputs") or {}
+    classes: list[str] = next((list(map(str, said["classes"])) for said in about.values() if said.get("classes")), [])
     rows = []
     for name, value in answer.items():
         said = about.get(name) or {}
         title = serving.input_title(name, said, words.language() == "zh_CN")
         if isinstance(value, list):
-            names = list(said.get("classes") or range(len(value)))
-            for label, share in zip(names, value, strict=False):
-                rows.append([title, str(label), f"{share:.1%}" if 0 <= share <= 1 else f"{share:g}"])
+            named = list(zip(said.get("classes") or range(len(value)), value, strict=False))
+            shown = named[1:] if said.get("title") and len(value) == PAIR else named
+            rows += [[title, str(label), f"{share:.1%}" if 0 <= share <= 1 else f"{share:g}"] for label, share in shown]
+        elif name not in about and isinstance(value, int) and 0 <= value < len(classes):
+            rows.append([title, classes[value], ""])
         else:
             rows.append([title, "", f"{value:g}" if isinstance(value, float) else str(value)])
+    return rows
+
+
+def _answer(version: str, rows: list[list[str]]) -> None:
+    st.caption(_("Version {n} answered").format(n=version))
     columns = [Column(_("Output")), Column(_("Class")), Column(_("Value"), "number")]
     table("answer", columns, [[text(one) for one in row] for row in rows], _("The model's answer"))
 

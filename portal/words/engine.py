@@ -1,10 +1,10 @@
-"""What Argo's engine says of runs and steps, in the visitor's language; a sentence that is not known here stands as it is."""
+"""What Argo's engine says of runs and steps, and what is kept of services, in the visitor's language; an unknown sentence stands as it is."""
 
 import re
 from functools import lru_cache
 from typing import Final
 
-from portal.words import _
+from portal.words import _, message
 
 SENTENCES: Final = (
     "Stopped with strategy 'Terminate'", "Stopped with strategy 'Stop'", "workflow shutdown with strategy:  {strategy}",
@@ -22,6 +22,7 @@ SENTENCES: Final = (
     "workflow in waiting for {what}", "Workflow processing has been postponed because too many workflows are already running",
     "Workflow processing has been postponed due to max parallelism limit",
 )  # fmt: skip
+STILL: Final = re.compile(r" Version (\S+) still serves\.$")
 NESTED: Final = ("rest",)  # values that are sentences themselves
 
 
@@ -41,3 +42,11 @@ def of_engine(text: str) -> str:
             values = {key: of_engine(value) if key in NESTED else value for key, value in found.groupdict().items()}
             return _(sentence).format(**values)
     return text
+
+
+def of_service(text: str) -> str:
+    """A service's message in the visitor's language, with what is said of the version that still serves."""
+    found = STILL.search(text)
+    if not found:
+        return message(text)
+    return f"{message(text[: found.start()])} {_('Version {n} still serves.').format(n=found[1])}"

@@ -1,0 +1,41 @@
+"""What services answer and say, as their page and the overview tell it."""
+
+from typing import Any
+
+import pytest
+
+import serving
+from atrium.clock import now
+from portal.views.services import answer_rows
+from portal.words import engine
+
+
+def service(outputs: dict[str, Any]) -> serving.ServiceView:
+    moment = now()
+    return serving.ServiceView(
+        "p", "s", "m", "1", "1", serving.ServiceState.LIVE, "", "http://localhost/v2/models/p--s", {"outputs": outputs}, {}, {},
+        "someone", moment, moment,
+    )  # fmt: skip
+
+
+def test_a_titled_probability_stands_for_the_second_class_and_a_label_for_its_name() -> None:
+    one = service({"probabilities": {"title": "Arrives late", "classes": ["on time", "late"]}})
+    rows = answer_rows(one, {"label": 0, "probabilities": [0.66, 0.34]})
+    assert [row[1:] for row in rows] == [["on time", ""], ["late", "34.0%"]]
+    assert rows[1][0] == "Arrives late"
+
+
+def test_several_classes_stand_all_and_what_no_class_is_stands_as_it_is() -> None:
+    one = service({"probabilities": {"title": "Digit", "classes": ["zero", "one", "two"]}})
+    rows = answer_rows(one, {"label": 7, "probabilities": [0.5, 0.3, 0.2]})
+    assert [row[1:] for row in rows] == [["", "7"], ["zero", "50.0%"], ["one", "30.0%"], ["two", "20.0%"]]
+    assert [row[1:] for row in answer_rows(service({}), {"price": 2.5, "shares": [0.2, 0.8]})] == [
+        ["", "2.5"], ["0", "20.0%"], ["1", "80.0%"],
+    ]  # fmt: skip
+
+
+def test_what_still_serves_is_told_beside_a_translated_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_", lambda text: f"<{text}>")
+    monkeypatch.setattr(engine, "message", lambda text: f"[{text}]")
+    assert engine.of_service("It broke. Version 3 still serves.") == "[It broke.] <Version 3 still serves.>"
+    assert engine.of_service("It broke.") == "[It broke.]"
