@@ -1,15 +1,13 @@
 """From an overlay to a platform that answers on a cluster: detect, plan, apply, wait."""
 
-import base64
-import json
-import secrets
 import sys
 
 import click
 import yaml
 
 from app.deploying.found import Argo, find_argo, storage_trouble
-from app.deploying.kubectl import Json, apply, check_kubectl, items, kubectl
+from app.deploying.keys import NAMESPACE, copy_artifact_keys, make_keys
+from app.deploying.kubectl import Json, apply, check_kubectl, kubectl
 from app.deploying.plan import make_plan
 from app.deploying.releases import Release, release
 from app.deploying.waiting import wait_for
@@ -17,8 +15,6 @@ from atrium.errors import NotFound
 from atrium.settings import CHECKOUT
 
 OVERLAYS = CHECKOUT / "deploy" / "overlays"
-NAMESPACE, PASSWORD_BYTES = "atrium-system", 12
-COPIED = {"atrium.io/copied-to-projects": "true"}
 MOST_SHOWN = 12
 
 
@@ -37,14 +33,18 @@ def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int) ->
     argo, parts = _argo(releases)
     objects = rendered(overlay, argo)
     _show([*parts, *objects])
-    if trouble := storage_trouble("atrium-home", NAMESPACE):
-        click.secho(f"  storage: {trouble}", fg="yellow")
+    for claim in [one for one in objects if one["kind"] == "PersistentVolumeClaim"]:
+        if trouble := storage_trouble(claim["metadata"]["name"], NAMESPACE):
+            click.secho(f"  storage: {trouble}", fg="yellow")
     if only_plan:
         return
-    for group in (parts, objects):
-        _apply(group)
-    password = _secrets(find_argo(release("argo-workflows").knows) or argo)
-    waited = [(argo.namespace, "workflow-controller"), (argo.namespace, "argo-server"), (NAMESPACE, "atrium")]
+    _apply(parts)
+    _apply([one for one in objects if one["kind"] == "Namespace"])
+    copy_artifact_keys(find_argo(release("argo-workflows").knows) or argo)
+    password = make_keys(objects)  # before what mounts them
+    _apply(objects)
+    waited = [(argo.namespace, "workflow-controller"), (argo.namespace, "argo-server")]
+    waited += [(NAMESPACE, one["metadata"]["name"]) for one in objects if one["kind"] == "Deployment"]
     late = [name for namespace, name in waited if not _waited(namespace, name, wait_seconds)]
     if late:
         click.secho(f"Not ready: {', '.join(late)}; run it again when what was told is mended", fg="red", err=True)
@@ -104,28 +104,6 @@ def _apply(objects: list[Json]) -> None:
     for group in (first, [one for one in objects if one not in first]):
         if group:
             apply(group)
-
-
-def _secrets(argo: Argo) -> str | None:
-    """Keeps the artifact store's keys beside the platform; makes the first password where there is none, and returns it."""
-    for name in argo.secrets:
-        for one in items("secret", name, "-n", argo.namespace):
-            metadata = {"name": name, "namespace": NAMESPACE, "labels": COPIED}
-            apply(
-                [{"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": one["type"], "data": one["data"]}]
-            )
-    if items("secret", "atrium-admin", "-n", NAMESPACE):
-        return None
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    data = {"password": base64.b64encode(password.encode()).decode()}
-    made = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "atrium-admin", "namespace": NAMESPACE},
-        "data": data,
-    }
-    kubectl("create", "-f", "-", given=json.dumps(made))
-    return password
 
 
 def _waited(namespace: str, name: str, seconds: int) -> bool:

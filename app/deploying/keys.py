@@ -1,0 +1,73 @@
+"""Secrets that a cluster keeps beside the platform: made once where they are missing, never changed, never shown but the first password."""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Sequence
+
+from app.deploying.found import Argo
+from app.deploying.kubectl import Json, apply, items, kubectl
+
+NAMESPACE, PASSWORD, WORD_BYTES = "atrium-system", "atrium-admin", 18
+COPIED = {"atrium.io/copied-to-projects": "true"}
+
+
+def _postgres() -> dict[str, str]:
+    word = secrets.token_urlsafe(WORD_BYTES)
+    return {"password": word, "url": f"postgresql+psycopg://atrium:{word}@atrium-postgres:5432/atrium"}
+
+
+def _seaweedfs() -> dict[str, str]:
+    key, word = f"atrium-{secrets.token_hex(4)}", secrets.token_urlsafe(WORD_BYTES)
+    may = [f"{verb}:atrium" for verb in ("Read", "Write", "List", "Tagging")]
+    one = {"name": "atrium", "credentials": [{"accessKey": key, "secretKey": word}], "actions": may}
+    lines = ("[default]", f"aws_access_key_id = {key}", f"aws_secret_access_key = {word}", "")
+    return {"keys": "\n".join(lines), "identities": json.dumps({"identities": [one]})}
+
+
+MADE: dict[str, Callable[[], dict[str, str]]] = {"atrium-postgres": _postgres, "atrium-seaweedfs": _seaweedfs}
+
+
+def copy_artifact_keys(argo: Argo) -> None:
+    """Keeps the keys of Argo's artifact store beside the platform, which gives each project a copy. Raises `ClusterSaidNo`."""
+    for name in argo.secrets:
+        for one in items("secret", name, "-n", argo.namespace):
+            metadata = {"name": name, "namespace": NAMESPACE, "labels": COPIED}
+            apply(
+                [{"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": one["type"], "data": one["data"]}]
+            )
+
+
+def make_keys(objects: Sequence[Json]) -> str | None:
+    """Makes the secrets that `objects` mount and the first password, where they are missing; returns a password made now.
+
+    Raises:
+        ClusterSaidNo.
+    """
+    wanted = {name: made for name, made in MADE.items() if name in mounted(objects)}
+    for name, made in wanted.items():
+        if not items("secret", name, "-n", NAMESPACE):
+            _create(name, made())
+    if items("secret", PASSWORD, "-n", NAMESPACE):
+        return None
+    password = secrets.token_urlsafe(WORD_BYTES)
+    _create(PASSWORD, {"password": password})
+    return password
+
+
+def mounted(objects: Sequence[Json]) -> set[str]:
+    """Names of the secrets that Deployments among `objects` mount."""
+    pods = [one["spec"]["template"]["spec"] for one in objects if one["kind"] == "Deployment"]
+    volumes = [one for pod in pods for one in pod.get("volumes") or []]
+    return {one["secret"]["secretName"] for one in volumes if "secret" in one}
+
+
+def _create(name: str, values: dict[str, str]) -> None:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    metadata = {"name": name, "namespace": NAMESPACE}
+    kubectl(
+        "create",
+        "-f",
+        "-",
+        given=json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}),
+    )
