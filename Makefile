@@ -36,7 +36,7 @@ images:  ## Build the platform's container image and print its size
 cluster-up: install  ## Put Atrium on the Kubernetes that KUBECONFIG names: OVERLAY=minimal, RELEASES=folder or address
 	@.venv/bin/atrium cluster-up "$(or $(OVERLAY),minimal)" --releases "$(RELEASES)"
 
-cluster-test: dev  ## Test Atrium and its pipelines on the Kubernetes that KUBECONFIG names
+cluster-test: dev  ## Put Atrium on the Kubernetes that KUBECONFIG names and test it there: OVERLAY=minimal
 	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one, see docs/cluster-install.md"; exit 2; }
 	.venv/bin/pytest -m cluster -v --durations 5
 

@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         True,
         description="Check the certificate of the Argo Server at ATRIUM_ARGO_URL; its own, made at its start, cannot be",
     )
+    data_claim: str = Field(
+        "",
+        description="Volume claim in each project's namespace by which steps on the cluster reach its data; empty means they do not",
+    )
     mlflow_url: str = Field(
         "", description="Address of an MLflow server with Atrium's plugin; empty means the embedded one"
     )

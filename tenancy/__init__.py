@@ -35,16 +35,19 @@ from tenancy.sessions import (
 )
 from tenancy.signing import jwks
 from tenancy.tokens import (
+    RunTokenNotFound,
     actor_of_token,
     create_token,
     end_content_tokens,
     end_run_tokens,
+    end_tokens_of_ended,
     issue_content_token,
     issue_metrics_token,
     issue_run_token,
     list_tokens,
     refresh,
     revoke_token,
+    token_of_run,
 )
 from tenancy.users import PasswordTooWeak, UserExists, UserNotFound, create_user, list_users, set_active, set_password
 
@@ -59,6 +62,7 @@ __all__ = [
     "ProjectNotFound",
     "ProjectView",
     "Revocations",
+    "RunTokenNotFound",
     "SecretView",
     "SignInSlowedDown",
     "TokenView",
@@ -79,6 +83,7 @@ __all__ = [
     "delete_secret",
     "end_content_tokens",
     "end_run_tokens",
+    "end_tokens_of_ended",
     "get_project",
     "is_public",
     "issue_content_token",
@@ -108,4 +113,5 @@ __all__ = [
     "set_secret",
     "sign_in",
     "sign_out",
+    "token_of_run",
 ]

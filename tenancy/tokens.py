@@ -1,8 +1,8 @@
 """Bearer tokens: people's for every interface, runs' for their steps, demos' for their models."""
 
 import secrets
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -142,6 +142,39 @@ def issue_run_token(owner: str, project: str, run: str) -> str:
     with writing() as session:
         user_row(session, owner)
         return _issue(session, Audience.RUN, f"run {run}"[:LONGEST_NAME], owner, [project], RUN_DAYS, run=run)[1]
+
+
+class RunTokenNotFound(NotFound):
+    """A run has no token: nobody whom the platform knows started it, or it has ended."""
+
+
+def token_of_run(project: str, run: str) -> str:
+    """The text of the newest token that was issued for `run` and has not ended. Raises `RunTokenNotFound`."""
+    mine = (
+        TokenRow.audience == Audience.RUN,
+        TokenRow.run == run,
+        TokenRow.revoked_at.is_(None),
+        TokenRow.expires_at > now(),
+    )
+    with reading() as session:
+        rows = session.scalars(select(TokenRow).where(*mine).order_by(TokenRow.created_at.desc()))
+        row = next((one for one in rows if one.projects == [project]), None)
+    if row is None:
+        told = "it runs, and somebody whom the platform knows started it through the platform"
+        raise RunTokenNotFound(f"the token of run {run!r} of project {project!r}", told, "start it again from here")
+    return sign(Audience.RUN, row.owner, row.id, (row.expires_at - now()).total_seconds(), {"projects": row.projects})
+
+
+def end_tokens_of_ended(project: str, ended: Mapping[str, datetime]) -> None:
+    """Ends the tokens of runs that ended at those moments; one that was issued later, for a retry, goes on."""
+    mine = (TokenRow.audience == Audience.RUN, TokenRow.run.in_(list(ended)), TokenRow.revoked_at.is_(None))
+    with reading() as session:
+        if session.scalar(select(TokenRow.id).where(*mine).limit(1)) is None:
+            return
+    with writing() as session:
+        for row in session.scalars(select(TokenRow).where(*mine)):
+            if row.projects == [project] and row.run and row.created_at <= ended[row.run]:
+                row.revoked_at = now()
 
 
 def end_run_tokens(project: str, run: str) -> None:

@@ -1,4 +1,4 @@
-"""`atrium cluster-up`."""
+"""`atrium cluster-up` and `atrium cluster-data`."""
 
 import click
 
@@ -15,3 +15,12 @@ def cluster_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int) 
     from app.deploying.up import bring_up
 
     bring_up(overlay, releases, only_plan, wait_seconds)
+
+
+@click.command("cluster-data")
+@click.argument("project")
+def cluster_data(project: str) -> None:
+    """Give a project's steps on the cluster its folder of the shared data volume; may be repeated."""
+    from app.deploying.data import CLAIM, share_data
+
+    click.echo(f"steps of project {project} find its data in {share_data(project)}, by the claim {project}/{CLAIM}")

@@ -7,6 +7,7 @@ from hera.workflows import DAG, Artifact, Container, NoneArchiveStrategy, Parame
 from hera.workflows.models import ValueFrom
 
 IMAGE: Final = "atrium/runtime:1"
+READABLE: Final = 0o644  # on a cluster Argo puts files there as root, and the step is another user
 
 
 def _output(name: str) -> Parameter:
@@ -14,7 +15,7 @@ def _output(name: str) -> Parameter:
 
 
 def _model(name: str, path: str) -> Artifact:
-    return Artifact(name=name, path=path, archive=NoneArchiveStrategy())
+    return Artifact(name=name, path=path, archive=NoneArchiveStrategy(), mode=READABLE)
 
 
 def _step(name: str, *options: str, **more: Any) -> Container:

@@ -14,6 +14,7 @@ import httpx
 from support import ATRIUM
 
 NAMESPACE, PROJECT, OTHER = "atrium-system", "cluster-test", "cluster-other"
+OVERLAY = os.environ.get("OVERLAY") or "minimal"
 HERE = bool(os.environ.get("KUBECONFIG"))
 REASON = "Atrium on a cluster is tried where KUBECONFIG names one"
 UP_SECONDS, PATIENCE_SECONDS = 900, 240.0
@@ -36,7 +37,7 @@ def cluster_up(*words: str) -> str:
     assets = Path(os.environ.get("ATRIUM_TEST_ASSETS") or Path(__file__).parents[3] / "shared")
     more = ["--releases", str(assets / "manifests")] if assets.is_dir() else []
     made = subprocess.run(
-        [str(ATRIUM), "cluster-up", "minimal", *more, *words], capture_output=True, text=True, timeout=UP_SECONDS * 3
+        [str(ATRIUM), "cluster-up", OVERLAY, *more, *words], capture_output=True, text=True, timeout=UP_SECONDS * 3
     )
     assert made.returncode == 0, made.stdout + made.stderr
     return made.stdout

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from cluster_platform import (
     HERE,
     NAMESPACE,
     OTHER,
+    OVERLAY,
     PATIENCE_SECONDS,
     PROJECT,
     REASON,
@@ -24,7 +26,7 @@ from cluster_platform import (
     until_ready,
     wait_for_door,
 )
-from support import argo_binary
+from support import ATRIUM, CHECKOUT, argo_binary
 
 pytestmark = [
     pytest.mark.timeout(1200),
@@ -43,6 +45,9 @@ WORKFLOW = {
     "metadata": {"generateName": "hello-"},
     "spec": SPEC,
 }
+ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+FLIGHTS = CHECKOUT / "examples" / "flights" / "pipeline.yaml"
+PIPELINE_SECONDS = 900.0
 ENDED = ("Succeeded", "Failed", "Error")
 
 
@@ -52,13 +57,16 @@ def there() -> Iterator[There]:
     with forwarded() as url:
         made = made_there(url)
         until_ready(made)
+        for project in (PROJECT, OTHER) if OVERLAY == "full" else ():
+            given = subprocess.run([ATRIUM, "cluster-data", project], capture_output=True, text=True, timeout=300)
+            assert f"{project}/atrium-data" in given.stdout, given.stderr
         yield made
         made.admin.close()
 
 
-def ended(there: There, run: str) -> dict[str, object]:
+def ended(there: There, run: str, seconds: float = PATIENCE_SECONDS) -> dict[str, object]:
     """The run as REST gives it, once it has ended."""
-    due = time.monotonic() + PATIENCE_SECONDS
+    due = time.monotonic() + seconds
     with there.client() as client:
         while True:
             answer = client.get(f"/api/v1/projects/{PROJECT}/runs/{run}")
@@ -149,6 +157,86 @@ def test_a_pipeline_of_the_portal_runs_there_and_its_logs_outlive_its_pods(there
     assert "hello cluster" in logs
 
 
+RUNTIME = {"image": "atrium/runtime:1", "imagePullPolicy": "IfNotPresent"}
+TRACKS = """
+import mlflow, os
+from atrium.sdk import PlatformRefused, Platform
+os.environ["ATRIUM_DATA"] = "/tmp"
+platform = Platform.of_step()
+mlflow.set_experiment("from-a-step")
+with mlflow.start_run(run_name=platform.project):
+    mlflow.log_metric("answer", 42)
+    mlflow.log_text("kept in the object store", "note.txt")
+try:
+    platform.request("GET", "/api/v1/projects/cluster-other/runs")
+except PlatformRefused as error:
+    print("refused:", error)
+"""
+
+
+def sql(text: str) -> str:
+    """What the platform's database answers, asked inside its own pod."""
+    return kubectl(
+        "exec", "-n", NAMESPACE, "deployment/atrium-postgres", "--", "psql", "-h", "/tmp", "-d", "atrium", "-Atc", text
+    ).strip()
+
+
+def test_a_step_has_its_runs_token_and_what_it_tracks_is_in_postgresql_and_s3(there: There) -> None:
+    step = {"name": "say", "container": {**RUNTIME, "command": ["python", "-c", TRACKS]}}
+    metadata = {"generateName": "tracks-", "labels": {"atrium.io/owner": "somebody-else"}}
+    body = {"workflow": {**WORKFLOW, "metadata": metadata, "spec": {"entrypoint": "say", "templates": [step]}}}
+    with there.client() as client:
+        made = client.post(f"/argo/api/v1/workflows/{PROJECT}", json=body).json()["metadata"]["name"]
+        assert ended(there, made)["phase"] == "Succeeded", in_pod("atrium", "logs", made, "--project", PROJECT)
+        assert "refused:" in in_pod("atrium", "logs", made, "--project", PROJECT)
+        search = {"experiment_ids": [_experiment(client)], "max_results": 1, "order_by": ["start_time DESC"]}
+        [run] = client.post("/mlflow/api/2.0/mlflow/runs/search", json=search).json()["runs"]
+    assert run["data"]["metrics"][0]["value"] == 42
+    assert run["info"]["user_id"] == "admin"
+    assert sql(f"select count(*) from mlflow.metrics where run_uuid = '{run['info']['run_id']}'") == "1"
+    listed = "printf 'fs.tree /buckets/atrium\\n' | weed shell -master=127.0.0.1:9333 -filer=127.0.0.1:8888"
+    assert "note.txt" in kubectl("exec", "-n", NAMESPACE, "deployment/atrium-seaweedfs", "--", "sh", "-c", listed)
+    until(lambda: sql(f"select count(*) from tokens where run = '{made}' and revoked_at is null") == "0")
+    assert int(sql(f"select count(*) from tokens where run = '{made}'")) == 1
+
+
+def _experiment(client: httpx.Client) -> str:
+    found = client.get("/mlflow/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": "from-a-step"})
+    return str(found.json()["experiment"]["experiment_id"])
+
+
+def test_who_is_no_pod_of_a_run_gets_no_token(there: There) -> None:
+    own = kubectl("create", "token", "default", "-n", PROJECT).strip()
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "nobody", "namespace": PROJECT},
+           "spec": {"restartPolicy": "Never", "containers": [{"name": "main", **RUNTIME, "command": ["cat", ACCOUNT_TOKEN]}]}}  # fmt: skip
+    kubectl("delete", "pod", "nobody", "-n", PROJECT, "--ignore-not-found")
+    kubectl("create", "-f", "-", given=json.dumps(pod))
+    until(lambda: '"Succeeded"' in kubectl("get", "pod", "nobody", "-n", PROJECT, "-o", "jsonpath={.status}"))
+    bound = kubectl("logs", "nobody", "-n", PROJECT).strip()
+    assert shown_at(there, bound) == httpx.codes.FORBIDDEN
+    kubectl("delete", "pod", "nobody", "-n", PROJECT)
+    assert shown_at(there, bound) in (
+        httpx.codes.FORBIDDEN,
+        httpx.codes.UNAUTHORIZED,
+    )  # the API server knows it for seconds
+    for shown in (own, "x.y.z", "", there.tokens[PROJECT]):
+        assert shown_at(there, shown) == httpx.codes.UNAUTHORIZED, shown[:5]
+
+
+def shown_at(there: There, token: str) -> int:
+    """The status where this is shown for a run's token."""
+    headers = {"Authorization": f"Bearer {token}".strip()}
+    return httpx.post(f"{there.url}/auth/run-token", headers=headers, timeout=60).status_code
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for a condition."""
+    due = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < due
+        time.sleep(0.5)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -167,6 +255,31 @@ def test_another_projects_namespace_is_out_of_reach(
     with there.client() as client:
         assert client.request(method, path, json=body).status_code == status
         assert httpx.request(method, f"{there.url}{path}", json=body, timeout=60).status_code in (400, 401)
+
+
+@pytest.mark.skipif(OVERLAY != "full", reason="steps reach the project's data where the overlay is full")
+def test_the_flights_pipeline_runs_from_the_published_files_to_a_model_that_answers(there: There) -> None:
+    with there.client() as client:
+        pipeline = f"/api/v1/projects/{PROJECT}/pipelines/flight-delay"
+        saved = client.put(pipeline, json={"manifest": FLIGHTS.read_text()})
+        assert saved.is_success, saved.text
+        run = client.post(f"{pipeline}/runs", json={}).json()["name"]
+        found = ended(there, run, PIPELINE_SECONDS)
+        assert found["phase"] == "Succeeded", in_pod("atrium", "logs", run, "--project", PROJECT)[-3000:]
+        assert client.get(f"/v2/models/{PROJECT}--flight-delay/ready").status_code == httpx.codes.OK
+        datasets = [one["name"] for one in client.get(f"/api/v1/projects/{PROJECT}/datasets").json()["items"]]
+        steps = client.get(f"/argo/api/v1/workflows/{PROJECT}/{run}").json()["status"]["nodes"].values()
+    assert "training-set" in datasets
+    pods = [one for one in steps if one["type"] == "Pod"]
+    assert len(pods) == 10 and all(one["resourcesDuration"] for one in pods)
+    spent = sum(_seconds(one) for one in pods)
+    print(
+        f"flights on the cluster: {_seconds(next(one for one in steps if one['name'] == run)):.0f} s, its steps' pods {spent:.0f} s"
+    )
+
+
+def _seconds(node: dict[str, str]) -> float:
+    return (datetime.fromisoformat(node["finishedAt"]) - datetime.fromisoformat(node["startedAt"])).total_seconds()
 
 
 def test_what_dies_in_the_pod_is_started_again(there: There) -> None:

@@ -15,6 +15,7 @@ import yaml
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Conflict, Unavailable
+from atrium.home import get_home
 from atrium.settings import CHECKOUT, get_settings
 from workflows.clusters.kube import Json, Kube
 from workflows.clusters.models import Access, ClusterRow
@@ -120,6 +121,7 @@ def prepare_project(project: str) -> None:
     Raises:
         NamespaceTaken; ClusterUnavailable, ClusterRefused.
     """
+    get_home().data(project)  # it is there before a step's pod mounts it
     with Kube(HOME, pod_access()) as kube:
         namespace, *inside = project_objects(project, _copied(kube))
         if not kube.create("/api/v1/namespaces", namespace):

@@ -12,9 +12,10 @@ from workflows.backends.argo import ArgoBackend
 from workflows.backends.protocol import Json
 from workflows.clusters.argo_server import argo_server
 from workflows.clusters.connect import access_of, cluster_of_project, cluster_state
-from workflows.clusters.home import home_cluster
+from workflows.clusters.home import HOME, home_cluster
 from workflows.clusters.models import ClusterRow, ClusterUnavailable, Seen
 from workflows.clusters.seen import OWNER, keep, seen_workflow
+from workflows.clusters.steps import STARTS, as_home_run, note_start
 from workflows.models import RunNotFound, RunSummaryRow
 
 MAIN_LOGS = "main-logs"  # where Argo keeps a pod's log as an artifact (archiveLogs)
@@ -30,7 +31,7 @@ class ClusterRuns(ArgoBackend):
     """A `Pipelines`; what it reads it reads as last seen, what it changes it asks of the cluster."""
 
     def __init__(self, who: Actor, project: str, cluster: str) -> None:
-        self.who, self.cluster = who, cluster
+        self.who, self.cluster, self.at_home = who, cluster, project
         self.row, namespace = cluster_of_project(cluster, project)
         super().__init__(who, namespace, argo_server(self.row, access_of(self.row, namespace)))
 
@@ -43,7 +44,10 @@ class ClusterRuns(ArgoBackend):
         """Runs a workflow; who asked is kept as a label, since on the cluster the platform's account asks."""
         metadata = manifest.get("metadata") or {}
         labels = {**(metadata.get("labels") or {}), OWNER: self.who.name}
-        return self._kept(super().submit({**manifest, "metadata": {**metadata, "labels": labels}}))
+        asked = {**manifest, "metadata": {**metadata, "labels": labels}}
+        if self.cluster != HOME:
+            return self._kept(super().submit(asked))
+        return self._started(super().submit(as_home_run(self.at_home, asked)))
 
     def get(self, name: str) -> Json:
         """A run, whole, as last seen."""
@@ -56,7 +60,8 @@ class ClusterRuns(ArgoBackend):
 
     def act(self, name: str, action: str) -> Json:
         """As `ArgoBackend` says; what results is shown at once."""
-        return self._kept(super().act(name, action))
+        found = super().act(name, action)
+        return self._started(found) if self.cluster == HOME and action in STARTS else self._kept(found)
 
     def logs(self, name: str, pod: str = "", tail: int = 0) -> Iterator[tuple[str, str]]:
         """Lines of the pods; of those that are gone, the lines that Argo keeps as an artifact."""
@@ -74,6 +79,10 @@ class ClusterRuns(ArgoBackend):
         """As `ArgoBackend` says."""
         _refuse_while_silent(self.row)
         return super().artifact(name, node, artifact)
+
+    def _started(self, found: Json) -> Json:
+        note_start(self.who.name, self.at_home, found)
+        return self._kept(found)
 
     def _kept(self, found: Json) -> Json:
         with writing() as session:

@@ -3,18 +3,20 @@
 import logging
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import select
 
+import tenancy
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import AtriumError
 from workflows.clusters.connect import access_of
-from workflows.clusters.home import seed_home
+from workflows.clusters.home import HOME, seed_home
 from workflows.clusters.kube import Json, Kube, VersionGone
 from workflows.clusters.models import ClusterRow, ClusterStateRow, Seen
-from workflows.clusters.seen import forget, forget_runs, keep, seen_names
+from workflows.clusters.seen import forget, forget_runs, keep, project_of, seen_names
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 60  # then it goes on from where it was; a connection that died unseen costs no more than this
@@ -115,6 +117,21 @@ class Watcher:
             for one in items:
                 if not self.ended.is_set():
                     keep(session, self.row, kind, one)
+        if kind is Seen.WORKFLOW and self.row.name == HOME:
+            self._end_tokens(items)
+
+    def _end_tokens(self, items: list[Json]) -> None:
+        """The tokens of runs that have ended end too."""
+        ended: dict[str, dict[str, datetime]] = {}
+        for one in items:
+            project, finished = (
+                project_of(self.row, one["metadata"]["namespace"]),
+                (one.get("status") or {}).get("finishedAt"),
+            )
+            if project and finished:
+                ended.setdefault(project, {})[one["metadata"]["name"]] = datetime.fromisoformat(finished)
+        for project, runs in ended.items():
+            tenancy.end_tokens_of_ended(project, runs)
 
     def _watch(self, kube: Kube, kind: Seen, namespace: str, version: str) -> str:
         self.problems.pop(f"{kind} {namespace}", None)
@@ -125,6 +142,9 @@ class Watcher:
             if change == "DELETED":
                 with writing() as session:
                     forget(session, self.row, kind, found)
+                if kind is Seen.WORKFLOW and self.row.name == HOME:
+                    gone = {**found, "status": {"finishedAt": now().isoformat()}}
+                    self._end_tokens([gone])
             elif change != "BOOKMARK":
                 self._keep(kind, [found])
         return version

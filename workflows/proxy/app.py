@@ -1,5 +1,6 @@
 """The proxy before a real Argo: who asks, may they, then on with the project's own account; streams flow."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -20,13 +21,17 @@ from tenancy import audit, project_exists
 from workflows.clusters.home import HOME, pod_access, project_access
 from workflows.clusters.models import ClusterRow
 from workflows.clusters.seen import OWNER
+from workflows.clusters.steps import as_home_run, note_start
 from workflows.engine.rest.artifacts import HEADERS as ATTACHED
 from workflows.engine.rest.body import read_body
 from workflows.engine.rest.errors import HANDLERS
 from workflows.proxy.asked import Asked, check_body, owned, read_asked
+from workflows.proxy.exchange import run_token
 
 KEPT_HEADERS = ("content-type", "content-disposition", "cache-control", "location")
 PASSED_HEADERS = ("accept", "content-type")
+JSON, NOT_KEPT = "application/json", {"cache-control": "no-store"}
+MOST_REVIEWS = 8  # questions of pods at once; others wait their turn, so that nobody fills the API server with them
 CONNECT_SECONDS, SEND_SECONDS = 3.0, 60.0
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
@@ -46,6 +51,7 @@ class Proxy:
         self.http = httpx.AsyncClient(
             base_url=settings.argo_url.rstrip("/"), verify=verify, timeout=timeout, limits=limits, trust_env=False
         )
+        self.reviews = asyncio.Semaphore(MOST_REVIEWS)
 
     async def about(self, request: Request) -> Response:
         """GET /api/v1/info and /api/v1/version: the Argo Server's own words, asked as the platform."""
@@ -70,7 +76,23 @@ class Proxy:
         found = await self._send(request.method, asked.path, request.url.query, content, headers)
         if asked.action and found.is_success:
             await run_in_threadpool(_note, who, asked)
+        if asked.starts and found.is_success:
+            return await self._started(found, who, asked.project)
         return await self._passed(found, ATTACHED if "artifact" in asked.noun else {})
+
+    @staticmethod
+    async def _started(found: httpx.Response, who: Actor, project: str) -> Response:
+        """The answer to what started a run, once it is noted who did: its steps get a token with that one's rights."""
+        content = await found.aread()
+        await run_in_threadpool(note_start, who.name, project, json.loads(content))
+        return Response(content, found.status_code, {"content-type": found.headers.get("content-type", JSON)})
+
+    async def run_token(self, request: Request) -> Response:
+        """POST /auth/run-token, of a pod that shows its account's token: its run's token."""
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        async with self.reviews:
+            made = await run_in_threadpool(run_token, shown)
+        return JSONResponse({"project": made.project, "run": made.run, "token": made.token}, headers=NOT_KEPT)
 
     @staticmethod
     async def _content(request: Request, asked: Asked, who: Actor) -> bytes:
@@ -78,7 +100,10 @@ class Proxy:
         if not body:
             return b""
         check_body(asked, body)
-        return json.dumps(owned(asked, body, who.name, OWNER)).encode()
+        body = owned(asked, body, who.name, OWNER)
+        if asked.creates and "workflow" in body:
+            body["workflow"] = as_home_run(asked.project, body["workflow"])
+        return json.dumps(body).encode()
 
     async def _send(
         self, method: str, path: str, query: str, content: bytes, headers: dict[str, str]
@@ -106,6 +131,7 @@ class Proxy:
         """Everything under Argo's REST."""
         return [
             Route("/api/v1/info", self.about), Route("/api/v1/version", self.about), Route("/api/v1/userinfo", self.userinfo),
+            Route("/auth/run-token", self.run_token, methods=["POST"]),
             Route("/{path:path}", self.forward, methods=METHODS),
         ]  # fmt: skip
 

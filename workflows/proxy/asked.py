@@ -8,6 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
+from workflows.clusters.steps import STARTS
 
 NOUNS = "workflows|workflow-templates|cron-workflows"
 PART = "[A-Za-z0-9._@-]+"  # of Kubernetes and Argo's names; "@latest" is a workflow
@@ -24,7 +25,10 @@ READS = ("GET", "HEAD")
 
 @dataclass(frozen=True)
 class Asked:
-    """`path` is Argo's, with the project in it; `action` is for the audit, empty for reads; `body` names the object inside a body."""
+    """`path` is Argo's, with the project in it; `action` is for the audit, empty for reads.
+
+    `creates`: its body is of a new workflow. `starts`: its answer is a workflow that starts, a retried one too.
+    """
 
     project: str
     verb: Verb
@@ -32,6 +36,7 @@ class Asked:
     noun: str
     action: str = ""
     creates: bool = False
+    starts: bool = False
 
 
 def read_asked(method: str, path: str, projects: Sequence[str]) -> Asked:
@@ -58,10 +63,10 @@ def read_asked(method: str, path: str, projects: Sequence[str]) -> Asked:
         raise HTTPException(405, f"{noun} are read, never written")
     what = {"DELETE": "delete", "POST": rest[-1] or "submit"}.get(method) or (rest[1] if len(rest) > 1 else "save")
     creates = method == "POST" and noun == "workflows" and rest in ([""], ["submit"])
+    starts = creates or (method == "PUT" and noun == "workflows" and what in STARTS)
     verb = Verb.READ if what == "lint" else Verb.WRITE
-    return Asked(
-        found["project"], verb, path, noun, "" if what == "lint" else f"{noun.removesuffix('s')}.{what}", creates
-    )
+    action = "" if what == "lint" else f"{noun.removesuffix('s')}.{what}"
+    return Asked(found["project"], verb, path, noun, action, creates, starts)
 
 
 def check_body(asked: Asked, body: Mapping[str, Any]) -> None:
