@@ -6,10 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 
 import psutil
 
+from workflows.engine.gpus import gpus_here
 from workflows.engine.pods import all_bodies, main_bodies, quantity_bytes, quantity_millicores
 from workflows.engine.state import Json
 
@@ -73,12 +73,6 @@ def wants_of(work: Json) -> Wants:
         memory += quantity_bytes(str(asked.get("memory") or "0")) or 0
         gpus += sum(int(str(asked.get(name) or 0)) for name in GPU)
     return Wants(cpu, memory, gpus)
-
-
-def gpus_here() -> list[str]:
-    """Numbers of the GPUs of this machine, as CUDA counts them."""
-    found = sorted(int(one.name.removeprefix("nvidia")) for one in Path("/dev").glob("nvidia[0-9]*"))
-    return [str(number) for number in found]
 
 
 @dataclass

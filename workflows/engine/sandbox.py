@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from atrium.errors import Unavailable
+from workflows.engine.gpus import cuda_names
 from workflows.engine.images import Image
 from workflows.engine.rootfs import root_options
 from workflows.engine.roots import LINKS, MACHINE_ETC
@@ -148,7 +149,7 @@ def container_environment(container: Container) -> dict[str, str]:
     path = ":".join((*container.image.path, PATH))
     temporary = "/tmp"  # noqa: S108  the step's own
     own = {"PATH": path, "HOME": temporary, "LANG": "C.UTF-8", "TMPDIR": temporary, "USER": "step"}
-    return own | dict(container.environment) | {"CUDA_VISIBLE_DEVICES": ",".join(container.gpus)}
+    return own | dict(container.environment) | {"CUDA_VISIBLE_DEVICES": cuda_names(container.gpus)}
 
 
 def order(container: Container, etc: Path, unprotected: bool = False) -> Json:

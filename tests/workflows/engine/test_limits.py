@@ -18,6 +18,7 @@ from atrium.identity import platform_actor
 from workflows.engine import keeper
 from workflows.engine.admission import Admission, Grant, TooMuch, Turn, Wants, wants_of
 from workflows.engine.cgroups import controller
+from workflows.engine.gpus import cuda_names
 from workflows.engine.launcher import end_keeper
 from workflows.engine.runner import Runner
 from workflows.engine.store import Store
@@ -187,6 +188,19 @@ def test_gpus_are_given_by_number_and_come_back():
         return [first.gpus, second.gpus, third.gpus]
 
     assert asyncio.run(use()) == [("0",), ("1",), ("0",)]
+
+
+def test_cuda_knows_a_gpu_by_the_drivers_name(tmp_path: Path):
+    """What a real driver told of an H200, and a second one."""
+    told = "Model: \t\t NVIDIA H200\nIRQ:   \t\t 41\nGPU UUID: \t {uuid}\nBus Type: \t PCIe\nDevice Minor: \t {minor}\nGPU Excluded:\t No\n"
+    first, second = "GPU-79f91fb4-7f69-4c32-9592-945baf31bf3b", "GPU-0b1a4c7e-1111-4c32-9592-945baf31bf3b"
+    for folder, uuid, minor in (("0000:00:06.0", first, 1), ("0000:00:07.0", second, 0)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "information").write_text(told.format(uuid=uuid, minor=minor))
+    assert cuda_names(["1"], tmp_path) == first
+    assert cuda_names(["0", "1"], tmp_path) == f"{second},{first}"
+    assert cuda_names([], tmp_path) == ""
+    assert cuda_names(["0", "3"], tmp_path / "no driver") == "0,3"
 
 
 def test_more_than_there_ever_is_is_refused():
