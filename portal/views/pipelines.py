@@ -67,9 +67,10 @@ def _pipelines() -> None:
             _none()
             return
         last = workflows.last_runs(who(), project())
+        planned = {one.pipeline: one for one in workflows.list_schedules(who(), project())}
         columns = [
             Column(_("Pipeline")), Column(_("Last run"), "short"), Column(_("When"), "soft"), Column(_("Revision"), "soft"),
-            Column(_("Saved by"), "soft", phone=False), Column("", "actions"),
+            Column(_("Saved by"), "soft", phone=False), *([Column(_("Next slot"), "soft")] if planned else []), Column("", "actions"),
         ]  # fmt: skip
         rows: list[list[Cell | str]] = []
         for one in pipelines:
@@ -79,6 +80,7 @@ def _pipelines() -> None:
                     link(one.name, one.name, address_of("pipelines", pipeline=one.name)),
                     status(run.state, of_engine(run.message)) if run else text("–"), ago(run.created_at if run else None),
                     text(str(one.number)), text(one.saved_by),
+                    *([schedule.next_cell(planned.get(one.name))] if planned else []),
                     buttons(one.name, ("run", _("Run"))) if may(Verb.WRITE) else text(""),
                 ]
             )  # fmt: skip

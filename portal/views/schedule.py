@@ -1,6 +1,8 @@
 """When a pipeline runs by itself: its schedule, what became of each slot, and the form that changes it; the project's schedules as a list."""
 
-from zoneinfo import available_timezones
+import re
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
 
@@ -22,6 +24,7 @@ from portal.ui import (
     facts,
     guard,
     link,
+    plain,
     say_after,
     show_error,
     state_word,
@@ -35,7 +38,38 @@ from portal.words import _, message
 
 SLOTS_A_PAGE = 15
 LATEST_MINUTES = 7 * 24 * 60
-USUAL = ("@hourly", "@daily", "30 2 * * *", "30 2 * * 1-5", "@weekly", "@monthly", "@every 15m")
+USUAL = (
+    "@hourly", "@daily", "30 2 * * *", "0 8 * * *", "30 2 * * 1-5", "0 8 * * 1", "@weekly", "@monthly", "@every 15m",
+)  # fmt: skip
+SHORT: Final = {"@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0"}
+CLOCK: Final = re.compile(r"([0-5]?\d) ([01]?\d|2[0-3]) \* \* (\*|1-5|[0-6])")
+
+
+def in_words(crontab: str) -> str:
+    """The usual times in words with cron's after them; others as cron has them."""
+    fixed = {
+        "@hourly": _("every hour"), "@monthly": _("every month on its first day at 00:00"),
+        "@every 15m": _("every 15 minutes"),
+    }  # fmt: skip
+    told = fixed.get(crontab, "")
+    if found := CLOCK.fullmatch(SHORT.get(crontab, crontab)):
+        at, day = f"{int(found[2]):02}:{int(found[1]):02}", found[3]
+        days = [_("Sunday"), _("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday")]
+        if day == "*":
+            told = _("every day at {time}").format(time=at)
+        elif day == "1-5":
+            told = _("Monday to Friday at {time}").format(time=at)
+        else:
+            told = _("every week on {day} at {time}").format(day=days[int(day)], time=at)
+    return f"{told} · {crontab}" if told else crontab
+
+
+def next_slot(found: workflows.ScheduleView) -> list[str]:
+    """When the next slot comes: on the clocks of the schedule's zone, and in UTC where that differs."""
+    if found.next_at is None:
+        return ["–"]
+    there = f"{found.next_at.astimezone(ZoneInfo(found.timezone)):%Y-%m-%d %H:%M:%S} {found.timezone}"
+    return [when(found.next_at)] if found.timezone == "UTC" else [there, when(found.next_at)]
 
 
 def overlaps() -> dict[str, str]:
@@ -62,12 +96,14 @@ def shown(pipeline: workflows.PipelineView) -> None:
 
 
 def _now(found: workflows.ScheduleView) -> None:
+    times = [f":small[{plain(one)}]" for one in next_slot(found)]
+    soon = "  \n".join([coming(found.next_at), *times]) if found.next_at else "–"
     state = status("suspended" if found.suspended else "on").said
     with card():
         facts(
             {
-                _("State"): state["text"], _("Next slot"): f"{coming(found.next_at)}  \n:small[{when(found.next_at)}]" if found.next_at else "–",
-                _("Times"): f"`{found.crontab}`", _("Time zone"): found.timezone, _("While a run goes on"): overlaps()[found.overlap],
+                _("State"): state["text"], _("Next slot"): soon,
+                _("Times"): plain(in_words(found.crontab)), _("Time zone"): found.timezone, _("While a run goes on"): overlaps()[found.overlap],
                 _("Caught up for"): _("{n} min").format(n=found.catch_up_minutes), _("In the name of"): found.owner,
             }
         )  # fmt: skip
@@ -113,7 +149,7 @@ def _fields(pipeline: workflows.PipelineView, found: workflows.ScheduleView | No
     with st.form(f"schedule-{pipeline.name}", border=False):
         with st.grid(4, min_column_width=190):
             crontab = st.selectbox(
-                _("Times"), times, 0 if found else 1, accept_new_options=True, filter_mode="prefix",
+                _("Times"), times, 0 if found else 1, format_func=in_words, accept_new_options=True, filter_mode="prefix",
                 help=_("Minute, hour, day, month and weekday as cron has them, or @daily and the like; type your own."),
             )  # fmt: skip
             timezone = st.selectbox(_("Time zone"), zones, zones.index(zone) if zone in zones else zones.index("UTC"))
@@ -183,12 +219,11 @@ def schedules_card() -> None:
         rows: list[list[Cell | str]] = []
         for one in found:
             slot = last.get(one.pipeline)
-            next_slot = text(state_word("suspended")) if one.suspended else text(coming(one.next_at), when(one.next_at))
             switch = ("resume", _("Resume")) if one.suspended else ("pause", _("Pause"))
             rows.append(
                 [
-                    link(one.pipeline, one.pipeline, address_of("pipelines", pipeline=one.pipeline, tab="schedule")), text(one.crontab),
-                    text(one.timezone), next_slot,
+                    link(one.pipeline, one.pipeline, address_of("pipelines", pipeline=one.pipeline, tab="schedule")), text(one.crontab, in_words(one.crontab)),
+                    text(one.timezone), next_cell(one),
                     status(slot.state, message(slot.reason) or when(slot.moment)) if slot else text("–"),
                     buttons(one.pipeline, switch, ("delete", _("Delete"))) if may(Verb.WRITE) else text(""),
                 ]
@@ -197,6 +232,13 @@ def schedules_card() -> None:
             clicked = table("schedules", columns, rows, _("The project's schedules with their next and last slots"))
         if clicked:
             _act(clicked.row, clicked.action)
+
+
+def next_cell(one: workflows.ScheduleView | None) -> Cell:
+    """In how long the next slot comes, or that the schedule is paused; a dash where there is no schedule."""
+    if one is None:
+        return text("–")
+    return text(state_word("suspended")) if one.suspended else text(coming(one.next_at), " · ".join(next_slot(one)))
 
 
 def _act(pipeline: str, action: str) -> None:

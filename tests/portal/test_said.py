@@ -6,6 +6,7 @@ import pytest
 
 import serving
 from atrium.clock import now
+from portal.views import schedule
 from portal.views.services import answer_rows
 from portal.words import engine
 
@@ -39,3 +40,15 @@ def test_what_still_serves_is_told_beside_a_translated_failure(monkeypatch: pyte
     monkeypatch.setattr(engine, "message", lambda text: f"[{text}]")
     assert engine.of_service("It broke. Version 3 still serves.") == "[It broke.] <Version 3 still serves.>"
     assert engine.of_service("It broke.") == "[It broke.]"
+
+
+@pytest.mark.parametrize(
+    ("crontab", "told"),
+    [
+        ("@daily", "every day at 00:00 · @daily"), ("5 14 * * *", "every day at 14:05 · 5 14 * * *"),
+        ("30 2 * * 1-5", "Monday to Friday at 02:30 · 30 2 * * 1-5"), ("0 8 * * 1", "every week on Monday at 08:00 · 0 8 * * 1"),
+        ("99 8 * * 1", "99 8 * * 1"), ("*/5 * * * *", "*/5 * * * *"),
+    ],
+)  # fmt: skip
+def test_usual_times_of_a_schedule_are_told_in_words(crontab: str, told: str) -> None:
+    assert schedule.in_words(crontab) == told
