@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import tenancy
+from atrium.clock import now
 from atrium.errors import Forbidden, Invalid, NotSignedIn
 from atrium.identity import Actor, Kind, Role, mint_identity, platform_actor, read_identity
 
@@ -68,6 +70,23 @@ def test_a_runs_token_ends_with_the_run(ada: Actor) -> None:
     tenancy.end_run_tokens("flights", "run-1")
     with pytest.raises(NotSignedIn):
         tenancy.actor_of_token(text)
+
+
+def test_a_runs_token_is_given_again_to_its_steps_alone_and_until_it_ended(ada: Actor) -> None:
+    tenancy.issue_run_token("ada", "flights", "run-1")
+    again = tenancy.actor_of_token(tenancy.token_of_run("flights", "run-1"))
+    assert (again.name, again.run) == ("ada", "run-1")
+    for project, run in (("digits", "run-1"), ("flights", "run-2")):
+        with pytest.raises(tenancy.RunTokenNotFound):
+            tenancy.token_of_run(project, run)
+    tenancy.end_tokens_of_ended(
+        "flights", {"run-1": now() - timedelta(hours=1)}
+    )  # it ended before: this token is a retry's
+    assert tenancy.token_of_run("flights", "run-1")
+    tenancy.end_tokens_of_ended("digits", {"run-1": now()})
+    tenancy.end_tokens_of_ended("flights", {"run-1": now()})
+    with pytest.raises(tenancy.RunTokenNotFound):
+        tenancy.token_of_run("flights", "run-1")
 
 
 def test_a_session_cookie_is_no_token(ada: Actor) -> None:

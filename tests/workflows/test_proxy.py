@@ -1,10 +1,14 @@
 """What is let through to a real Argo: the project and the right are read from the path, and the body must agree."""
 
+import base64
+import json
+
 import pytest
 from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
 from workflows.proxy.asked import Asked, check_body, owned, read_asked
+from workflows.proxy.exchange import claimed_namespace
 
 OWNER = "atrium.io/owner"
 
@@ -90,3 +94,23 @@ def test_a_submission_by_template_tells_it_in_its_options() -> None:
     asked: Asked = read_asked("POST", "/api/v1/workflows/flights/submit", [])
     body = owned(asked, {"resourceName": "t", "submitOptions": {"labels": f"a=b,{OWNER}=eve"}}, "ada", OWNER)
     assert body["submitOptions"]["labels"] == f"a=b,{OWNER}=ada"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "starts"),
+    [("POST", "", True), ("POST", "/submit", True), ("PUT", "/a/retry", True), ("PUT", "/a/resubmit", True),
+     ("PUT", "/a/resume", False), ("PUT", "/a/stop", False), ("POST", "/lint", False), ("GET", "/a", False)],
+)  # fmt: skip
+def test_what_lets_a_workflow_run_is_known_so_that_its_steps_get_a_token(method: str, path: str, starts: bool) -> None:
+    assert read_asked(method, f"/api/v1/workflows/flights{path}", []).starts is starts
+
+
+@pytest.mark.parametrize(
+    ("claims", "namespace"),
+    [({"kubernetes.io": {"namespace": "flights", "pod": {"name": "a"}}}, "flights"),
+     ({"kubernetes.io": {"namespace": "flights"}}, ""), ({"kubernetes.io": "x"}, ""), ([], ""), ("x", "")],
+)  # fmt: skip
+def test_only_a_pods_own_token_is_worth_a_question_to_the_api_server(claims: object, namespace: str) -> None:
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    assert claimed_namespace(f"x.{middle}.y") == namespace
+    assert claimed_namespace(middle) == claimed_namespace("a.b.c") == claimed_namespace("") == ""
