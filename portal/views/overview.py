@@ -58,7 +58,7 @@ def _body() -> None:
 
 
 def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceView], today: serving.Figures) -> None:
-    of_runs = _("of the last {n} runs").format(n=len(runs))
+    of_runs = _("of the last run") if len(runs) == 1 else _("of the last {n} runs").format(n=len(runs))
     mean = f"{today.mean_milliseconds:.1f} ms" if today.mean_milliseconds else ""
     refused = _("{n} refused or failed").format(n=f"{today.failed:,}")
     numbers(
