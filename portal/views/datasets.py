@@ -25,8 +25,9 @@ from portal.ui import (
 from portal.views import one_dataset, paging
 from portal.words import _
 
-MIB, MOST_FILES = 1024 * 1024, 200
+MIB, MOST_FILES, SQL_TABLES = 1024 * 1024, 200, 50
 KEY = "datasets"
+FIRST_ROWS = "SELECT * FROM {name} LIMIT 10"
 
 
 def page() -> None:
@@ -55,8 +56,13 @@ def upload_form(name: str = "") -> None:
         )
         file = st.file_uploader(_("CSV with a header, or Parquet; at most 200 MiB"), type=["csv", "parquet"])
         append = st.toggle(_("Append to the present rows"))
-        if st.form_submit_button(_("Upload"), type="primary") and file:
-            _upload(chosen.strip(), file.getvalue(), file.name, append)
+        if st.form_submit_button(_("Upload"), type="primary"):
+            if not chosen.strip():
+                st.warning(_("Give the dataset a name."))
+            elif not file:
+                st.warning(_("Choose a file."))
+            else:
+                _upload(chosen.strip(), file.getvalue(), file.name, append)
 
 
 def _upload(name: str, content: bytes, file: str, append: bool) -> None:
@@ -92,7 +98,7 @@ def _tables() -> None:
     rows: list[list[Cell | str]] = [
         [
             link(one.name, one.name, address_of("datasets", dataset=one.name)), text(f"{one.rows:,}"),
-            text(f"{one.size_bytes / MIB:.1f} MiB"), text(one.version), ago(one.changed_at), text(one.owner or "–"),
+            text(size(one.size_bytes)), text(one.version), ago(one.changed_at), text(one.owner or "–"),
             status(one.state, one.message),
         ]
         for one in found.items
@@ -104,10 +110,24 @@ def _tables() -> None:
         paging.show("dataset", clicked.row)
 
 
+def size(amount: int) -> str:
+    """A number of bytes in KiB below 1 MiB, else in MiB."""
+    return f"{amount / MIB:,.1f} MiB" if amount >= MIB else f"{amount / 1024:.1f} KiB"
+
+
 def _sql() -> None:
+    with guard():
+        found = feature_store.list_datasets(who(), project(), None, SQL_TABLES, state=feature_store.DatasetState.READY)
+        names = [f'"{one.name}"' for one in found.items]
+        if names:
+            st.caption(_("Tables: {names}").format(names=", ".join(f"`{one}`" for one in names)))
+        _query(FIRST_ROWS.format(name=names[0]) if names else "SELECT 1 AS one")
+
+
+def _query(start: str) -> None:
     with st.form("sql", border=False):
         text_ = st.text_area(
-            _("Query over the project's datasets"), "SELECT 1 AS one", height=120, help=_("DuckDB's SQL; it only reads")
+            _("Query over the project's datasets"), start, height=120, help=_("DuckDB's SQL; it only reads")
         )
         asked = st.form_submit_button(_("Run"), type="primary", icon=":material/play_arrow:")
     if asked:

@@ -95,8 +95,16 @@ def _service(service: Mapping[str, Any], found: Mapping[str, Any]) -> None:
                 _newest(str(service["name"]), keys)
         if past.open:
             with past:
-                _past(str(service["name"]), keys)
+                _past(str(service["name"]), keys, _last_moment(service, views))
     _snippets(str(service["name"]), keys)
+
+
+def _value(found: object) -> str:
+    if found is None:
+        return "–"
+    if isinstance(found, float):
+        return str(round(found, 4)) if abs(found) >= 1 else f"{found:.4g}"
+    return str(found)
 
 
 def _newest(service: str, keys: list[str]) -> None:
@@ -109,18 +117,28 @@ def _newest(service: str, keys: list[str]) -> None:
             values = feature_store.read_online(
                 who(), project(), service, {key: [value] for key, value in given.items()}
             )
-            rows = [[name, "–" if found[0] is None else str(found[0])] for name, found in values.items()]
+            if all(found[0] is None for name, found in values.items() if name not in keys):
+                st.warning(_("Unknown key: no value is online for it. Check its spelling, or bring values online."))
+                return
+            rows = [[name, _value(found[0])] for name, found in values.items()]
             table(f"newest-{service}", [Column(_("Feature"), "code"), Column(_("Newest value"), "number")], rows,
                   _("The newest values of the feature service"))  # fmt: skip
 
 
-def _past(service: str, keys: list[str]) -> None:
+def _last_moment(service: Mapping[str, Any], views: Mapping[str, Mapping[str, Any]]) -> datetime:
+    """Up to when the service's views are online; now where none is."""
+    known = [views[name]["materialized_until"] for name in service["views"] if name in views]
+    ends = [datetime.fromisoformat(one) for one in known if one]
+    return max(ends, default=datetime.now(UTC)).astimezone(UTC)
+
+
+def _past(service: str, keys: list[str], moment: datetime) -> None:
     st.caption(
         _(
             "A row for each question: who or what, and when. The answer holds what was known at that moment, nothing later."
         )
     )
-    start = [dict.fromkeys(keys, "") | {MOMENT: f"{datetime.now(UTC):%Y-%m-%dT%H:00:00Z}"}]
+    start = [dict.fromkeys(keys, "") | {MOMENT: f"{moment:%Y-%m-%dT%H:00:00Z}"}]
     with st.form(f"past-{service}", border=False):
         rows = st.data_editor(start, num_rows="dynamic", key=f"rows-{service}", hide_index=True)
         asked = st.form_submit_button(_("Look up"), icon=":material/history:")

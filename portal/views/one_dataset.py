@@ -44,7 +44,7 @@ def page(name: str) -> None:
             _delete(name)
     facts(
         {
-            _("Rows"): f"{view.rows:,}", _("Size"): f"{view.size_bytes / datasets.MIB:.1f} MiB", _("Version"): str(view.version),
+            _("Rows"): f"{view.rows:,}", _("Size"): datasets.size(view.size_bytes), _("Version"): str(view.version),
             _("Changed"): when(view.changed_at), _("By"): view.owner,
         }
     )  # fmt: skip
@@ -99,6 +99,11 @@ def _columns(name: str, columns: list[tuple[str, str]]) -> None:
         table("columns", heads, [[one, kind] for one, kind in columns], _("Columns and their types"))
 
 
+def _made(operation: str) -> str:
+    words = {"WRITE": _("Rows written"), "CREATE TABLE": _("Table created"), "RESTORE": _("Older version restored")}
+    return words.get(operation, operation)
+
+
 def _versions(view: feature_store.DatasetView, versions: list[feature_store.VersionView]) -> None:
     columns = [Column(_("Version"), "short"), Column(_("What made it")), Column(_("By"), "soft"), Column(_("When"), "soft"),
                Column("", "actions")]  # fmt: skip
@@ -106,7 +111,7 @@ def _versions(view: feature_store.DatasetView, versions: list[feature_store.Vers
     for one in versions:
         older = one.version != view.version and may(Verb.WRITE)
         action = buttons(str(one.version), ("restore", _("Restore"))) if older else text("")
-        rows.append([str(one.version), one.operation, one.by or "–", ago(one.at), action])
+        rows.append([str(one.version), _made(one.operation), one.by or "–", ago(one.at), action])
     with card():
         clicked = table("versions", columns, rows, _("Versions of the dataset, newest first"))
     if clicked:
