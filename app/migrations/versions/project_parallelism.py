@@ -11,11 +11,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Adds the column."""
-    with op.batch_alter_table("projects") as table:
-        table.add_column(sa.Column("parallelism", sa.Integer, nullable=True))
+    op.add_column("projects", sa.Column("parallelism", sa.Integer, nullable=True))
 
 
 def downgrade() -> None:
-    """Drops it."""
-    with op.batch_alter_table("projects") as table:
-        table.drop_column("parallelism")
+    """Drops it in place: other tables refer to this one, so it cannot be made anew."""
+    op.drop_column("projects", "parallelism")
