@@ -42,9 +42,8 @@ class ProjectRow(Base):
     title: Mapped[str] = mapped_column(String(120))
     created_by: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    parallelism: Mapped[int | None] = (
-        mapped_column()
-    )  # workflows that run at once; 0: no limit; None: the platform's setting
+    # workflows that run at once; 0: no limit; None: the platform's setting
+    parallelism: Mapped[int | None] = mapped_column()
 
 
 class MemberRow(Base):

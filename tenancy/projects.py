@@ -110,7 +110,7 @@ def set_parallelism(who: Actor, project: str, limit: int | None) -> None:
     """Sets how many workflows of a project run at once on this machine; 0 is no limit, None the platform's setting. For the administrator.
 
     Raises:
-        Forbidden, ProjectNotFound, Conflict: it is below 0 or over a million.
+        Forbidden, ProjectNotFound; LimitInvalid: it is below 0 or over a million.
     """
     require(who, Verb.ADMINISTER)
     if limit is not None and not 0 <= limit <= MOST_PARALLEL:

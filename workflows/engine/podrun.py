@@ -195,10 +195,8 @@ class PodRun:
 
     async def _administered(self) -> Outcome:
         """Does what a resource template says, on the project's cluster."""
-        project, wanted = (
-            self.place.workflow.namespace,
-            (self.place.workflow.metadata.get("annotations") or {}).get(CLUSTER, ""),
-        )
+        project = self.place.workflow.namespace
+        wanted = (self.place.workflow.metadata.get("annotations") or {}).get(CLUSTER, "")
         outputs: Json = {"exitCode": "0"}
         try:
             manifest, way = await self._manifest(), await self._threaded(self.kit.reach, project, str(wanted))
@@ -210,11 +208,9 @@ class PodRun:
             phase, message = SUCCEEDED, ""
             outputs |= {"parameters": parameters} if parameters else {}
         except (*FAILURES, ArtifactMissing, VolumeInvalid, HelperFailed, ReferenceMissing) as error:
-            phase, message = (
-                FAILED,
-                f"main: Error (exit code {143 if self.stopping else 64})" + ("" if self.stopping else f": {error}"),
-            )
-            outputs["exitCode"] = "143" if self.stopping else "64"
+            code, told = ("143", "") if self.stopping else ("64", f": {error}")
+            phase, message = FAILED, f"main: Error (exit code {code}){told}"
+            outputs["exitCode"] = code
         except TimeoutError:
             self.stop(0)
             phase, message, outputs = FAILED, DEADLINE, {}

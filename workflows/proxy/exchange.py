@@ -77,16 +77,11 @@ def _reviewed(shown: str) -> tuple[str, str, str]:
 
 def _run_of(namespace: str, pod: str, uid: str) -> str:
     with Kube(HOME, project_access(namespace)) as kube:
-        found = (
-            kube.ask("GET", f"/api/v1/namespaces/{namespace}/pods", fieldSelector=f"metadata.name={pod}").get("items")
-            or []
-        )
+        found = kube.ask("GET", f"/api/v1/namespaces/{namespace}/pods", fieldSelector=f"metadata.name={pod}")
     same = [
-        one["metadata"] for one in found if one["metadata"].get("uid") == uid
-    ]  # none where it has just been deleted
-    owners = [
-        one for metadata in same for one in metadata.get("ownerReferences") or [] if one.get("kind") == "Workflow"
-    ]
+        one["metadata"] for one in found.get("items") or [] if one["metadata"].get("uid") == uid
+    ]  # none: just deleted
+    owners = [one for own in same for one in own.get("ownerReferences") or [] if one.get("kind") == "Workflow"]
     if not owners:
         raise Forbidden(f"{ASKED} for pod {pod!r}", "it is a pod of a workflow", "run it as a step of a pipeline")
     return str(owners[0]["name"])

@@ -45,7 +45,8 @@ def check_flags(flags: Iterable[object], namespace: str) -> list[str]:
                     f"flag {option} {value[:63]!r}: the project's namespace on the cluster is {namespace!r}"
                 )
         elif option in WITH_VALUE:
-            value = value if equals else next(words, "")
+            if not equals:
+                next(words, "")
         elif option not in ALONE:
             known = ", ".join(sorted(WITH_VALUE | ALONE))
             raise ResourceRefused(
