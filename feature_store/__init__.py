@@ -1,7 +1,7 @@
 """Datasets (Delta Lake) and features (Feast)."""
 
 from feature_store.datasets import get_dataset, list_datasets, preview, profile, query
-from feature_store.features import materialize, point_in_time_sample, read_online, registry
+from feature_store.features import entity_values, materialize, point_in_time_sample, read_online, registry
 from feature_store.models import (
     Answer,
     DatasetNotFound,
@@ -9,6 +9,7 @@ from feature_store.models import (
     DatasetView,
     FeaturesMissing,
     FeaturesRefused,
+    OnlineValue,
     QueryInvalid,
     TableInvalid,
     VersionView,
@@ -17,7 +18,7 @@ from feature_store.moving import move_repository
 from feature_store.writes import dataset_dependents, dataset_written, delete_dataset, import_file, restore
 
 __all__ = [
-    "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "QueryInvalid", "TableInvalid",
-    "VersionView", "dataset_dependents", "dataset_written", "delete_dataset", "get_dataset", "import_file", "list_datasets",
+    "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "OnlineValue", "QueryInvalid", "TableInvalid",
+    "VersionView", "dataset_dependents", "dataset_written", "delete_dataset", "entity_values", "get_dataset", "import_file", "list_datasets",
     "materialize", "move_repository", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
 ]  # fmt: skip

@@ -116,6 +116,20 @@ def preview(who: Actor, project: str, name: str, version: int | None = None, lim
     return _answer(_connection(project, [name], version), f'SELECT * FROM "{name}" LIMIT {int(limit)}', (), MOST_ROWS)
 
 
+def distinct_values(who: Actor, project: str, name: str, column: str, limit: int) -> list[Any]:
+    """The first values of a dataset's column in their order, without missing ones; none where there is no such column.
+
+    Raises:
+        Forbidden, DatasetNotFound; QueryInvalid: it took too long.
+    """
+    require(who, Verb.READ, project)
+    if column not in [field.name for field in open_table(project, name).schema().fields]:
+        return []
+    quoted = column.replace('"', '""')
+    sql = f'SELECT DISTINCT "{quoted}" FROM "{name}" WHERE "{quoted}" IS NOT NULL ORDER BY 1'
+    return [row[0] for row in _answer(_connection(project, [name]), sql, (), limit).rows]
+
+
 def profile(who: Actor, project: str, name: str) -> Answer:
     """Per column: type, minimum, maximum, distinct values, mean, share of missing ones. Raises `DatasetNotFound`."""
     require(who, Verb.READ, project)

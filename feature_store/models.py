@@ -80,6 +80,14 @@ class VersionView:
 
 
 @dataclass(frozen=True)
+class OnlineValue:
+    """A feature's newest value online and the event time that it is of; both None where there is none."""
+
+    value: Any
+    at: datetime | None
+
+
+@dataclass(frozen=True)
 class Answer:
     """A table as names and rows; `cut` where there were more rows."""
 

@@ -145,7 +145,8 @@ def registry(who: Who, project: str) -> Mapping[str, Any]:
 @router.post("/features/services/{service}/online")
 def read_online(who: Who, project: str, service: str, body: Entities) -> dict[str, list[Any]]:
     """The newest values of a feature service, one an entity row."""
-    return features.read_online(who, project, service, body.entities)
+    found = features.read_online(who, project, service, body.entities)
+    return {name: [one.value for one in values] for name, values in found.items()}
 
 
 @router.post("/features/services/{service}/point-in-time")

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from atrium.identity import Actor
 from atrium.rpc import client, reaching
-from feature_store.models import Answer, FeaturesMissing, FeaturesRefused
+from feature_store.models import Answer, FeaturesMissing, FeaturesRefused, OnlineValue
 
 READ_SECONDS, PAST_SECONDS, MATERIALIZE_SECONDS = 20.0, 60.0, 120.0
 
@@ -38,11 +38,11 @@ class FeastServer:
         found: Mapping[str, Any] = self._ask("GET", "registry")
         return found
 
-    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
+    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[OnlineValue]]:
         """Asks Feast's own route."""
         found = self._ask("POST", "get-online-features", {"feature_service": service, "entities": dict(entities)})
         names = found["metadata"]["feature_names"]
-        return {name: column["values"] for name, column in zip(names, found["results"], strict=True)}
+        return {name: _column(one) for name, one in zip(names, found["results"], strict=True)}
 
     def read_past(self, service: str, rows: Sequence[Mapping[str, object]]) -> Answer:
         """Asks the server's route for moments of the past."""
@@ -54,6 +54,15 @@ class FeastServer:
         """Asks Feast's own route, which works until it is done."""
         body = {"start_ts": start.isoformat(), "end_ts": end.isoformat(), "feature_views": list(views)}
         self._ask("POST", "materialize", body, MATERIALIZE_SECONDS)
+
+
+def _column(found: Mapping[str, Any]) -> list[OnlineValue]:
+    """A column of Feast's answer; the beginning of 1970 stands for no event time, as for join keys."""
+    moments = [datetime.fromisoformat(one) for one in found["event_timestamps"]]
+    return [
+        OnlineValue(value, moment.astimezone(UTC) if value is not None and moment.timestamp() else None)
+        for value, moment in zip(found["values"], moments, strict=True)
+    ]
 
 
 def _said(response: httpx.Response) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from feature_store.models import Answer
+from feature_store.models import Answer, OnlineValue
 
 
 class Features(Protocol):
@@ -16,8 +16,8 @@ class Features(Protocol):
     def registry(self) -> Mapping[str, Any]:
         """`entities`, `feature_views` and `feature_services`, each a list of dicts with at least a `name`."""
 
-    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
-        """The newest values that were brought online, a list by feature, one an entity row; None where there is none.
+    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[OnlineValue]]:
+        """The newest values that were brought online with their event times, a list by feature and join key, one an entity row.
 
         Raises `FeaturesRefused`: no such service, or entities that do not fit it.
         """

@@ -6,6 +6,7 @@ from atrium.clock import now
 from portal.words import _
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+OLD = 100 * DAY
 Moment = datetime | str | None
 
 
@@ -15,10 +16,12 @@ def _read(moment: datetime | str) -> datetime:
 
 
 def age(moment: Moment) -> str:
-    """How long ago, in a few letters; an en dash for never."""
+    """How long ago, in a few letters, or the day where that is long ago; an en dash for never."""
     if not moment:
         return "–"
     seconds = max(0, int((now() - _read(moment)).total_seconds()))
+    if seconds >= OLD:
+        return f"{_read(moment).astimezone(UTC):%Y-%m-%d}"
     if seconds < MINUTE:
         return _("{n} s ago").format(n=seconds)
     if seconds < HOUR:
@@ -41,6 +44,12 @@ def coming(moment: Moment) -> str:
 def when(moment: Moment) -> str:
     """The moment itself, in UTC and saying so; an en dash for never."""
     return f"{_read(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "–"
+
+
+def dated(moment: Moment) -> str:
+    """The moment itself with how long ago that is, where it is not long ago; an en dash for never."""
+    told = age(moment)
+    return when(moment) if when(moment).startswith(told) else f"{when(moment)} ({told})"
 
 
 def lasted(begin: Moment, end: Moment = None) -> str:

@@ -9,12 +9,11 @@ import streamlit as st
 import feature_store
 from atrium.identity import Verb
 from atrium.lineage import Node, NodeKind
-from atrium.settings import get_settings
 from portal.session import may, project, who
-from portal.ui import Column, age, card, empty, facts, guard, header, say_after, table, when
+from portal.ui import Column, card, dated, empty, facts, guard, header, say_after, table, when
 from portal.views import paging
 from portal.views.origins import path_card
-from portal.views.snippets import tools
+from portal.views.snippets import lookup_texts, tools
 from portal.words import _, message
 
 MOMENT = "event_timestamp"
@@ -60,7 +59,7 @@ def _views(views: list[dict[str, Any]]) -> None:
                 {
                     _("Entities"): ", ".join(f"`{one}`" for one in view["join_keys"]),
                     _("Features"): ", ".join(f"`{one['name']}`" for one in view["features"]),
-                    _("Online up to"): f"{when(until)} ({age(until)})" if until else _("never"),
+                    _("Online up to"): dated(until) if until else _("never"),
                     _("Valid for"): f"{view['ttl_seconds'] / 3600:g} h" if view["ttl_seconds"] else "–",
                 }
             )  # fmt: skip
@@ -84,45 +83,72 @@ def _materialize(view: Mapping[str, Any]) -> None:
 
 
 def _service(service: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    views = {view["name"]: view for view in found["feature_views"]}
-    keys = sorted({key for name in service["views"] if name in views for key in views[name]["join_keys"]})
-    with card(service["name"], service.get("description") or ", ".join(service["views"])):
-        newest, past = st.tabs(
-            [_("Newest values"), _("At moments of the past")], key=f"of-{service['name']}", on_change="rerun"
-        )
+    name, moment = str(service["name"]), _last_moment(service, {view["name"]: view for view in found["feature_views"]})
+    entities = {one["join_key"]: one for one in found["entities"]}
+    known = _known(project(), name, f"{moment:%Y-%m-%dT%H:%M:%S}")
+    with card(name, service.get("description") or ", ".join(service["views"])):
+        newest, past = st.tabs([_("Newest values"), _("At moments of the past")], key=f"of-{name}", on_change="rerun")
         if newest.open:
             with newest:
-                _newest(str(service["name"]), keys)
+                _newest(name, known, entities)
         if past.open:
             with past:
-                _past(str(service["name"]), keys, _last_moment(service, views))
-    _snippets(str(service["name"]), keys)
+                _past(name, known, moment)
+    examples = {key: values[0] if values else "" for key, values in known.items()}
+    tools(lookup_texts(project(), name, examples, moment))
+
+
+@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
+def _known(here: str, service: str, online_until: str) -> dict[str, list[Any]]:
+    """The entities to choose from, by join key; read anew when newer values came online."""
+    return feature_store.entity_values(who(), here, service)
 
 
 def _value(found: object) -> str:
     if found is None:
         return "–"
     if isinstance(found, float):
-        return str(round(found, 4)) if abs(found) >= 1 else f"{found:.4g}"
+        whole = found.is_integer() and abs(found) < 1e15
+        return f"{found:.0f}" if whole else str(round(found, 4)) if abs(found) >= 1 else f"{found:.4g}"
     return str(found)
 
 
-def _newest(service: str, keys: list[str]) -> None:
+def _asked_for(key: str, values: list[Any], entity: Mapping[str, Any], service: str) -> object:
+    """A join key's value: chosen from those that there are, or typed."""
+    about = entity.get("description") or ""
+    label = f"{about} · `{key}`" if about else f"`{key}`"
+    name = f"key-{service}-{key}"
+    if not values:
+        return _typed(st.text_input(label, key=name).strip(), entity)
+    told = _("Choose one, or type another")
+    return _typed(st.selectbox(label, values, key=name, accept_new_options=True, help=told, format_func=str), entity)
+
+
+def _typed(value: object, entity: Mapping[str, Any]) -> object:
+    """A typed key as its entity's kind of value; what is no number stays as it is, and the store says so."""
+    whole = "INT" in str(entity.get("type")) and isinstance(value, str) and value.lstrip("-").isdigit()
+    return int(str(value)) if whole else value
+
+
+def _newest(service: str, known: Mapping[str, list[Any]], entities: Mapping[str, Mapping[str, Any]]) -> None:
     with st.form(f"look-up-{service}", border=False):
-        with st.container(horizontal=True, gap="small"):
-            given = {key: st.text_input(key) for key in keys}
+        with st.grid(max(1, len(known)), min_column_width=240, gap=12) as grid:
+            given = {}
+            for key, values in known.items():
+                with grid.cell():
+                    given[key] = _asked_for(key, values, entities.get(key, {}), service)
         asked = st.form_submit_button(_("Look up"), icon=":material/search:")
-    if asked:
-        with guard():
-            values = feature_store.read_online(
-                who(), project(), service, {key: [value] for key, value in given.items()}
-            )
-            if all(found[0] is None for name, found in values.items() if name not in keys):
-                st.warning(_("Unknown key: no value is online for it. Check its spelling, or bring values online."))
-                return
-            rows = [[name, _value(found[0])] for name, found in values.items()]
-            table(f"newest-{service}", [Column(_("Feature"), "code"), Column(_("Newest value"), "number")], rows,
-                  _("The newest values of the feature service"))  # fmt: skip
+    if not asked:
+        return
+    with guard():
+        answer = feature_store.read_online(who(), project(), service, {key: [value] for key, value in given.items()})
+        found = {name: one[0] for name, one in answer.items() if name not in known}
+        if all(one.value is None for one in found.values()):
+            st.warning(_("Unknown key: no value is online for it. Check its spelling, or bring values online."))
+            return
+        columns = [Column(_("Feature"), "code"), Column(_("Newest value"), "number"), Column(_("Event time"), "soft")]
+        rows = [[name, _value(one.value), when(one.at) if one.at else _("not online")] for name, one in found.items()]
+        table(f"newest-{service}", columns, rows, _("The newest values of the feature service"))
 
 
 def _last_moment(service: Mapping[str, Any], views: Mapping[str, Mapping[str, Any]]) -> datetime:
@@ -132,13 +158,14 @@ def _last_moment(service: Mapping[str, Any], views: Mapping[str, Mapping[str, An
     return max(ends, default=datetime.now(UTC)).astimezone(UTC)
 
 
-def _past(service: str, keys: list[str], moment: datetime) -> None:
+def _past(service: str, known: Mapping[str, list[Any]], moment: datetime) -> None:
     st.caption(
         _(
             "A row for each question: who or what, and when. The answer holds what was known at that moment, nothing later."
         )
     )
-    start = [dict.fromkeys(keys, "") | {MOMENT: f"{moment:%Y-%m-%dT%H:00:00Z}"}]
+    first = {key: str(values[0]) if values else "" for key, values in known.items()}
+    start = [first | {MOMENT: f"{moment:%Y-%m-%dT%H:00:00Z}"}]
     with st.form(f"past-{service}", border=False):
         rows = st.data_editor(start, num_rows="dynamic", key=f"rows-{service}", hide_index=True)
         asked = st.form_submit_button(_("Look up"), icon=":material/history:")
@@ -147,13 +174,3 @@ def _past(service: str, keys: list[str], moment: datetime) -> None:
             answer = feature_store.point_in_time_sample(who(), project(), service, list(rows))
             shown = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
             st.dataframe(shown, hide_index=True)
-
-
-def _snippets(service: str, keys: list[str]) -> None:
-    url, here = get_settings().public_url, project()
-    body = ", ".join(f'"{key}": ["…"]' for key in keys)
-    moment = ", ".join([*(f'"{key}": "…"' for key in keys), f'"{MOMENT}": "2013-06-01T12:00:00Z"'])
-    head = 'curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
-    newest = f'{head} {url}/feast/{here}/get-online-features \\\n  -d \'{{"feature_service": "{service}", "entities": {{{body}}}}}\''
-    past = f"{head} {url}/api/v1/projects/{here}/features/services/{service}/point-in-time \\\n  -d '{{\"rows\": [{{{moment}}}]}}'"
-    tools({_("Newest values"): (newest, "bash"), _("At moments of the past"): (past, "bash")})

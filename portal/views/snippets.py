@@ -1,7 +1,9 @@
 """What to copy to use the platform with stock clients; complete, so that each runs as it is with a token in `TOKEN`."""
 
 import json
+import shlex
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -86,6 +88,21 @@ def service_texts(one: serving.ServiceView) -> Texts:
         )
         found[title] = (text, "python")
     return found
+
+
+def lookup_texts(here: str, service: str, entities: Mapping[str, object], moment: datetime) -> Texts:
+    """Curl for a feature service's newest values of some entities, and for those of a moment: text and language by title."""
+    url = get_settings().public_url
+    head = 'curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"'
+    asked = {"feature_service": service, "entities": {key: [value] for key, value in entities.items()}}
+    rows = {"rows": [{**entities, "event_timestamp": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}]}
+    newest = f"{head} {url}/feast/{here}/get-online-features \\\n  -d {_body(asked)}"
+    past = f"{head} {url}/api/v1/projects/{here}/features/services/{service}/point-in-time \\\n  -d {_body(rows)}"
+    return {_("Newest values"): (newest, "bash"), _("At moments of the past"): (past, "bash")}
+
+
+def _body(value: object) -> str:
+    return shlex.quote(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def tools(texts: Texts) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from feature_store.backends import Features
-from feature_store.models import FeaturesRefused
+from feature_store.models import FeaturesRefused, OnlineValue
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVICE, VIEW, ENTITY = "prices", "price", "shop"
@@ -43,9 +43,12 @@ class FeaturesContract:
 
     def test_newest_values_are_online_once_they_were_brought_there(self, features: Features) -> None:
         features.materialize([VIEW], NOON - timedelta(days=1), NOON)
-        assert features.read_online(SERVICE, {ENTITY: ["a", "nowhere"]})["value"] == [2, None]
+        hour = timedelta(hours=1)
+        assert features.read_online(SERVICE, {ENTITY: ["a", "nowhere"]})["value"] == [
+            OnlineValue(2, NOON - hour), OnlineValue(None, None),
+        ]  # fmt: skip
         features.materialize([VIEW], NOON, NOON + timedelta(hours=2))
-        assert features.read_online(SERVICE, {ENTITY: ["a"]})["value"] == [3]
+        assert features.read_online(SERVICE, {ENTITY: ["a"]})["value"] == [OnlineValue(3, NOON + hour)]
 
     def test_what_is_not_there_is_refused_by_name(self, features: Features) -> None:
         with pytest.raises(self.refuses_unknown_rows, match="nowhere"):

@@ -4,14 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from small_platform import forget_settings
 from support import Platform
 
+import feature_store
 import serving
 from atrium.identity import Actor, Kind
-from portal.views.snippets import Texts, service_texts, workflow_texts
+from portal.views.snippets import Texts, lookup_texts, service_texts, workflow_texts
 
 pytestmark = pytest.mark.platform
 SERVICE = ("curl", "tritonclient HTTP", "tritonclient gRPC")
@@ -42,6 +44,17 @@ def test_a_services_text_gets_an_answer(here: Platform, title: str) -> None:
     who = Actor("admin", Kind.PLATFORM, administrator=True)
     texts = service_texts(serving.get_service(who, "flights", "flight-delay"))
     assert "probabilities" in ran(texts, title, here.token("flights"))
+
+
+@pytest.mark.parametrize("title", ["Newest values", "At moments of the past"])
+def test_a_feature_services_text_gets_values_of_an_entity_that_there_is(here: Platform, title: str) -> None:
+    who = Actor("admin", Kind.PLATFORM, administrator=True)
+    known = feature_store.entity_values(who, "flights", "flight-delay")
+    assert "JFK" in known["origin"]
+    examples = {key: values[0] for key, values in known.items()}
+    texts = lookup_texts("flights", "flight-delay", examples, datetime(2013, 12, 30, 12, tzinfo=UTC))
+    answer = ran(texts, title, here.token("flights"))
+    assert "temp" in answer and "NOT_FOUND" not in answer and "null" not in answer
 
 
 def test_heras_text_runs_a_workflow(here: Platform) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from atrium.home import get_home
 from atrium.identity import Actor, Kind, Role
 from atrium.lineage import Node, NodeKind, trace
 from feature_store.backends import FeastServer, Features
-from feature_store.models import Answer, FeaturesMissing, FeaturesRefused
+from feature_store.models import Answer, FeaturesMissing, FeaturesRefused, OnlineValue
 from feature_store.repository import features_folder, write_repository
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
@@ -84,10 +84,16 @@ class StockFeast:
                  "feature_services": self.store.list_feature_services()}  # fmt: skip
         return {kind: [{"name": one.name} for one in found] for kind, found in kinds.items()}
 
-    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
+    def read_online(self, service: str, entities: Mapping[str, Sequence[object]]) -> dict[str, list[OnlineValue]]:
         names = list(entities)
         rows = [dict(zip(names, values, strict=True)) for values in zip(*entities.values(), strict=True)]
-        return dict(self.store.get_online_features(self.store.get_feature_service(service), rows).to_dict())
+        answer = self.store.get_online_features(self.store.get_feature_service(service), rows)
+        found = answer.to_dict(include_event_timestamps=True)
+        return {
+            name: [OnlineValue(value, datetime.fromtimestamp(at, UTC) if at else None)
+                   for value, at in zip(found[name], found[f"{name}__ts"], strict=True)]
+            for name in found if not name.endswith("__ts")
+        }  # fmt: skip
 
     def read_past(self, service: str, rows: Sequence[Mapping[str, object]]) -> Answer:
         frame = pd.DataFrame([dict(row) for row in rows])
@@ -122,6 +128,12 @@ def test_materializing_leaves_an_edge_from_the_datasets_version(small: Small, ad
     assert tenancy.list_audit(ada, "flights")[0].action == "features.materialize"
 
 
+def test_entities_of_a_service_are_those_in_the_datasets_that_its_views_read(small: Small, ada: Actor) -> None:
+    assert feature_store.entity_values(ada, "flights", SERVICE) == {ENTITY: ["a"]}
+    with pytest.raises(FeaturesRefused, match="nowhere"):
+        feature_store.entity_values(ada, "flights", "nowhere")
+
+
 def test_rights_hold_for_each_way_of_asking(small: Small) -> None:
     vic = Actor("vic", Kind.TOKEN, {"flights": Role.VIEWER})
     assert feature_store.read_online(vic, "flights", SERVICE, {ENTITY: ["a"]})
@@ -132,6 +144,8 @@ def test_rights_hold_for_each_way_of_asking(small: Small) -> None:
         feature_store.materialize(vic, "flights", [VIEW], NOON)
     with pytest.raises(Forbidden):
         feature_store.point_in_time_sample(vic, "digits", SERVICE, [{ENTITY: "a", "event_timestamp": NOON.isoformat()}])
+    with pytest.raises(Forbidden):
+        feature_store.entity_values(vic, "digits", SERVICE)
     with pytest.raises(FeaturesRefused):  # past service.py the server judges itself
         FeastServer(vic, "digits").registry()
 

@@ -1,11 +1,13 @@
 """What services answer and say, as their page and the overview tell it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import serving
 from atrium.clock import now
+from portal.ui import age, dated, when
 from portal.views import schedule
 from portal.views.services import answer_rows
 from portal.words import engine
@@ -52,3 +54,10 @@ def test_what_still_serves_is_told_beside_a_translated_failure(monkeypatch: pyte
 )  # fmt: skip
 def test_usual_times_of_a_schedule_are_told_in_words(crontab: str, told: str) -> None:
     assert schedule.in_words(crontab) == told
+
+
+def test_what_is_long_ago_is_told_by_its_day_and_what_is_not_by_its_age() -> None:
+    then = "2014-01-01T04:00:00+00:00"
+    assert (age(then), dated(then)) == ("2014-01-01", "2014-01-01 04:00:00 UTC")
+    lately = now() - timedelta(days=3)
+    assert dated(lately) == f"{when(lately)} (3 days ago)"
