@@ -18,10 +18,6 @@ MOST_PASSED = 100
 TELL_SECONDS = 1.0
 
 
-class TooMuch(ValueError):
-    """A step asks for more than this machine has."""
-
-
 @dataclass(frozen=True)
 class Wants:
     """What a pod asks for: thousandths of CPUs, bytes of memory, whole GPUs."""
@@ -104,10 +100,8 @@ class Admission:
     ) -> Grant | None:
         """Waits until the pod may run; `tell` is told for what it waits. None where the future given to `waits` was answered so.
 
-        Raises:
-            TooMuch: this machine never has so much.
+        What asks for more than this machine has waits, as a pod does that no node of a cluster can take.
         """
-        self._check(wants)
         one = _Waiting(wants, turn, next(self.numbers), asyncio.get_running_loop().create_future())
         self.lines.setdefault(turn, deque()).append(one)
         self._serve()
@@ -137,28 +131,25 @@ class Admission:
 
     def why(self, wants: Wants) -> str:
         """For what a pod with these wishes waits, as Kubernetes says it, with the figures."""
-        if wants.cpu_millicores > self.free_cpu:
-            return _short(
-                "cpu", f"{wants.cpu_millicores / 1000:g}", f"{self.free_cpu / 1000:g} of {self.cpu_millicores / 1000:g}"
-            )
-        if wants.memory_bytes > self.free_memory:
-            gib = 2**30
-            return _short(
-                "memory",
-                f"{wants.memory_bytes / gib:.1f}Gi",
-                f"{self.free_memory / gib:.1f} of {self.memory_bytes / gib:.1f}Gi",
-            )
-        if wants.gpus > len(self.free_gpus):
-            return _short(GPU[0], str(wants.gpus), f"{len(self.free_gpus)} of {len(self.gpus)}")
+        for what, asked, free, has, unit, factor in (
+            ("cpu", wants.cpu_millicores, self.free_cpu, self.cpu_millicores, "", 1000),
+            ("memory", wants.memory_bytes, self.free_memory, self.memory_bytes, "Gi", 2**30),
+            (GPU[0], wants.gpus, len(self.free_gpus), len(self.gpus), "", 1),
+        ):
+            if asked > free:
+                wish, left, whole = (f"{round(max(one, 0) / factor, 2):g}" for one in (asked, free, has))
+                there = f"free are {left} of {whole}{unit}"
+                if asked > has:
+                    there = f"this machine has {whole}{unit}: ask for less, or use a cluster"
+                return f"Unschedulable: 0/1 nodes are available: 1 Insufficient {what} (asks for {wish}{unit}; {there})"
         return f"Unschedulable: all {self.slots} step slots of this machine are taken (ATRIUM_STEP_SLOTS)"
 
-    def _check(self, wants: Wants) -> None:
-        has = Wants(self.cpu_millicores, self.memory_bytes, len(self.gpus))
-        if wants.cpu_millicores > has.cpu_millicores or wants.memory_bytes > has.memory_bytes or wants.gpus > has.gpus:
-            raise TooMuch(
-                f"the step asks for {wants.cpu_millicores / 1000:g} CPUs, {wants.memory_bytes / 2**30:.1f}Gi of memory and {wants.gpus} GPUs; "
-                f"this machine has {has.cpu_millicores / 1000:g}, {has.memory_bytes / 2**30:.1f}Gi and {has.gpus}: ask for less, or use a cluster"
-            )
+    def _never_fits(self, wants: Wants) -> bool:
+        return (
+            wants.cpu_millicores > self.cpu_millicores
+            or wants.memory_bytes > self.memory_bytes
+            or wants.gpus > len(self.gpus)
+        )
 
     def _fits(self, wants: Wants) -> bool:
         return (
@@ -184,7 +175,7 @@ class Admission:
                 continue
             if self._fits(one.wants):
                 for before in skipped:
-                    before.passed += 1
+                    before.passed += not self._never_fits(before.wants)
                 one.granted.set_result(self._given(one))
             else:
                 skipped.append(one)
@@ -204,6 +195,3 @@ class Admission:
         self.running[line] += 1
         return Grant(wants, gpus, line)
 
-
-def _short(what: str, asked: str, free: str) -> str:
-    return f"Unschedulable: 0/1 nodes are available: 1 Insufficient {what} (asks for {asked}; free are {free})"

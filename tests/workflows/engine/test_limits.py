@@ -16,7 +16,7 @@ import tenancy
 from atrium.home import Home
 from atrium.identity import platform_actor
 from workflows.engine import keeper
-from workflows.engine.admission import Admission, Grant, TooMuch, Turn, Wants, wants_of
+from workflows.engine.admission import MOST_PASSED, Admission, Grant, Turn, Wants, wants_of
 from workflows.engine.cgroups import controller
 from workflows.engine.gpus import cuda_names
 from workflows.engine.launcher import end_keeper
@@ -48,9 +48,17 @@ def test_a_cpu_limit_is_kept(engine_server):
     assert float(log.partition("took ")[2].split('"')[0]) > 1.5, "half a second of CPU at a fifth of one"
 
 
-def test_a_step_that_asks_for_more_than_the_machine_is_told(engine_server):
-    done = engine_server.run(single(python("pass", resources={"requests": {"cpu": "5000"}})))
-    assert (done["status"]["phase"], "asks for 5000 CPUs" in done["status"]["message"]) == ("Error", True)
+def test_a_step_that_asks_for_more_than_the_machine_waits_and_says_so(engine_server):
+    spec = single(python("pass", resources={"requests": {"memory": "100000Gi"}}))
+    name = engine_server.submit(spec)["metadata"]["name"]
+
+    def pod() -> dict:
+        return next(iter((engine_server.get(name)["status"].get("nodes") or {}).values()), {})
+
+    wait_until(lambda: "1 Insufficient memory (asks for 100000Gi; " in pod().get("message", ""), "it says that it waits", 60)
+    assert (pod()["phase"], engine_server.get(name)["status"]["phase"]) == ("Pending", "Running")
+    assert engine_server.http.put(f"/api/v1/workflows/flights/{name}/stop", json={}).status_code == 200
+    assert engine_server.ended(name)["status"]["phase"] == "Failed"
 
 
 def test_a_step_that_waits_says_for_what(engine_server):
@@ -203,9 +211,18 @@ def test_cuda_knows_a_gpu_by_the_drivers_name(tmp_path: Path):
     assert cuda_names(["0", "3"], tmp_path / "no driver") == "0,3"
 
 
-def test_more_than_there_ever_is_is_refused():
-    with pytest.raises(TooMuch, match="3 GPUs"):
-        asyncio.run(Admission(1, 1000, GIB, ["0"]).take(Wants(gpus=3), print, print))
+def test_what_never_fits_waits_and_holds_up_nobody():
+    async def held() -> None:
+        machine, waiting = Admission(1, 1000, GIB, ["0"]), []
+        never = asyncio.ensure_future(machine.take(Wants(gpus=3), print, waiting.append))
+        await asyncio.sleep(0)
+        for _ in range(MOST_PASSED + 2):
+            machine.give_back(await asyncio.wait_for(machine.take(Wants(cpu_millicores=1000), print, print), 30))
+        assert "1 Insufficient nvidia.com/gpu (asks for 3; this machine has 1: ask for less" in machine.why(Wants(gpus=3))
+        waiting[0].set_result(None)
+        assert await never is None
+
+    asyncio.run(held())
 
 
 def test_what_a_pod_wants_is_its_containers_together():
