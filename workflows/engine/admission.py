@@ -194,4 +194,3 @@ class Admission:
         self.free_memory -= wants.memory_bytes
         self.running[line] += 1
         return Grant(wants, gpus, line)
-

@@ -95,13 +95,14 @@ class Artifacts:
         """
         archive = artifact.get("archive") or {}
         source = locate(artifact["path"])
-        if not os.path.lexists(source):
+        if not source.exists():
             if artifact.get("optional"):
                 return None
             raise OutputMissing(
                 f"open {OUTPUTS}/artifacts{artifact['path'].rstrip('/')}.tgz: no such file or directory"
             )
-        name = Path(artifact["path"].rstrip("/")).name if "none" in archive else artifact["name"]
+        base = Path(artifact["path"].rstrip("/")).name  # of the path as it is written, also where it is a link
+        name = base if "none" in archive else artifact["name"]
         ending = "" if "none" in archive else ".zip" if "zip" in archive else ".tgz"
         own = (artifact.get("s3") or {}).get("key")
         made = str(own) if own else f"{key}/{name}{ending}"
@@ -110,9 +111,9 @@ class Artifacts:
         _remove(target)
         if ending == ".tgz":
             level = (archive.get("tar") or {}).get("compressionLevel")
-            _pack(source, target, Path(artifact["path"].rstrip("/")).name, 1 if level is None else int(level))
+            _pack(source, target, base, 1 if level is None else int(level))
         elif ending == ".zip":
-            _zip(source, target)
+            _zip(source, target, base)
         elif source.is_dir():
             shutil.copytree(source, target, symlinks=True, ignore=_special)
         else:
@@ -157,12 +158,12 @@ def _pack(source: Path, target: Path, name: str, level: int) -> None:
         archive.add(source, arcname=name, filter=chosen)
 
 
-def _zip(source: Path, target: Path) -> None:
+def _zip(source: Path, target: Path, name: str) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         files = [source] if source.is_file() else [one for one in source.rglob("*") if one.is_file()]
         for one in files:
             if not one.is_symlink():
-                archive.write(one, source.name / one.relative_to(source) if one != source else source.name)
+                archive.write(one, Path(name) / one.relative_to(source))
 
 
 def _place(source: Path, target: Path, archive: Json) -> None:
@@ -219,15 +220,15 @@ def _untar(archive: tarfile.TarFile, folder: Path) -> None:
 
 
 def _untar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Writes one member below `folder`. Raises `VolumeInvalid` for one that would lie, or lead, elsewhere.
+    """Writes one member below `folder`. Raises `VolumeInvalid` for one that would lie elsewhere, and a relative link that leads elsewhere.
 
-    Python before 3.11.4 has no `filter="data"`, and Debian 12 has 3.11.2.
+    An absolute link stays as it is, as on Argo: it leads to what the step itself has there. (Python before 3.11.4 has no `filter="data"`,
+    and Debian 12 has 3.11.2.)
     """
     place = inside(folder, member.name)
     if member.issym():
-        if Path(member.linkname).is_absolute():
-            raise VolumeInvalid(f"artifact holds the link {member.name}, which leads out of it")
-        inside(folder, str(Path(member.name).parent / member.linkname))
+        if not Path(member.linkname).is_absolute():
+            _check_link(folder, member)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(member.linkname)
     elif member.isdir():
@@ -237,6 +238,14 @@ def _untar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Pat
         with place.open("wb") as file:
             shutil.copyfileobj(content, file)
         place.chmod(0o600 | (member.mode & 0o777))
+
+
+def _check_link(folder: Path, member: tarfile.TarInfo) -> None:
+    """Raises `VolumeInvalid` for a link that leads out of `folder`."""
+    target = os.path.normpath(folder / Path(member.name).parent / member.linkname)
+    if not target.startswith(f"{folder}/"):
+        raise VolumeInvalid(f"illegal symlink target: {member.name} -> {member.linkname}")
+    inside(folder, str(Path(member.name).parent / member.linkname))
 
 
 def take_parameter(parameter: Json, locate: Locate) -> Json:

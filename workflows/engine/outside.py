@@ -14,13 +14,28 @@ if TYPE_CHECKING:
 
 FETCHED, SENT = "/argo/inputs", "/argo/outputs"
 CARRY = """
-import base64, os, shutil, subprocess, urllib.error, urllib.request, urllib.parse, ssl
+import base64, os, shutil, socket, subprocess, urllib.error, urllib.request, urllib.parse, ssl
 class Missing(Exception):
     pass
 os.environ |= {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required", "AWS_EC2_METADATA_DISABLED": "true"}
+def refused(parts, reason):
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if isinstance(reason, ConnectionRefusedError):
+        where = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[-1][4][0]
+        return f"dial tcp {where}:{port}: connect: connection refused"
+    if isinstance(reason, socket.gaierror):
+        return f"dial tcp: lookup {parts.hostname}: no such host"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"tls: failed to verify certificate: x509: {reason.verify_message}"
+    return str(reason)
 def http(one, path, body=None):
-    if urllib.parse.urlsplit(one["url"]).scheme not in ("http", "https"):
-        raise OSError(f"{one['url']}: an http artifact has an address that begins with http:// or https://")
+    parts = urllib.parse.urlsplit(one["url"])
+    shown = urllib.parse.quote(one["url"], safe="%/:=&?~#+!$,;'@()*[]")
+    asked = f'{"Put" if body else "Get"} "{shown}"'
+    if parts.scheme not in ("http", "https"):
+        raise OSError(f'{asked}: unsupported protocol scheme "{parts.scheme}"')
+    if not parts.hostname:
+        raise OSError(f"{asked}: http: no Host in request URL")
     request = urllib.request.Request(one["url"], data=body, method="PUT" if body else "GET")
     for name, value in one["headers"]:
         request.add_unredirected_header(name, value)
@@ -41,6 +56,8 @@ def http(one, path, body=None):
             raise Missing(status)
         what = f"saving file {path} to" if body else "loading content from"
         raise OSError(f"{what} {one['url']} failed with reason: {status}")
+    except urllib.error.URLError as error:
+        raise OSError(f"{asked}: {refused(parts, error.reason)}")
 def put_http(one, path):
     if os.path.isdir(path):
         raise OSError(f"{path} is a folder: pack it (archive: tar or zip) to send it to {one['url']}")
@@ -135,8 +152,7 @@ def list_s3(one, path):
     keys = [about.path[len(one["bucket"]) + 1:] for about in found if about.type == fs.FileType.File]
     return {"keys": sorted(key for key in keys if key.startswith(prefix))}
 def short(error):
-    text = str(error.reason if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError) else error)
-    return text[:1000]
+    return str(error)[:1000]
 CARRIERS = {"http": http, "git": git, "s3": s3, "put_http": put_http, "put_s3": put_s3, "list_s3": list_s3}
 results = []
 for one in task["artifacts"]:

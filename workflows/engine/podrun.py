@@ -36,6 +36,7 @@ from workflows.engine.roots import Roots, refresh_etc
 from workflows.engine.sandbox import Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
 from workflows.engine.variables import ReferenceMissing, wants_secrets
+from workflows.engine.views import View
 from workflows.engine.volumes import VolumeInvalid
 from workflows.engine.warm import warm_order
 
@@ -573,11 +574,9 @@ class PodRun:
 
     def _locator(self, root: Path) -> Callable[[str], Path]:
         container = self.made.get(MAIN)
-        pod = self._whole()
         if container is None:  # it was started by an earlier server
-            container = pod.container(self.bodies[MAIN], root)
-        found = container
-        return lambda path: pod.locate(found, path)
+            container = self._whole().container(self.bodies[MAIN], root)
+        return View(container, self.kit.etc).find
 
 
 def _parameters(wanted: Json, locate: Callable[[str], Path]) -> tuple[list[Json], str]:

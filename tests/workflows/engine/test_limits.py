@@ -55,7 +55,9 @@ def test_a_step_that_asks_for_more_than_the_machine_waits_and_says_so(engine_ser
     def pod() -> dict:
         return next(iter((engine_server.get(name)["status"].get("nodes") or {}).values()), {})
 
-    wait_until(lambda: "1 Insufficient memory (asks for 100000Gi; " in pod().get("message", ""), "it says that it waits", 60)
+    wait_until(
+        lambda: "1 Insufficient memory (asks for 100000Gi; " in pod().get("message", ""), "it says that it waits", 60
+    )
     assert (pod()["phase"], engine_server.get(name)["status"]["phase"]) == ("Pending", "Running")
     assert engine_server.http.put(f"/api/v1/workflows/flights/{name}/stop", json={}).status_code == 200
     assert engine_server.ended(name)["status"]["phase"] == "Failed"
@@ -218,7 +220,9 @@ def test_what_never_fits_waits_and_holds_up_nobody():
         await asyncio.sleep(0)
         for _ in range(MOST_PASSED + 2):
             machine.give_back(await asyncio.wait_for(machine.take(Wants(cpu_millicores=1000), print, print), 30))
-        assert "1 Insufficient nvidia.com/gpu (asks for 3; this machine has 1: ask for less" in machine.why(Wants(gpus=3))
+        assert "1 Insufficient nvidia.com/gpu (asks for 3; this machine has 1: ask for less" in machine.why(
+            Wants(gpus=3)
+        )
         waiting[0].set_result(None)
         assert await never is None
 

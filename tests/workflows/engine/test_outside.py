@@ -94,8 +94,28 @@ def test_an_output_that_is_not_taken_fails_the_step(engine_server, web):
     assert message.startswith("wait: Error (exit code 64): saving file") and url in message
 
 
-def test_addresses_of_this_machines_files_are_no_artifacts(engine_server):
-    assert "file:///etc/passwd" in failure(engine_server, reads({"http": {"url": "file:///etc/passwd"}}))
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("file:///etc/passwd", 'unsupported protocol scheme "file"'),
+        ("nowhere", 'unsupported protocol scheme ""'),
+        ("http:///x", "http: no Host in request URL"),
+        ("http://nowhere.invalid/x", "dial tcp: lookup nowhere.invalid: no such host"),
+        ("http://127.0.0.1:1/x", "dial tcp 127.0.0.1:1: connect: connection refused"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_told_in_gos_words(engine_server, url, told):
+    said = failure(engine_server, reads({"http": {"url": url}}))
+    assert said == f'init: Error (exit code 64): artifact in failed to load: Get "{url}": {told}'
+
+
+def test_an_address_may_be_a_parameter_and_one_without_address_was_not_supplied(engine_server, web):
+    (web.folder / "files").mkdir(exist_ok=True)
+    (web.folder / "files/plain").write_text("from the web")
+    artifact = {"http": {"url": "{{inputs.parameters.where}}"}}
+    template = reads(artifact)
+    template["inputs"]["parameters"] = [{"name": "where", "value": f"{web.url}/files/plain"}]
+    assert "from the web" in said(engine_server, template)
 
 
 # --- git --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
 
-LOCATIONS = ("s3", "raw", "http", "git", "gcs", "azure", "oss", "hdfs", "artifactory", "plugin")
+LOCATIONS = {"s3": "key", "http": "url", "git": "repo", "artifactory": "url"}  # with the field without which it is none
 MapValue = Callable[[str, str], str]
 
 
@@ -29,7 +29,9 @@ def filled_inputs(template: Json, arguments: Json, names: Mapping[str, Value], m
     """
     wanted = template.get("inputs") or {}
     parameters = [_parameter(one, arguments, names, map_value) for one in wanted.get("parameters") or []]
-    artifacts = [made for one in wanted.get("artifacts") or [] if (made := _artifact(one, arguments, names))]
+    own = input_names({"parameters": parameters})
+    found = [_artifact(one, arguments, names) for one in wanted.get("artifacts") or []]
+    artifacts = [filled for one in found if _is_located(filled := fill(one, own))]
     return ({"parameters": parameters} if parameters else {}) | ({"artifacts": artifacts} if artifacts else {})
 
 
@@ -64,10 +66,10 @@ def _map_parameter(name: str, reference: Json, source: Json, map_value: MapValue
 
 
 def _is_located(artifact: Json) -> bool:
-    return any(artifact.get(key) for key in LOCATIONS)
+    return "raw" in artifact or any((artifact.get(kind) or {}).get(key) for kind, key in LOCATIONS.items())
 
 
-def _artifact(wanted: Json, arguments: Json, names: Mapping[str, Value]) -> Json | None:
+def _artifact(wanted: Json, arguments: Json, names: Mapping[str, Value]) -> Json:
     given, name = _given(arguments, "artifacts", wanted["name"]), wanted["name"]
     if not wanted.get("optional") and not _is_located(wanted):
         if given is None:
@@ -75,8 +77,7 @@ def _artifact(wanted: Json, arguments: Json, names: Mapping[str, Value]) -> Json
         if not _is_located(given):
             raise ArgumentsInvalid(f"inputs.artifacts.{name} missing location information")
     place: Json = {key: wanted[key] for key in ("path", "mode", "recurseMode", "optional", "archive") if key in wanted}
-    made = fill({**given, "name": name, **place} if given else wanted, names)
-    return made if _is_located(made) else None
+    return fill({**given, "name": name, **place} if given else wanted, names)
 
 
 def input_names(inputs: Json) -> dict[str, Value]:
