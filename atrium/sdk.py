@@ -1,5 +1,7 @@
 """What a step, or a script with a token, needs of the platform: its data folder and the REST of the front door."""
 
+import base64
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +30,14 @@ def _needed(name: str) -> str:
             f"environment variable {name}", "it is set inside a step", f"run this in a pipeline, or set {name}"
         )
     return value
+
+
+def _named_by(token: str) -> dict[str, str]:
+    """What a version's entry in its table's log says of who wrote it: the token's owner, and the run where there is one."""
+    claims = token.split(".")[1]
+    owner = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"]
+    run = os.environ.get("ATRIUM_RUN", "")
+    return {"by": str(owner)} | ({"run": run} if run else {})
 
 
 @dataclass(frozen=True)
@@ -83,9 +93,10 @@ class Platform:
         It is known to come from what was read or used so far: from what `made_from` names of it, or from all. Where the platform
         cannot be told, the data is written all the same, and lists show it seconds later. Raises `PlatformRefused`.
         """
-        from deltalake import write_deltalake
+        from deltalake import CommitProperties, write_deltalake
 
         options: dict[str, Any] = {"mode": mode} | ({"schema_mode": "overwrite"} if mode == "overwrite" else {})
+        options["commit_properties"] = CommitProperties(custom_metadata=_named_by(self.token))
         write_deltalake(str(self.dataset(name)), table, **options)
         sources = [one for one in self.used if made_from is None or one["name"] in made_from]
         told = self.request("POST", f"/api/v1/projects/{self.project}/datasets/{name}/written", {"sources": sources})

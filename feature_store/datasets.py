@@ -52,6 +52,7 @@ def get_dataset(who: Actor, project: str, name: str) -> tuple[DatasetView, list[
             datetime.fromtimestamp(one["timestamp"] / 1000, UTC),
             one.get("operation", ""),
             one.get("by", ""),
+            one.get("run", ""),
         )
         for one in table.history(50)
     ]

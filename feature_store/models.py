@@ -71,12 +71,13 @@ class DatasetView:
 
 @dataclass(frozen=True)
 class VersionView:
-    """One version of a dataset and what made it."""
+    """One version of a dataset and what made it: a person, and the run where it was one's; empty where its writer did not say."""
 
     version: int
     at: datetime
     operation: str
     by: str
+    run: str = ""
 
 
 @dataclass(frozen=True)

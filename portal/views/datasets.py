@@ -77,11 +77,8 @@ def _upload(name: str, content: bytes, file: str, append: bool) -> None:
 
 
 def _tables() -> None:
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        asked = paging.searched(KEY)
-        owner = paging.searched(f"{KEY}-owner", _("Changed by"))
-        states = {one.value: _(one.value) for one in feature_store.DatasetState}
-        chosen = paging.chosen_state(KEY, states, _("State"))
+    states = {one.value: _(one.value) for one in feature_store.DatasetState}
+    asked, owner, chosen = paging.narrowed(KEY, _("Changed by"), states)
     state = feature_store.DatasetState(chosen) if chosen else None
     found = feature_store.list_datasets(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner, state)
     if not found.items:

@@ -61,10 +61,7 @@ def _new() -> None:
 
 
 def _list() -> None:
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        asked = paging.searched(KEY)
-        owner = paging.searched(f"{KEY}-owner", _("Begun by"))
-        gone = paging.chosen_state(KEY, {Lifecycle.DELETED.value: _("Deleted")}, _("State"))
+    asked, owner, gone = paging.narrowed(KEY, _("Begun by"), {Lifecycle.DELETED.value: _("Deleted")})
     state = Lifecycle(gone) if gone else Lifecycle.ACTIVE
     found = model_registry.list_experiments(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner, state)
     if not found.items:

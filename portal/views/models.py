@@ -47,8 +47,7 @@ def page() -> None:
 
 
 def _list() -> None:
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        asked, owner = paging.searched(KEY), paging.searched(f"{KEY}-owner", _("Made by"))
+    asked, owner, _every = paging.narrowed(KEY, _("Made by"))
     found = model_registry.list_models(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner)
     if not found.items:
         if asked or owner:

@@ -10,13 +10,16 @@ from portal.session import may, project, who
 from portal.ui import (
     Cell,
     Column,
+    address_of,
     ago,
     buttons,
     card,
     confirmed,
     facts,
+    go_to,
     guard,
     header,
+    link,
     say_after,
     table,
     text,
@@ -105,16 +108,20 @@ def _made(operation: str) -> str:
 
 
 def _versions(view: feature_store.DatasetView, versions: list[feature_store.VersionView]) -> None:
-    columns = [Column(_("Version"), "short"), Column(_("What made it")), Column(_("By"), "soft"), Column(_("When"), "soft"),
-               Column("", "actions")]  # fmt: skip
+    columns = [Column(_("Version"), "short"), Column(_("What made it")), Column(_("Run")), Column(_("By"), "soft"),
+               Column(_("When"), "soft"), Column("", "actions")]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for one in versions:
         older = one.version != view.version and may(Verb.WRITE)
         action = buttons(str(one.version), ("restore", _("Restore"))) if older else text("")
-        rows.append([str(one.version), _made(one.operation), one.by or "–", ago(one.at), action])
+        run = link(one.run, one.run, address_of("pipelines", run=one.run)) if one.run else text("–")
+        by = one.by or (view.owner if one.version == view.version else "") or "–"
+        rows.append([str(one.version), _made(one.operation), run, by, ago(one.at), action])
     with card():
         clicked = table("versions", columns, rows, _("Versions of the dataset, newest first"))
-    if clicked:
+    if clicked and clicked.action == "open":
+        go_to("pipelines", run=clicked.row)
+    elif clicked:
         feature_store.restore(who(), project(), view.name, int(clicked.row))
         say_after(_("The rows of version {n} are the newest again.").format(n=clicked.row))
         st.rerun()

@@ -73,10 +73,7 @@ def _delete(one: ExperimentView) -> None:
 
 def _runs(experiment: str) -> None:
     key = f"tracking-{experiment}"
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        name = paging.searched(key)
-        owner = paging.searched(f"{key}-owner", _("Begun by"))
-        state = paging.chosen_state(key, {one: state_word(one) for one in STATUSES}, _("State"))
+    name, owner, state = paging.narrowed(key, _("Begun by"), {one: state_word(one) for one in STATUSES})
     found = model_registry.list_tracking_runs(
         who(), project(), experiment, paging.after(key), paging.PAGE_ROWS, name, state, owner
     )

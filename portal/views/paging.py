@@ -1,6 +1,6 @@
 """Long lists on pages: a field that finds by a part of the name, and the way from page to page by key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import streamlit as st
@@ -10,7 +10,7 @@ from portal.session import project
 from portal.ui import header, show_error
 from portal.words import _
 
-PAGE_ROWS = 25
+PAGE_ROWS, FIELD_PIXELS = 25, 200
 T = TypeVar("T")
 
 
@@ -22,22 +22,41 @@ def _forget(name: str) -> None:
     st.session_state.pop(_key(name), None)
 
 
-def searched(name: str, label: str = "") -> str:
-    """A field that takes a part of a name; the list begins again when it changes."""
+def searched(name: str, label: str = "", part: str = "") -> str:
+    """A field that takes a part of a name, or of another `part` of what is listed; the list begins again when it changes."""
     return st.text_input(
-        label or _("Name contains"), key=f"search-{project()}-{name}", icon=":material/search:", width=240, on_change=_forget,
-        args=(name,),
+        label or _("Name contains"), key=_field("search", name, part), icon=":material/search:", width=FIELD_PIXELS,
+        on_change=_forget, args=(name,),
     ).strip()  # fmt: skip
 
 
-def chosen_state(name: str, states: dict[str, str], label: str) -> str:
-    """A choice of one state, or of all (an empty text); `states` are words by value."""
+def _field(kind: str, name: str, part: str = "") -> str:
+    return "-".join(one for one in (kind, project(), name, part) if one)
+
+
+def _chosen_state(name: str, states: Mapping[str, str]) -> str:
+    """A choice of one state, or of all (an empty text)."""
     titles = {"": _("All"), **states}
     found = st.selectbox(
-        label, list(titles), format_func=titles.__getitem__, key=f"state-{project()}-{name}", width=180, on_change=_forget,
-        args=(name,),
+        _("State"), list(titles), format_func=titles.__getitem__, key=_field("state", name), width=FIELD_PIXELS,
+        on_change=_forget, args=(name,),
     )  # fmt: skip
     return str(found or "")
+
+
+def narrowed(name: str, owner: str, states: Mapping[str, str] | None = None) -> tuple[str, str, str]:
+    """A list's filters: a part of the name, and behind a button who (`owner` is the field's label) and one of `states`, words by value.
+
+    Returns what each holds; an empty text stands for all.
+    """
+    used = sum(bool(st.session_state.get(one)) for one in (_field("search", name, "owner"), _field("state", name)))
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        asked = searched(name)
+        label = _("Filters ({n})").format(n=used) if used else _("Filters")
+        with st.popover(label, icon=":material/filter_list:", key=_field("filters", name)):
+            by = searched(name, owner, "owner")
+            state = _chosen_state(name, states) if states else ""
+    return asked, by, state
 
 
 def after(name: str) -> str | None:

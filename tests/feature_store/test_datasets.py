@@ -4,10 +4,12 @@ import io
 import shutil
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_platform import free_port
 
 import feature_store
 import tenancy
@@ -15,6 +17,7 @@ from atrium.errors import Forbidden, Invalid, NotFound, TooLarge
 from atrium.home import get_home
 from atrium.identity import Actor, Kind, Role, platform_actor
 from atrium.lineage import Node, NodeKind, lineage_of
+from atrium.sdk import Platform
 from feature_store import DatasetState
 from feature_store.worker import mend, mend_all
 
@@ -165,6 +168,17 @@ def test_a_viewer_reads_and_changes_nothing(who: Actor) -> None:
     ):  # fmt: skip
         with pytest.raises(Forbidden):
             change()
+
+
+def test_a_version_that_a_step_writes_names_its_person_and_its_run(who: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenancy.create_user(platform_actor("root"), "bob", "a long enough password")
+    token = tenancy.issue_run_token("bob", "flights", "clean-abc")
+    monkeypatch.setenv("ATRIUM_RUN", "clean-abc")
+    step = Platform(f"http://127.0.0.1:{free_port()}", "flights", token, get_home().data("flights"))
+    with pytest.raises(httpx.ConnectError):  # it is written, and says whose it is, though the platform cannot be told
+        step.write_dataset("clean", pd.DataFrame({"x": [1]}))
+    made = feature_store.get_dataset(who, "flights", "clean")[2][0]
+    assert (made.version, made.by, made.run) == (0, "bob", "clean-abc")
 
 
 def test_what_a_step_wrote_is_known_to_come_from_what_it_read(who: Actor) -> None:
