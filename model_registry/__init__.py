@@ -53,6 +53,7 @@ from model_registry.service import (
     model_card,
     read_artifact,
     servable,
+    tracking_run_names,
 )
 
 __all__ = [
@@ -103,5 +104,6 @@ __all__ = [
     "set_alias",
     "tag_model_version",
     "tag_tracking_run",
+    "tracking_run_names",
     "version_dependents",
 ]  # fmt: skip

@@ -77,8 +77,13 @@ def train() -> None:
     with mlflow.start_run(run_name="network") as run:
         mlflow.log_params({"hidden": 64, "rows": len(pixels) - TEST_ROWS})
         mlflow.log_metric("test_accuracy", accuracy)
-        path = f"{platform.dataset('digits')}@{platform.used[-1]['version']}"
-        source = mlflow.data.pandas_dataset.from_pandas(table.head(1000), source=path, name="digits")
+        version = platform.used[-1]["version"]
+        source = mlflow.data.pandas_dataset.from_pandas(
+            table.head(1000),
+            source=f"{platform.dataset('digits')}@{version}",
+            name="digits",
+            digest=f"version-{version}",  # MLflow takes two datasets of one name and digest for one, with the first one's source
+        )
         mlflow.log_input(source, context="training")
     metadata: dict[str, Any] = {
         "kind": "image", "title": "Handwritten digit", "title_zh": "手写数字",

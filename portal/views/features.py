@@ -48,8 +48,12 @@ def _body() -> None:
 
 
 def _views(views: list[dict[str, Any]]) -> None:
-    asked = paging.searched("features").lower()
-    shown = [view for view in views if asked in view["name"].lower()]
+    if only := paging.shown("view"):
+        paging.back(_("All feature views"), "view")
+        shown = [view for view in views if view["name"] == only]
+    else:
+        asked = paging.searched("features").lower()
+        shown = [view for view in views if asked in view["name"].lower()]
     if not shown:
         st.caption(_("None matches."))
     for view in shown:

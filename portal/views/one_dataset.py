@@ -9,6 +9,7 @@ from atrium.settings import get_settings
 from portal.session import may, project, who
 from portal.ui import (
     Cell,
+    Clicked,
     Column,
     address_of,
     ago,
@@ -31,6 +32,7 @@ from portal.views.snippets import tools
 from portal.words import _
 
 ROWS_SHOWN = 100
+RUN = "run/"
 
 
 def page(name: str) -> None:
@@ -39,8 +41,9 @@ def page(name: str) -> None:
     if found is None:
         return
     view, columns, versions = found
-    with header(name, _("A dataset of project {name}").format(name=project())):
-        paging.back(_("All datasets"), "dataset")
+    version = _asked_version(view, versions)
+    with header(name, _lead(view, version)):
+        paging.back(_("All datasets"), "dataset", "version")
         if may(Verb.WRITE):
             with st.popover(_("New version"), icon=":material/upload:"):
                 datasets.upload_form(name)
@@ -51,9 +54,22 @@ def page(name: str) -> None:
             _("Changed"): when(view.changed_at), _("By"): view.owner,
         }
     )  # fmt: skip
-    path_card(Node(NodeKind.DATASET, name, str(view.version)))
-    _parts(view, columns, versions)
+    path_card(Node(NodeKind.DATASET, name, str(version)))
+    _parts(view, columns, versions, version)
     _snippets(name)
+
+
+def _asked_version(view: feature_store.DatasetView, versions: list[feature_store.VersionView]) -> int:
+    """The version that the address asks for, where it is still kept; else the newest."""
+    asked = paging.shown("version")
+    return int(asked) if asked in [str(one.version) for one in versions] else view.version
+
+
+def _lead(view: feature_store.DatasetView, version: int) -> str:
+    if version == view.version:
+        return _("A dataset of project {name}").format(name=project())
+    words = _("Rows and origin are those of version {version}; version {newest} is the newest")
+    return words.format(version=version, newest=view.version)
 
 
 def _delete(name: str) -> None:
@@ -68,12 +84,17 @@ def _delete(name: str) -> None:
 
 
 def _parts(
-    view: feature_store.DatasetView, columns: list[tuple[str, str]], versions: list[feature_store.VersionView]
+    view: feature_store.DatasetView,
+    columns: list[tuple[str, str]],
+    versions: list[feature_store.VersionView],
+    version: int,
 ) -> None:
-    first, fields, history = st.tabs([_("Data"), _("Columns"), _("Versions")], key="dataset-tab", on_change="rerun")
+    first, fields, history = st.tabs(
+        [_("Data"), _("Columns"), _("Versions")], key=f"dataset-tab-{paging.shown('version')}", on_change="rerun"
+    )
     if first.open:
         with first, guard():
-            _rows(view, versions)
+            _rows(view, versions, version)
     if fields.open:
         with fields, guard():
             _columns(view.name, columns)
@@ -82,9 +103,13 @@ def _parts(
             _versions(view, versions)
 
 
-def _rows(view: feature_store.DatasetView, versions: list[feature_store.VersionView]) -> None:
+def _rows(view: feature_store.DatasetView, versions: list[feature_store.VersionView], version: int) -> None:
     known = [one.version for one in versions]
-    version = st.selectbox(_("As of version"), known, key=f"as-of-{view.name}", width=180)
+    chosen = st.selectbox(
+        _("As of version"), known, known.index(version), key=f"as-of-{view.name}-{version}", width=180
+    )
+    if chosen != version:
+        paging.show("version", str(chosen))
     answer = feature_store.preview(who(), project(), view.name, version, ROWS_SHOWN)
     st.dataframe([dict(zip(answer.columns, row, strict=True)) for row in answer.rows], height=320, hide_index=True)
     st.caption(_("The first {n} rows of version {version}.").format(n=len(answer.rows), version=version))
@@ -112,18 +137,28 @@ def _versions(view: feature_store.DatasetView, versions: list[feature_store.Vers
                Column(_("When"), "soft"), Column("", "actions")]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for one in versions:
+        number = str(one.version)
         older = one.version != view.version and may(Verb.WRITE)
-        action = buttons(str(one.version), ("restore", _("Restore"))) if older else text("")
-        run = link(one.run, one.run, address_of("pipelines", run=one.run)) if one.run else text("–")
+        action = buttons(number, ("restore", _("Restore"))) if older else text("")
+        seen = link(number, number, address_of("datasets", dataset=view.name, version=number))
+        run = link(one.run, f"{RUN}{one.run}", address_of("pipelines", run=one.run)) if one.run else text("–")
         by = one.by or (view.owner if one.version == view.version else "") or "–"
-        rows.append([str(one.version), _made(one.operation), run, by, ago(one.at), action])
+        rows.append([seen, _made(one.operation), run, by, ago(one.at), action])
     with card():
         clicked = table("versions", columns, rows, _("Versions of the dataset, newest first"))
-    if clicked and clicked.action == "open":
-        go_to("pipelines", run=clicked.row)
-    elif clicked:
-        feature_store.restore(who(), project(), view.name, int(clicked.row))
+    if clicked:
+        _clicked(view.name, clicked)
+
+
+def _clicked(name: str, clicked: Clicked) -> None:
+    if clicked.row.startswith(RUN):
+        go_to("pipelines", run=clicked.row.removeprefix(RUN))
+    elif clicked.action == "open":
+        paging.show("version", clicked.row)
+    else:
+        feature_store.restore(who(), project(), name, int(clicked.row))
         say_after(_("The rows of version {n} are the newest again.").format(n=clicked.row))
+        st.query_params.pop("version", None)
         st.rerun()
 
 

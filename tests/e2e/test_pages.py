@@ -32,6 +32,17 @@ def test_a_person_starts_a_run_and_sees_it_end(page: Page, platform: Platform) -
     expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=90_000)
 
 
+def test_a_person_follows_a_models_path_back_to_the_version_of_its_data(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/app/models?project=flights&model=flight-delay&version=1")
+    path = page.get_by_role("list", name="Where it comes from, and what uses it")
+    expect(path.locator("[aria-current]")).to_have_text(["flight-delay v1"])
+    expect(path.get_by_role("link", name="boosting · ")).to_be_visible()
+    path.get_by_role("button", name=re.compile("and . more")).click()
+    path.get_by_role("link", name=re.compile(r"^flights v\d")).click()
+    expect(page).to_have_url(re.compile(r"dataset=flights&version=\d|version=\d&dataset=flights"))
+    expect(path.locator("[aria-current]")).to_have_text([re.compile(r"flights v\d")])
+
+
 def test_a_stakeholder_opens_the_demo_after_signing_in(page: Page, platform: Platform) -> None:
     port = int(platform.url.rsplit(":", 1)[1]) + 1
     page.goto(f"http://flight-delay--flights.localhost:{port}/")
