@@ -1,4 +1,4 @@
-"""The flights in a business user's words: delays by airport, airline, hour and month; the model's quality; today's use."""
+"""A project in a business user's words: its models' use and quality; of flights their delays by airport, airline, hour and month."""
 
 import json
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from atrium.clock import now
 from portal.session import project, who
 from portal.ui import Column, bars, card, empty, guard, header, lines, link_to, numbers, table, text
 from portal.views.first_steps import note_dashboard_seen
+from portal.views.models_in_use import made_by, models_in_use
 from portal.words import _
 
 NEEDED = ("flights", "airlines", "airports")
@@ -107,22 +108,33 @@ def page() -> None:
     with guard():
         versions |= {one.name: one.version for one in feature_store.list_datasets(who(), here)}
     there = all(name in versions for name in NEEDED)
-    lead = _("Flights from New York in 2013: how late they arrive, and how well the model foresees it")
-    with header(_("Business dashboard"), lead if there else ""):
+    lead = (
+        _("Flights from New York in 2013: how late they arrive, and how well the model foresees it")
+        if there
+        else _("How much the project's models are asked, what people say of their answers, and how good they are")
+    )
+    with header(_("Business dashboard"), lead):
         link_to("demos", _("Ask the model"), "co_present")
     with guard():
-        if not there:
-            told = _(
-                "This dashboard reads the tables flights, airlines and airports, which the flights pipeline writes."
-            )
-            empty("insights", _("No flights in this project"), told, "pipelines", _("Open the pipelines"))
-            return
         note_dashboard_seen()
-        _today(here)
-        with st.spinner(_("Counting flights")):
-            cube, airports = _cube(here, versions["flights"]), _airports(here, versions["airports"])
-        _delays(cube, airports)
-        _quality(here)
+        if there:
+            _flights(here, versions)
+        elif any(one.live_version for one in serving.list_services(who(), here)):
+            _today(here)
+            models_in_use()
+        else:
+            told = _(
+                "Once a model of this project is in service, its use, its judged answers and its quality stand here."
+            )
+            empty("insights", _("No model is in service yet"), told, "services", _("Open the services"))
+
+
+def _flights(here: str, versions: dict[str, int]) -> None:
+    _today(here)
+    with st.spinner(_("Counting flights")):
+        cube, airports = _cube(here, versions["flights"]), _airports(here, versions["airports"])
+    _delays(cube, airports)
+    _quality(here)
 
 
 @st.fragment(run_every="10s")
@@ -256,10 +268,7 @@ def _quality(here: str) -> None:
 def _in_use(here: str) -> Judged | None:
     """The tracked run that made the version in service; None where none of them was judged."""
     for one in serving.list_services(who(), here):
-        if not one.live_version:
-            continue
-        version = model_registry.get_model_version(who(), here, one.model, one.live_version)
-        run = model_registry.get_tracking_run(who(), here, version.run_id) if version.run_id else None
+        run = made_by(here, one)
         if run and "test_roc_auc" in run.metrics:
             return run
     return None

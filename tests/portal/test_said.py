@@ -9,6 +9,7 @@ import serving
 from atrium.clock import now
 from portal.ui import age, dated, when
 from portal.views import schedule
+from portal.views.models_in_use import quality
 from portal.views.services import answer_rows
 from portal.words import engine
 
@@ -61,3 +62,11 @@ def test_what_is_long_ago_is_told_by_its_day_and_what_is_not_by_its_age() -> Non
     assert (age(then), dated(then)) == ("2014-01-01", "2014-01-01 04:00:00 UTC")
     lately = now() - timedelta(days=3)
     assert dated(lately) == f"{when(lately)} (3 days ago)"
+
+
+def test_a_models_quality_is_told_by_its_test_data_where_it_was_tested() -> None:
+    assert (
+        quality({"validation_loss": 0.5, "test_accuracy": 0.91666, "test_log_loss": 0.3})
+        == "accuracy 0.917 · log loss 0.3"
+    )
+    assert (quality({"loss": 0.25}), quality({})) == ("loss 0.25", "–")
