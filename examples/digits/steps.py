@@ -87,6 +87,8 @@ def train() -> None:
         mlflow.log_input(source, context="training")
     metadata: dict[str, Any] = {
         "kind": "image", "title": "Handwritten digit", "title_zh": "手写数字",
+        "description": "Says which digit from 0 to 9 a drawing shows. It learned from digits that people wrote, in images of 8 by 8 pixels.",
+        "description_zh": "识别手写的数字（0 至 9）。模型学习了人们手写的数字图像（8×8 像素）。",
         "inputs": {"image": {"minimum": 0, "maximum": BRIGHTEST, "height": SIDE, "width": SIDE, "title": "Digit", "title_zh": "数字"}},
         "outputs": {"probabilities": {"title": "Digit", "title_zh": "数字", "classes": [str(number) for number in range(10)]}},
         "feature_service": None, "entities": [],

@@ -198,6 +198,10 @@ def register(run_id: str, scores: str) -> None:
     checks |= {name: choice(name, table[name], known[SOURCES[name][0]]) for name in CATEGORICAL}
     metadata = {
         "kind": "tabular", "title": "Flight delay", "title_zh": "航班延误", "inputs": checks,
+        "description": f"Says how likely a flight from New York arrives more than {LATE_MINUTES} minutes late, before it departs. It learned from "
+        "the flights of January to September 2013, their weather, and how punctual airport and airline were in the hours before.",
+        "description_zh": f"在起飞前预测从纽约出发的航班到达延误超过 {LATE_MINUTES} 分钟的可能性。模型学习了 2013 年 1 月至 9 月的航班、当时的天气，"
+        "以及机场和航空公司此前数小时的准点情况。",
         "typical": typical(table), "questions": [destinations(known["flights"], known["airports"])], 
         "feature_service": SERVICE, "entities": list(CATEGORICAL), "looked_up": list(LOOKED_UP),
         "outputs": {"probabilities": {

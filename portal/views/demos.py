@@ -8,6 +8,7 @@ import streamlit as st
 import serving
 from atrium.errors import AtriumError
 from atrium.identity import Verb
+from atrium.looks import THEME_COOKIE
 from portal import words
 from portal.session import may, project, who
 from portal.ui import (
@@ -67,10 +68,19 @@ def _demo(demo: serving.DemoView, service: serving.ServiceView | None) -> None:
                 else:
                     st.badge(_("Members only"), icon=":material/lock:", color="gray")
                 st.link_button(
-                    _("Open {name}").format(name=demo.name), demo.address, icon=":material/open_in_new:", type="primary"
+                    _("Open {name}").format(name=demo.name),
+                    _opening(demo.address),
+                    icon=":material/open_in_new:",
+                    type="primary",
                 )
         st.code(demo.address, language=None)
         _change(demo)
+
+
+def _opening(address: str) -> str:
+    """A demo's address in the visitor's language, and light or dark where they chose one: its host sees none of the portal's cookies."""
+    looks = {"Light": "&__theme=light", "Dark": "&__theme=dark"}.get(st.context.cookies.get(THEME_COOKIE, ""), "")
+    return f"{address}?lang={'zh' if words.language() == 'zh_CN' else 'en'}{looks}"
 
 
 def _change(demo: serving.DemoView) -> None:

@@ -46,6 +46,7 @@ class Form:
     typical: tuple[Typical, ...] = ()
     questions: tuple[Question, ...] = ()
     titles: tuple[str, str] = ("", "")
+    about: tuple[str, str] = ("", "")
 
     def headed(self, title: str) -> tuple[str, str]:
         """A demo's title in English and in Chinese: a title that is the model's own has the model's translation."""
@@ -88,8 +89,17 @@ def form_of(service: ServiceView) -> Form:
     kind: Literal["tabular", "image"] = "image" if said.get("kind") == "image" else "tabular"
     entities = tuple(str(one) for one in said.get("entities") or ())
     titles = str(said.get("title") or ""), str(said.get("title_zh") or "")
+    told = str(said.get("description") or ""), str(said.get("description_zh") or "")
     typical = tuple(Typical(tuple(one["by"]), tuple(one["columns"]), one["rows"]) for one in said.get("typical") or ())
     asked = tuple(Question(one["fills"], one["by"], one["values"], one) for one in said.get("questions") or ())
     return Form(
-        kind, tuple(fields), said.get("feature_service"), entities, said.get("outputs") or {}, typical, asked, titles
+        kind,
+        tuple(fields),
+        said.get("feature_service"),
+        entities,
+        said.get("outputs") or {},
+        typical,
+        asked,
+        titles,
+        told,
     )

@@ -19,9 +19,10 @@ from atrium.settings import get_settings
 from atrium.web import unexpected
 from serving import demo_service, service
 from serving.demos.asking import Asker
+from serving.demos.frame import answer_framed, chosen_language
 from serving.demos.page import build, labels
 from serving.demos.theme import CSS, theme
-from serving.demos.words import say, tongue
+from serving.demos.words import Tongue, say, tongue
 from serving.models import DemoRow, DemoView, ServiceRow, ServiceView
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,12 @@ def headers() -> dict[str, str]:
     return {"content-security-policy": policy, "x-content-type-options": "nosniff", "referrer-policy": "same-origin"}
 
 
+def _in_language(scope: Scope, language: Tongue) -> Scope:
+    """The connection as from a browser that prefers the language which the visitor chose on the page."""
+    kept = [one for one in scope["headers"] if one[0] != b"accept-language"]
+    return {**scope, "headers": [*kept, (b"accept-language", b"zh-CN" if language == "zh" else b"en")]}
+
+
 def _item(connection: HTTPConnection) -> str:
     return connection.headers.get("host", "").split(":")[0].split(".")[0]
 
@@ -93,6 +100,8 @@ class DemoHost:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
+        if chosen := chosen_language(HTTPConnection(scope)):
+            scope = _in_language(scope, chosen)
         connection = HTTPConnection(scope)
         try:
             found = self._judge(connection)
@@ -100,6 +109,9 @@ class DemoHost:
             found = self._told(connection, error)
         if scope["type"] == "websocket" and isinstance(found, Response):
             await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] == "http" and scope["path"] == "/" and not isinstance(found, Response):
+            await answer_framed(found, scope, receive, self._guarded(send))
             return
         await found(scope, receive, self._guarded(send))
 

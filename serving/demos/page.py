@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 import gradio as gr
 
 from atrium.errors import AtriumError
 from atrium.errors import in_words as error_in_words
 from atrium.identity import IDENTITY_HEADER, read_identity
-from atrium.settings import get_settings
 from atrium.words import ENGLISH, LANGUAGES
 from serving.demo_service import keep_feedback
 from serving.demos.answers import Answer, in_words, refused, waiting
@@ -21,6 +19,7 @@ from serving.demos.asking import Asker
 from serving.demos.checks import complaint
 from serving.demos.fields import Field, Form
 from serving.demos.filling import filler, language_of, routing, sources
+from serving.demos.frame import bar
 from serving.demos.known import Question
 from serving.demos.pad import ink_of, sketch_pad
 from serving.demos.sketches import shrink
@@ -45,8 +44,10 @@ Changes = tuple[Any, ...]
 def labels(view: DemoView, form: Form) -> gr.I18n:
     """The words of a demo's page that the browser chooses by its language, with the demo's own title."""
     english, chinese = form.headed(view.title)
-    in_chinese = LABELS["zh"] | {"heading": f"# {chinese}"}
-    return gr.I18n(en=LABELS["en"] | {"heading": f"# {english}"}, **{CHINESE: in_chinese, "zh": in_chinese})
+    about, about_in_chinese = form.about
+    in_english = LABELS["en"] | {"heading": f"# {english}", "about": about or about_in_chinese}
+    in_chinese = LABELS["zh"] | {"heading": f"# {chinese}", "about": about_in_chinese or about}
+    return gr.I18n(en=in_english, **{CHINESE: in_chinese, "zh": in_chinese})
 
 
 def _label(key: str) -> "I18nData":
@@ -282,16 +283,15 @@ def _form_side(demo: Demo) -> tuple[list[Any], Callable[..., Any]]:
     return list(_fields(demo)), _predict(demo)
 
 
-def _portal(demo: Demo) -> str:
-    return f"{get_settings().public_url}/app/demos?project={quote(demo.view.project)}"
-
-
 def build(view: DemoView, service: ServiceView, asker: Asker) -> gr.Blocks:
     """The demo's page: a form, or a sketch pad, and the answer beside it."""
     demo = Demo(view, service, asker)
     page: gr.Blocks
     with gr.Blocks(title=view.title, analytics_enabled=False) as page:
+        bar(view)
         gr.Markdown(_label("heading"))
+        if any(demo.form.about):
+            gr.Markdown(_label("about"), elem_classes="atrium-about")
         gr.Markdown(_label("lead_sketch" if demo.form.kind == "image" else "lead"), elem_classes="atrium-told")
         with gr.Row():
             with gr.Column():
@@ -299,8 +299,6 @@ def build(view: DemoView, service: ServiceView, asker: Asker) -> gr.Blocks:
                 button = gr.Button(_label("ask"), variant="primary")
             with gr.Column(elem_classes="atrium-side"):
                 outputs, _ = _answer_side(demo)
-        if not view.public:
-            gr.Button(_label("back"), link=_portal(demo), variant="secondary", size="sm", elem_classes="atrium-back")
         _start(page, demo, inputs, outputs)
         asked = button.click(
             run, inputs, outputs, api_name="predict", concurrency_limit=AT_ONCE, concurrency_id=service.name

@@ -17,8 +17,19 @@ COLOURS: Final = {
     },
 }  # fmt: skip
 CSS: Final = """
-.gradio-container { width: 100% !important; max-width: 1040px !important; margin: 0 auto !important; padding: 24px 16px !important; }
-.gradio-container > main, .gradio-container .wrap { width: 100%; }
+.gradio-container { width: 100% !important; max-width: 1000px !important; margin: 0 auto !important; padding: 20px 20px 40px !important; }
+.gradio-container > .main { width: 100%; padding: 0 !important; }
+.gradio-container .html-container { padding: 0 !important; }
+html:lang(zh) .atrium-en, html:not(:lang(zh)) .atrium-zh { display: none; }
+.atrium-bar-top { display: flex; align-items: center; gap: 8px; font-size: 13px; min-height: 32px; }
+.atrium-bar-top > span { flex: 1; }
+.atrium-bar-top a, .atrium-bar-top button { color: var(--body-text-color-subdued); text-decoration: none; font: inherit; display: inline-flex; gap: 6px;
+  align-items: center; background: none; border: 1px solid transparent; border-radius: 8px; padding: 5px 8px; cursor: pointer; white-space: nowrap; }
+.atrium-bar-top a { margin-left: -8px; }
+.atrium-bar-top button { border-color: var(--border-color-primary); }
+.atrium-bar-top :is(a, button):hover { color: var(--body-text-color); border-color: var(--body-text-color-subdued); }
+.atrium-bar-top :focus-visible { outline: 2px solid var(--button-primary-background-fill); outline-offset: 2px; }
+.atrium-about, .atrium-about p { font-size: 15px; line-height: 1.55; max-width: 46rem; }
 .atrium-pad { display: flex; flex-direction: column; gap: 8px; align-items: flex-start; }
 .atrium-pad canvas { width: min(100%, 320px); aspect-ratio: 1; background: var(--block-background-fill); touch-action: none;
   border: 1px solid var(--border-color-primary); border-radius: 8px; cursor: crosshair; }
@@ -28,7 +39,6 @@ CSS: Final = """
 .atrium-side { position: sticky; top: 16px; align-self: flex-start; }
 .atrium-told, .atrium-told .md, .atrium-told p { font-size: 13px; color: var(--body-text-color-subdued) !important; }
 .atrium-answer, .label-wrap span { word-break: keep-all; overflow-wrap: anywhere; text-align: start; }
-.atrium-back { align-self: flex-start; width: auto; flex-grow: 0; }
 .atrium-answer { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 20px;
   background: var(--block-background-fill); }
 .atrium-heading { font-weight: 600; font-size: 14px; color: var(--body-text-color); }
@@ -36,10 +46,10 @@ CSS: Final = """
 .atrium-small { font-size: 13px; color: var(--body-text-color-subdued); }
 .atrium-bar { height: 8px; border-radius: 4px; background: var(--border-color-primary); margin: 8px 0 10px; overflow: hidden; }
 .atrium-bar > div { height: 8px; background: var(--button-primary-background-fill); }
-.atrium-refused { border-left: 4px solid light-dark(#B54708, #FEB273); }
+.atrium-refused { border-left: 4px solid #B54708; }
+.dark .atrium-refused { border-left-color: #FEB273; }
 @media (max-width: 640px) {
-  .gradio-container { padding: 16px 12px !important; }
-  .gradio-container > main { padding: 0 !important; }
+  .gradio-container { padding: 12px 16px 32px !important; }
   .atrium-side { position: static; align-self: stretch; }
   .atrium-big { font-size: 1.5rem; }
 }

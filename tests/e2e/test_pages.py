@@ -50,6 +50,17 @@ def test_a_stakeholder_opens_the_demo_after_signing_in(page: Page, platform: Pla
     expect(page).to_have_url(re.compile("flight-delay--flights.localhost"))
     names = [cookie["name"] for cookie in page.context.cookies(f"http://flight-delay--flights.localhost:{port}/")]
     assert [name for name in names if name.startswith("atrium_") and "content" not in name] == []
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("heading", name="航班延误")).to_be_visible()
+    expect(page.get_by_text("尚未预测")).to_be_visible()
+    expect(page.locator("body")).not_to_have_class(re.compile("dark"))
+    page.get_by_role("button", name="切换明暗").click()
+    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    page.goto(f"http://flight-delay--flights.localhost:{port}/")
+    expect(page.get_by_role("heading", name="航班延误")).to_be_visible()
+    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    page.get_by_role("link", name="全部演示").click()
+    expect(page).to_have_url(re.compile("/app/demos"))
 
 
 def test_a_stakeholder_signs_in_from_the_demos_address_asks_and_says_whether_it_was_right(

@@ -14,6 +14,7 @@ from atrium.identity import IDENTITY_HEADER, Actor, Kind, Role, mint_identity
 from serving.demos.answers import in_words
 from serving.demos.fields import Form, form_of
 from serving.demos.filling import typical
+from serving.demos.page import labels
 from serving.demos.sketches import shrink
 from serving.demos.words import LABELS, SENTENCES
 from serving.reconcile import reconcile
@@ -189,6 +190,34 @@ def test_a_destination_fills_in_the_distance_and_follows_the_airport(known: Form
 def test_a_models_own_title_has_its_chinese_and_anothers_stays(known: Form) -> None:
     assert known.headed("Flight delay") == ("Flight delay", "航班延误")
     assert known.headed("Mine") == ("Mine", "Mine")
+
+
+def test_a_model_is_explained_in_its_makers_words_where_they_gave_any(platform: Small, ada: Actor, known: Form) -> None:
+    assert known.about == ("", "")
+    service = serving.get_service(ada, "flights", "demo")
+    form = form_of(replace(service, metadata=service.metadata | {"description": "Foresees delays."}))
+    told = labels(serving.list_demos(ada, "flights")[0], form).translations
+    assert told["en"]["about"] == told["zh-CN"]["about"] == "Foresees delays."
+
+
+def test_the_language_chosen_on_the_page_goes_before_the_browsers(flights: httpx.Client, platform: Small) -> None:
+    page = str(flights.base_url) + "/?lang=zh&__theme=dark"
+    assert "次中约有" in str(_predict(flights, list(GOOD), Referer=page, **{"Accept-Language": "en"})[0])
+    english = page.replace("zh", "en")
+    assert "of 100 such cases" in str(_predict(flights, list(GOOD), Referer=english, **{"Accept-Language": "zh-CN"})[0])
+    with _client(platform, "nothing--flights", None) as lost:
+        assert "该地址没有演示" in lost.get("/?lang=zh").text and "There is no demo" in lost.get("/?lang=fr").text
+
+
+def test_a_members_demo_leads_back_to_the_portals_demos_and_a_public_one_does_not(
+    platform: Small, flights: httpx.Client, ada: Actor
+) -> None:
+    back = f"http://localhost:{platform.port}/app/demos?project=flights"
+    assert back in flights.get("/").text
+    client = _publish(platform, ada, "flights", "everybodys", "flight-delay", public=True)
+    assert back not in client.get("/").text
+    client.close()
+    serving.unpublish_demo(ada, "flights", "everybodys")
 
 
 def test_a_wrong_field_is_told_by_its_title_in_the_visitors_language(flights: httpx.Client) -> None:
