@@ -85,6 +85,14 @@ class Settings(BaseSettings):
         "",
         description="Volume claim in each project's namespace by which steps on the cluster reach its data; empty means they do not",
     )
+    image_registry: str = Field(
+        "",
+        description="Private registry that keeps the images of steps on the cluster, host:port; empty means their own",
+    )
+    pull_secret: str = Field(
+        "",
+        description="Secret in each project's namespace with which steps' images are pulled; empty means none is needed",
+    )
     mlflow_url: str = Field(
         "", description="Address of an MLflow server with Atrium's plugin; empty means the embedded one"
     )

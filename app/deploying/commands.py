@@ -1,5 +1,7 @@
 """`atrium cluster-up` and `atrium cluster-data`."""
 
+from pathlib import Path
+
 import click
 
 
@@ -10,11 +12,31 @@ import click
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--wait-seconds", default=900, show_default=True, help="How long each part may take until it answers.")
-def cluster_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int) -> None:
+@click.option(
+    "--registry", default="", help="Private registry (host:port) from which every image comes; see `atrium images`."
+)
+@click.option(
+    "--lock", type=click.Path(path_type=Path), default=None, help="Lock of its images; images.lock.yaml of this folder."
+)
+@click.option(
+    "--authfile",
+    type=click.Path(exists=True, path_type=Path),
+    default=None,
+    help="Its credentials, for the pull secrets.",
+)
+def cluster_up(
+    overlay: str,
+    releases: str,
+    only_plan: bool,
+    wait_seconds: int,
+    registry: str,
+    lock: Path | None,
+    authfile: Path | None,
+) -> None:
     """Put Atrium on the Kubernetes cluster that KUBECONFIG names: detect, plan, apply, wait; may be repeated."""
-    from app.deploying.up import bring_up
+    from app.deploying.up import Registry, bring_up
 
-    bring_up(overlay, releases, only_plan, wait_seconds)
+    bring_up(overlay, releases, only_plan, wait_seconds, Registry(registry, lock, authfile))
 
 
 @click.command("cluster-data")

@@ -1,12 +1,13 @@
 """Other projects' releases: pinned by checksum, taken from a folder or from an address that holds the files."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import yaml
 
+from app.deploying.images.names import STARTS
 from app.deploying.kubectl import Json
 from atrium.errors import Invalid, NotFound, Unavailable
 from atrium.settings import CHECKOUT
@@ -29,7 +30,9 @@ class ReleaseUnreachable(Unavailable):
 
 @dataclass(frozen=True)
 class Release:
-    """One entry of the lock: `knows` is the custom resource by which a cluster shows that it has it."""
+    """One entry of the lock: `knows` is the custom resource by which a cluster shows that it has it; `starts` names the
+    image that the pods of a Deployment start.
+    """
 
     name: str
     version: str
@@ -37,6 +40,7 @@ class Release:
     sha256: str
     namespace: str
     knows: str
+    starts: dict[str, str] = field(default_factory=dict)
 
     def objects(self, source: str) -> list[Json]:
         """Its objects, from the folder or address `source`. Raises `ReleaseMissing`, `ReleaseUnreachable`, `ReleaseChanged`."""
@@ -49,7 +53,11 @@ class Release:
                 told,
                 "take the file of that release, or change the lock on purpose",
             )
-        return [_placed(one, self.namespace) for one in yaml.load_all(content, yaml.CSafeLoader) if one]
+        objects = [_placed(one, self.namespace) for one in yaml.load_all(content, yaml.CSafeLoader) if one]
+        for one in objects:
+            if one["kind"] == "Deployment" and (started := self.starts.get(one["metadata"]["name"])):
+                one["metadata"]["annotations"] = {**(one["metadata"].get("annotations") or {}), STARTS: started}
+        return objects
 
     def _content(self, source: str) -> bytes:
         if not source:

@@ -1,45 +1,80 @@
 """From an overlay to a platform that answers on a cluster: detect, plan, apply, wait."""
 
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
 import yaml
 
 from app.deploying.found import Argo, find_argo, storage_trouble
+from app.deploying.images.lock import NAME, read_lock
+from app.deploying.images.rewriting import check, pull_secrets, rewritten
 from app.deploying.keys import NAMESPACE, copy_artifact_keys, make_keys
 from app.deploying.kubectl import Json, apply, check_kubectl, kubectl
 from app.deploying.plan import make_plan
 from app.deploying.releases import Release, release
 from app.deploying.waiting import wait_for
-from atrium.errors import NotFound
+from atrium.errors import Invalid, NotFound
 from atrium.settings import CHECKOUT
 
 OVERLAYS = CHECKOUT / "deploy" / "overlays"
 MOST_SHOWN = 12
+CLOSED = "atrium.io/private-registry"  # of an overlay's namespace: everything comes from one
+
+
+class RegistryMissing(Invalid):
+    """An overlay for a site without the internet, and no private registry is named."""
 
 
 class OverlayNotFound(NotFound):
     """There is no overlay of this name."""
 
 
-def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int) -> None:
+@dataclass(frozen=True)
+class Registry:
+    """A private registry from which everything comes: its address, the lock of images, and a file of credentials where it asks."""
+
+    address: str = ""
+    lock: Path | None = None
+    authfile: Path | None = None
+
+    def led(self, objects: list[Json]) -> list[Json]:
+        """The objects as they take their images from it. Raises `ImageLockMissing`, `ImageLockInvalid`, `NotMirrored`."""
+        if not self.address or not objects:
+            return objects
+        made = rewritten(objects, self.address, read_lock(self.lock or Path(NAME)), bool(self.authfile))
+        check(made, self.address)
+        return made
+
+    def secrets(self, objects: list[Json]) -> list[Json]:
+        """The pull secrets that these objects need. Raises `NotMirrored`."""
+        return pull_secrets(objects, self.authfile) if self.address and self.authfile else []
+
+
+def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int, registry: Registry | None = None) -> None:
     """What `atrium cluster-up` does; exits 1 where something is not ready in time.
 
     Raises:
-        KubectlMissing, ClusterSaidNo, ArgoUnfit, OverlayNotFound, ReleaseMissing, ReleaseChanged, ReleaseUnreachable.
+        KubectlMissing, ClusterSaidNo, ArgoUnfit, OverlayNotFound, ReleaseMissing, ReleaseChanged, ReleaseUnreachable,
+        RegistryMissing, ImageLockMissing, ImageLockInvalid, NotMirrored.
     """
-    version = check_kubectl()
+    version, registry = check_kubectl(), registry or Registry()
     click.echo(f"Cluster {kubectl('config', 'current-context').strip()}, Kubernetes {version}")
     argo, parts = _argo(releases)
     objects = rendered(overlay, argo)
+    _check_registry(objects, registry)
+    parts, objects = registry.led(parts), registry.led(objects)
     _show([*parts, *objects])
     for claim in [one for one in objects if one["kind"] == "PersistentVolumeClaim"]:
         if trouble := storage_trouble(claim["metadata"]["name"], NAMESPACE):
             click.secho(f"  storage: {trouble}", fg="yellow")
     if only_plan:
         return
+    every = [*parts, *objects]
+    _apply([one for one in every if one["kind"] == "Namespace"])
+    _apply(registry.secrets(every))
     _apply(parts)
-    _apply([one for one in objects if one["kind"] == "Namespace"])
     copy_artifact_keys(find_argo(release("argo-workflows").knows) or argo)
     password = make_keys(objects)  # before what mounts them
     _apply(objects)
@@ -84,6 +119,28 @@ def rendered(overlay: str, argo: Argo) -> list[Json]:
         if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "atrium-settings"):
             one["data"]["ATRIUM_ARGO_URL"] = argo.url
     return objects
+
+
+def _check_registry(objects: list[Json], registry: Registry) -> None:
+    closed = any((one["metadata"].get("annotations") or {}).get(CLOSED) == "true" for one in objects)
+    if closed and not registry.address:
+        told = "this overlay is for a site without the internet: all its images come from a private registry"
+        raise RegistryMissing(
+            "the private registry",
+            told,
+            "make cluster-up OVERLAY=airgap REGISTRY=HOST:PORT; atrium images mirror fills it",
+        )
+
+
+def everything(overlay: str, releases: str) -> list[Json]:
+    """The objects of an overlay, and those of the releases that it may need where `releases` says where they are. Asks no cluster.
+
+    Raises:
+        OverlayNotFound, ClusterSaidNo, ReleaseMissing, ReleaseChanged, ReleaseUnreachable.
+    """
+    wanted = release("argo-workflows")
+    parts = [_namespace(wanted.namespace), *wanted.objects(releases)] if releases else []
+    return [*parts, *rendered(overlay, _planned(wanted))]
 
 
 def _show(objects: list[Json]) -> None:

@@ -69,13 +69,22 @@ def wait_for_door(url: str) -> None:
     raise AssertionError(f"{url}/healthz did not answer 200 within {PATIENCE_SECONDS:.0f} s")
 
 
+class Hidden(str):
+    """A token that a failing test's report does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 @dataclass(frozen=True)
 class There:
     """The platform's address, a signed-in administrator, and tokens by project."""
 
     url: str
     admin: httpx.Client
-    tokens: dict[str, str]
+    tokens: dict[str, Hidden]
 
     def client(self, project: str = PROJECT) -> httpx.Client:
         """A client that shows the project's token."""
@@ -95,13 +104,13 @@ def sign_in(url: str) -> httpx.Client:
 
 def made_there(url: str) -> There:
     """Two projects with a token each; both stay, so that tests may run again."""
-    admin, tokens = sign_in(url), {}
+    admin, tokens = sign_in(url), dict[str, Hidden]()
     for project in (PROJECT, OTHER):
         made = admin.post("/api/v1/projects", json={"name": project, "title": ""})
         assert made.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT), made.text
         token = admin.post("/api/v1/tokens", json={"name": "cluster test", "projects": [project], "days": 1})
-        assert token.status_code == httpx.codes.CREATED, token.text
-        tokens[project] = str(token.json()["text"])
+        assert token.status_code == httpx.codes.CREATED, token.reason_phrase
+        tokens[project] = Hidden(token.json()["text"])
     return There(url, admin, tokens)
 
 

@@ -17,6 +17,7 @@ from cluster_platform import (
     PATIENCE_SECONDS,
     PROJECT,
     REASON,
+    Hidden,
     There,
     cluster_up,
     forwarded,
@@ -206,24 +207,51 @@ def _experiment(client: httpx.Client) -> str:
 
 
 def test_who_is_no_pod_of_a_run_gets_no_token(there: There) -> None:
-    own = kubectl("create", "token", "default", "-n", PROJECT).strip()
+    own = Hidden(kubectl("create", "token", "default", "-n", PROJECT).strip())
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "nobody", "namespace": PROJECT},
            "spec": {"restartPolicy": "Never", "containers": [{"name": "main", **RUNTIME, "command": ["cat", ACCOUNT_TOKEN]}]}}  # fmt: skip
     kubectl("delete", "pod", "nobody", "-n", PROJECT, "--ignore-not-found")
     kubectl("create", "-f", "-", given=json.dumps(pod))
     until(lambda: '"Succeeded"' in kubectl("get", "pod", "nobody", "-n", PROJECT, "-o", "jsonpath={.status}"))
-    bound = kubectl("logs", "nobody", "-n", PROJECT).strip()
+    bound = Hidden(kubectl("logs", "nobody", "-n", PROJECT).strip())
     assert shown_at(there, bound) == httpx.codes.FORBIDDEN
     kubectl("delete", "pod", "nobody", "-n", PROJECT)
     assert shown_at(there, bound) in (
         httpx.codes.FORBIDDEN,
         httpx.codes.UNAUTHORIZED,
     )  # the API server knows it for seconds
-    for shown in (own, "x.y.z", "", there.tokens[PROJECT]):
-        assert shown_at(there, shown) == httpx.codes.UNAUTHORIZED, shown[:5]
+    for shown in (own, Hidden("x.y.z"), Hidden(""), there.tokens[PROJECT]):
+        assert shown_at(there, shown) == httpx.codes.UNAUTHORIZED
 
 
-def shown_at(there: There, token: str) -> int:
+def test_a_pod_that_names_another_run_as_its_owner_gets_no_token_of_it(there: There) -> None:
+    waits = {"name": "say", "container": {**SAY["container"], "command": ["sleep", "600"]}}
+    body = {"workflow": {**WORKFLOW, "spec": {"entrypoint": "say", "templates": [waits]}}}
+    with there.client() as client:
+        run = client.post(f"/argo/api/v1/workflows/{PROJECT}", json=body).json()["metadata"]["name"]
+        made = json.loads(kubectl("get", "workflow", run, "-n", PROJECT, "-o", "json"))["metadata"]["uid"]
+        for name, uid, status in (("forged", "0" * 8 + made[8:], (401, 403)), ("owned", made, (200,))):
+            assert claimed_with(there, name, run, uid) in status, name
+        client.delete(f"/argo/api/v1/workflows/{PROJECT}/{run}")
+
+
+def claimed_with(there: There, name: str, run: str, uid: str) -> int:
+    """The status for a pod that names `run` with `uid` as its owner."""
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": run, "uid": uid, "controller": True}
+    container = {"name": "main", **SAY["container"], "command": ["sh", "-c", f"cat {ACCOUNT_TOKEN}; sleep 600"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": PROJECT, "ownerReferences": [owner]},
+           "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [container]}}  # fmt: skip
+    kubectl("create", "-f", "-", given=json.dumps(pod))
+    due = time.monotonic() + PATIENCE_SECONDS
+    while not (said := Hidden(kubectl("logs", name, "-n", PROJECT, "--ignore-errors").strip())):
+        assert time.monotonic() < due, name
+        time.sleep(0.5)
+    answer = shown_at(there, said)
+    kubectl("delete", "pod", name, "-n", PROJECT, "--ignore-not-found")
+    return answer
+
+
+def shown_at(there: There, token: Hidden) -> int:
     """The status where this is shown for a run's token."""
     headers = {"Authorization": f"Bearer {token}".strip()}
     return httpx.post(f"{there.url}/auth/run-token", headers=headers, timeout=60).status_code

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
 from workflows.proxy.asked import Asked, check_body, owned, read_asked
-from workflows.proxy.exchange import claimed_namespace
+from workflows.proxy.exchange import claimed_namespace, claimed_run, owns
 
 OWNER = "atrium.io/owner"
 
@@ -114,3 +114,18 @@ def test_only_a_pods_own_token_is_worth_a_question_to_the_api_server(claims: obj
     middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     assert claimed_namespace(f"x.{middle}.y") == namespace
     assert claimed_namespace(middle) == claimed_namespace("a.b.c") == claimed_namespace("") == ""
+
+
+REFERENCE = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "a-x1", "uid": "u1", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("changed", "known"),
+    [({}, True), ({"uid": "u2"}, False), ({"uid": ""}, False), ({"name": "b"}, False), ({"kind": "Job"}, False),
+     ({"apiVersion": "v1"}, False), ({"controller": False}, False)],
+)  # fmt: skip
+def test_a_pod_is_of_a_run_only_by_the_uid_of_its_workflow(changed: dict[str, object], known: bool) -> None:
+    pod = {"ownerReferences": [{**REFERENCE, **changed}]}
+    assert owns({"name": "a-x1", "uid": "u1"}, pod) is known
+    assert owns({"name": "a-x1", "uid": "u1"}, {}) is False
+    assert bool(claimed_run(pod)) is (known or bool({"uid", "name"} & set(changed)))

@@ -1,11 +1,13 @@
 """What steps on the home cluster get of the platform: their project's data folder, by the claim that the settings name, and a run's token."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import tenancy
 from atrium.home import get_home
 from atrium.settings import get_settings
+from workflows.clusters.images import at_registry, containers
 
 VOLUME = "atrium-data"
 STARTS = ("retry", "resubmit")  # what lets a workflow run again
@@ -13,9 +15,10 @@ KINDS = ("container", "script")
 
 
 def as_home_run(project: str, workflow: Mapping[str, Any]) -> dict[str, Any]:
-    """The workflow as it goes to the home cluster: with the project's data, where the settings name a claim of it."""
-    claim = get_settings().data_claim
-    return with_data(workflow, claim, str(get_home().data(project))) if claim else dict(workflow)
+    """The workflow as it goes to the home cluster: with the project's data and from a private registry, where the settings name them."""
+    settings = get_settings()
+    made = with_registry(workflow, settings.image_registry, settings.pull_secret)
+    return with_data(made, settings.data_claim, str(get_home().data(project))) if settings.data_claim else made
 
 
 def note_start(owner: str, project: str, workflow: Mapping[str, Any]) -> None:
@@ -23,6 +26,18 @@ def note_start(owner: str, project: str, workflow: Mapping[str, Any]) -> None:
     run = str((workflow.get("metadata") or {}).get("name") or "")
     if run:
         tenancy.issue_run_token(owner, project, run)
+
+
+def with_registry(workflow: Mapping[str, Any], registry: str, secret: str) -> dict[str, Any]:
+    """The workflow whose images come from `registry`, pulled with `secret`; either may be empty. The one that was given stays as it is."""
+    spec = copy.deepcopy(workflow.get("spec"))
+    if not isinstance(spec, dict) or not (registry or secret):
+        return dict(workflow)
+    for one in containers(spec) if registry else ():
+        one["image"] = at_registry(one["image"], registry)
+    if secret and {"name": secret} not in (spec.get("imagePullSecrets") or []):
+        spec["imagePullSecrets"] = [*(spec.get("imagePullSecrets") or []), {"name": secret}]
+    return {**workflow, "spec": spec}
 
 
 def with_data(workflow: Mapping[str, Any], claim: str, folder: str) -> dict[str, Any]:

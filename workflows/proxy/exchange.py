@@ -17,6 +17,7 @@ from workflows.clusters.kube import Json, Kube
 from workflows.clusters.models import ClusterRow
 
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
 ACCOUNT = "system:serviceaccount:"
 ASKED, STEP = "the token of a run", "atrium/runtime asks for it by itself; see docs/cluster-install.md"
@@ -78,10 +79,30 @@ def _reviewed(shown: str) -> tuple[str, str, str]:
 def _run_of(namespace: str, pod: str, uid: str) -> str:
     with Kube(HOME, project_access(namespace)) as kube:
         found = kube.ask("GET", f"/api/v1/namespaces/{namespace}/pods", fieldSelector=f"metadata.name={pod}")
-    same = [
-        one["metadata"] for one in found.get("items") or [] if one["metadata"].get("uid") == uid
-    ]  # none: just deleted
-    owners = [one for own in same for one in own.get("ownerReferences") or [] if one.get("kind") == "Workflow"]
-    if not owners:
-        raise Forbidden(f"{ASKED} for pod {pod!r}", "it is a pod of a workflow", "run it as a step of a pipeline")
-    return str(owners[0]["name"])
+        same = [
+            one["metadata"] for one in found.get("items") or [] if one["metadata"].get("uid") == uid
+        ]  # none: just deleted
+        run = next(filter(None, map(claimed_run, same)), "")
+        workflows = kube.ask("GET", WORKFLOWS.format(namespace), fieldSelector=f"metadata.name={run}") if run else {}
+    if not any(owns(one["metadata"], own) for one in workflows.get("items") or [] for own in same):
+        told = "it is a pod of a workflow that is there: its owner reference names that workflow's uid"
+        raise Forbidden(f"{ASKED} for pod {pod!r}", told, "run it as a step of a pipeline")
+    return run
+
+
+def claimed_run(pod: Json) -> str:
+    """Name of the workflow that a pod's metadata name as its controller; empty where they name none."""
+    return next((str(one["name"]) for one in pod.get("ownerReferences") or [] if _is_workflow(one)), "")
+
+
+def owns(workflow: Json, pod: Json) -> bool:
+    """Whether the workflow with this metadata is a pod's controller: by uid, since who makes a pod writes any name into it."""
+    return any(
+        _is_workflow(one) and one.get("name") == workflow["name"] and one.get("uid") == workflow["uid"]
+        for one in pod.get("ownerReferences") or []
+    )
+
+
+def _is_workflow(reference: Json) -> bool:
+    group = str(reference.get("apiVersion") or "").partition("/")[0]
+    return bool(reference.get("kind") == "Workflow" and group == "argoproj.io" and reference.get("controller"))
