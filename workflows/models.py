@@ -22,7 +22,11 @@ class RunNotFound(NotFound):
 
 
 class ManifestInvalid(Invalid):
-    """The manifest is no Argo workflow that can run."""
+    """The manifest is no Argo workflow that can run; `line` is where in its text, from 1, or 0 where that is not known."""
+
+    def __init__(self, asked: str, allowed: str, next_step: str, line: int = 0) -> None:
+        super().__init__(asked, allowed, next_step)
+        self.line = line
 
 
 class RevisionRow(Base):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +20,7 @@ from workflows.clusters.connect import cluster_state
 from workflows.clusters.home import home_cluster
 from workflows.clusters.runs import ClusterRuns, run_engine
 from workflows.clusters.seen import OWNER
+from workflows.manifests import line_of, quoting, read_manifest, saved_manifest, value_text
 from workflows.models import (
     ManifestInvalid,
     NodeView,
@@ -35,7 +35,6 @@ from workflows.models import (
 from workflows.plan import RunGraph, graph_of
 
 PIPELINE, REVISION = "atrium.io/pipeline", "atrium.io/revision"
-LONGEST_MANIFEST = 1024 * 1024
 MOST_REVISIONS = 100
 
 
@@ -44,32 +43,12 @@ def _engine(who: Actor, project: str, cluster: str = "") -> Pipelines:
     return ClusterRuns(who, project, cluster) if cluster else ArgoBackend(who, project)
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    if len(text) > LONGEST_MANIFEST:
-        raise ManifestInvalid(
-            f"a manifest of {len(text)} characters", f"at most {LONGEST_MANIFEST}", "move data into artifacts"
-        )
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
-        if mark is None:
-            raise ManifestInvalid(f"the manifest: {problem}", "it is YAML", "mend the line and save again") from error
-        place = f"{mark.line + 1}:{mark.column + 1}"
-        raise ManifestInvalid(
-            f"the manifest, line and column {place}: {problem}", "it is YAML", "mend the line and save again"
-        ) from error
-    if not isinstance(found, dict) or found.get("kind") not in ("Workflow", "WorkflowTemplate"):
-        raise ManifestInvalid("the manifest", "its kind is Workflow or WorkflowTemplate", "see docs/pipelines.md")
-    return found
-
-
 def _parameters(manifest: Mapping[str, Any]) -> list[ParameterView]:
     given = ((manifest.get("spec") or {}).get("arguments") or {}).get("parameters") or []
     return [
         ParameterView(
-            str(one["name"]), str(one.get("value", one.get("default", ""))), str(one.get("description") or ""),
-            [str(choice) for choice in one.get("enum") or []],
+            str(one["name"]), value_text(one.get("value", one.get("default", ""))), str(one.get("description") or ""),
+            [value_text(choice) for choice in one.get("enum") or []],
         )
         for one in given
     ]  # fmt: skip
@@ -78,7 +57,7 @@ def _parameters(manifest: Mapping[str, Any]) -> list[ParameterView]:
 @lru_cache(maxsize=256)
 def _form(manifest: str) -> list[ParameterView]:
     """The parameters of a saved manifest; kept, since lists show many and YAML takes milliseconds to read."""
-    return _parameters(yaml.load(manifest, yaml.CSafeLoader))
+    return _parameters(saved_manifest(manifest))
 
 
 def _view(row: RevisionRow) -> PipelineView:
@@ -104,8 +83,17 @@ def save_pipeline(who: Actor, project: str, name: str, manifest: str, cluster: s
     """
     require(who, Verb.WRITE, project)
     check_name(name, "pipeline")
-    parsed = _parsed(manifest)
-    _engine(who, project, cluster).lint({**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}})
+    parsed = read_manifest(manifest)
+    asked = {**parsed, "kind": "Workflow", "metadata": {"generateName": f"{name}-"}}
+    try:
+        _engine(who, project, cluster).lint(asked)
+    except ManifestInvalid as error:
+        line = line_of(manifest, error.asked)
+        if not line:
+            raise
+        raise ManifestInvalid(
+            f"line {line} of the manifest: {error.asked}", quoting(error.asked) or error.allowed, error.next_step, line
+        ) from error
     digest = hashlib.sha256(json.dumps(parsed, sort_keys=True).encode()).hexdigest()
     with writing() as session:
         newest = _newest(session, project, name)
@@ -215,7 +203,7 @@ def run_manifest(pipeline: PipelineView, parameters: Mapping[str, str], metadata
     if unknown := sorted(set(parameters) - set(pipeline.parameters)):
         known = ", ".join(pipeline.parameters) or "none"
         raise ManifestInvalid(f"parameter {unknown[0]!r}", f"the pipeline's parameters are {known}", "use one of these")
-    manifest: dict[str, Any] = yaml.safe_load(pipeline.manifest)
+    manifest = saved_manifest(pipeline.manifest)
     values = {**pipeline.parameters, **parameters}
     if values:
         manifest["spec"]["arguments"]["parameters"] = [{"name": key, "value": value} for key, value in values.items()]

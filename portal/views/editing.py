@@ -1,11 +1,13 @@
 """Saving a pipeline: a manifest is pasted or uploaded, checked by the workflow server, and kept as a revision."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 import workflows
 from atrium.errors import AtriumError
 from portal.session import project, who
-from portal.ui import card, header, say_after, show_error
+from portal.ui import card, code_editor, header, say_after, show_error
 from portal.words import _
 
 START = """\
@@ -39,25 +41,42 @@ def page() -> None:
         manifest_form("new", name, START)
 
 
+@st.fragment
 def manifest_form(key: str, name: str, manifest: str) -> None:
-    """A manifest to change or upload, and its saving; the workflow server's words are shown where it refuses."""
+    """A manifest to change or upload, and its saving; what the workflow server refuses is told, and its line is marked."""
     file = st.file_uploader(_("Upload YAML (instead of the text below)"), type=["yaml", "yml"], key=f"{key}-file")
     text = file.getvalue().decode("utf-8", "replace") if file else manifest
-    with st.form(f"{key}-form", border=False):
-        written = st.text_area(
-            _("Argo manifest (YAML)"), text, height=420, key=f"{key}-text-{file.file_id if file else ''}"
-        )
-        asked = st.form_submit_button(_("Check and save"), type="primary", icon=":material/save:")
-    if asked:
-        _save(name, written)
+    refused: Refused | None = st.session_state.get(f"{key}-refused")
+    line, times = (refused.error.line, refused.times) if refused else (0, 0)
+    written, by_keys = code_editor(f"{key}-text", text, _("Argo manifest (YAML)"), line, times)
+    if refused and refused.written == written:
+        show_error(refused.error)
+    if st.button(_("Check and save"), type="primary", icon=":material/save:", key=f"{key}-save") or by_keys:
+        _save(key, name, written, times)
+    elif refused and refused.written != written:
+        del st.session_state[f"{key}-refused"]
+        st.rerun(scope="fragment")
 
 
-def _save(name: str, manifest: str) -> None:
+@dataclass(frozen=True)
+class Refused:
+    """A manifest that was not saved, why, and how often this happened on this page."""
+
+    written: str
+    error: workflows.ManifestInvalid
+    times: int
+
+
+def _save(key: str, name: str, written: str, times: int) -> None:
     try:
-        saved = workflows.save_pipeline(who(), project(), name.strip(), manifest)
+        saved = workflows.save_pipeline(who(), project(), name.strip(), written)
+    except workflows.ManifestInvalid as error:
+        st.session_state[f"{key}-refused"] = Refused(written, error, times + 1)
+        st.rerun(scope="fragment")
     except AtriumError as error:
         show_error(error)
         return
+    st.session_state.pop(f"{key}-refused", None)
     say_after(_("Saved as revision {n}.").format(n=saved.number))
     st.query_params.pop("new", None)
     st.query_params["pipeline"] = saved.name

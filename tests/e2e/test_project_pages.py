@@ -186,3 +186,24 @@ def test_what_is_refused_is_told_in_chinese_on_pages_and_by_rest(
     answer = httpx.get(url, headers=argo.headers | {"Accept-Language": "zh-CN,zh;q=0.9"}, timeout=60)
     assert (answer.status_code, answer.json()["asked"]) == (404, "项目 'digits' 中流水线 'nowhere' 的定时计划")
     page.context.close()
+
+
+def test_an_engineer_writes_a_pipeline_and_is_led_to_the_line_that_argo_refuses(page: Page, platform: Platform) -> None:
+    name = f"written-{secrets.token_hex(3)}"
+    open_page(page, platform.url, "pipelines", "digits", new="1")
+    page.get_by_label("Name", exact=True).fill(name)
+    written = page.get_by_label("Argo manifest (YAML)")
+    written.fill(SMALL.strip().replace("name: rows", "name: n").replace("parameters.rows", "parameters.n"))
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.get_by_test_id("stAlertContentError")).to_contain_text("unless they stand in quotes")
+    expect(page.get_by_role("button", name="Go to line 5")).to_be_visible()
+    expect(page.locator("pre .wrong")).to_contain_text("name: n")
+    expect(written).to_be_focused()
+    written.press("End")
+    written.press("Enter")
+    assert (
+        written.input_value().count("\n") == SMALL.strip().count("\n") + 1
+    )  # what was written stays and can be mended
+    written.fill(SMALL.strip())
+    written.press("Control+s")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)

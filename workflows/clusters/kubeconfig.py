@@ -27,8 +27,11 @@ def read_kubeconfig(text: str) -> Access:
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "it is no YAML"  # never the text itself: it may hold a secret
-        raise KubeconfigInvalid("the kubeconfig", f"it is YAML ({problem})", FLATTEN) from None
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1  # never the text itself: it may hold a secret
+        raise KubeconfigInvalid(
+            f"the kubeconfig cannot be read at line {line}", "it is YAML, as kubectl writes it", FLATTEN
+        ) from None
     if not isinstance(found, dict) or not isinstance(found.get("clusters"), list):
         raise KubeconfigInvalid("the kubeconfig", "it has clusters, users and contexts", FLATTEN)
     context = _named(found, "contexts", str(found.get("current-context") or ""), "context")
