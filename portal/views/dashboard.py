@@ -113,13 +113,15 @@ def page() -> None:
         if there
         else _("How much the project's models are asked, what people say of their answers, and how good they are")
     )
-    with header(_("Business dashboard"), lead):
-        link_to("demos", _("Ask the model"), "co_present")
+    live = False
+    with header(_("Business dashboard"), lead), guard():
+        if live := any(one.live_version for one in serving.list_services(who(), here)):
+            link_to("demos", _("Ask the model"), "co_present")
     with guard():
         note_dashboard_seen()
         if there:
             _flights(here, versions)
-        elif any(one.live_version for one in serving.list_services(who(), here)):
+        elif live:
             _today(here)
             models_in_use()
         else:

@@ -22,6 +22,7 @@ from portal.ui import (
     guard,
     header,
     numbers,
+    plain,
     say_after,
     show_error,
     state,
@@ -51,11 +52,21 @@ def page() -> None:
         _feedback([demo.name for demo in found])
 
 
+def _headed(demo: serving.DemoView, service: serving.ServiceView | None) -> tuple[str, str]:
+    """A demo's title and a line on what its model does, as its page has them in the visitor's language."""
+    about = service.metadata if service else {}
+    chinese = words.language() == "zh_CN"
+    own = str(about.get("title_zh") or "") if chinese and demo.title == about.get("title") else ""
+    told = (chinese and about.get("description_zh")) or about.get("description") or ""
+    return own or demo.title, str(told)
+
+
 def _demo(demo: serving.DemoView, service: serving.ServiceView | None) -> None:
+    title, told = _headed(demo, service)
     with card():
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
             with st.container(gap=None, width="content"):
-                st.markdown(f"**{demo.title}**")
+                st.markdown(f"**{plain(title)}**")
                 st.caption(
                     _("In front of {service} · published by {who} {age}").format(
                         service=demo.service, who=demo.published_by, age=age(demo.published_at)
@@ -73,6 +84,8 @@ def _demo(demo: serving.DemoView, service: serving.ServiceView | None) -> None:
                     icon=":material/open_in_new:",
                     type="primary",
                 )
+        if told:
+            st.caption(plain(told))
         st.code(demo.address, language=None)
         _change(demo)
 
