@@ -114,7 +114,9 @@ def _where(query: Query, after: bool) -> _Where:
     if query.namespaces is not None:
         where.add(f"w.namespace IN ({_marks(query.namespaces)})", *query.namespaces)
     if not query.archived:
-        where.add("w.archived = 0")
+        where.add("w.archived <> 1")
+    else:
+        where.add("w.archived <> 2")
     if query.done:
         where.add("w.done = 1")
     if query.name:

@@ -145,8 +145,8 @@ class Runner:
                     if grant:
                         self.kept[workflow.uid, node["id"]] = grant
 
-    def add(self, workflow: Workflow, saved: bool = False) -> None:
-        """Takes a new workflow: it is on disk before this returns, or `saved` before.
+    def add(self, workflow: Workflow, saved: bool = False) -> str:
+        """Takes a new workflow: it is on disk before this returns, or `saved` before. Its JSON as it was taken, before its first step.
 
         Raises:
             UserNotFound: its owner is no more, and nothing is kept; one that was saved before ends with a message instead.
@@ -157,7 +157,9 @@ class Runner:
             self._issue_token(workflow, _owner(workflow))
             self.store.save(workflow)
         self.live[workflow.uid] = workflow
+        taken = workflow.text()
         self.kick(workflow)
+        return taken
 
     def _has_new_token(self, workflow: Workflow) -> bool:
         """Gives a workflow that is saved a run token; one whose owner is no more ends with a message instead."""
@@ -427,6 +429,9 @@ class Runner:
             if keys := let_go(workflow, ON_DELETION):
                 self.store.save(workflow)
                 self.threads.submit(delete_keys, Place(self.home, workflow).artifacts, keys)
+            if self.store.left_archive(workflow):
+                self.forget(workflow)
+                return
             self.store.archive(workflow)
             shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
             self._told_gone(workflow)
@@ -442,7 +447,8 @@ class Runner:
             self._kick_named(self.world.release_all(workflow))
         self.store.delete(workflow)
         shutil.rmtree(self.home.engine / "steps" / workflow.namespace / workflow.uid, ignore_errors=True)
-        shutil.rmtree(self.home.engine / "artifacts" / workflow.namespace / workflow.name, ignore_errors=True)
+        if not self.store.is_name_used(workflow):
+            shutil.rmtree(self.home.engine / "artifacts" / workflow.namespace / workflow.name, ignore_errors=True)
         self._told_gone(workflow)
 
     def _told_gone(self, workflow: Workflow) -> None:

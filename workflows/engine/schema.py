@@ -7,9 +7,11 @@ VERSION = 1
 TABLES = """
 CREATE TABLE IF NOT EXISTS workflows (
     uid TEXT PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL, started TEXT NOT NULL,
-    finished TEXT NOT NULL, phase TEXT NOT NULL, document TEXT NOT NULL, done INTEGER NOT NULL, archived INTEGER NOT NULL,
+    finished TEXT NOT NULL, phase TEXT NOT NULL, document TEXT NOT NULL, done INTEGER NOT NULL,
+    archived INTEGER NOT NULL, -- 0: listed, and in the archive once it has ended, 1: in the archive alone, 2: in the lists alone
     version INTEGER NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS workflows_name ON workflows (namespace, name) WHERE archived = 0;
+DROP INDEX IF EXISTS workflows_name;
+CREATE UNIQUE INDEX IF NOT EXISTS workflows_listed ON workflows (namespace, name) WHERE archived <> 1;
 CREATE INDEX IF NOT EXISTS workflows_page ON workflows (namespace, created DESC, name, archived, done, phase, uid);
 CREATE INDEX IF NOT EXISTS workflows_all ON workflows (created DESC, namespace, name, archived, done, phase, uid);
 CREATE INDEX IF NOT EXISTS workflows_live ON workflows (done) WHERE done = 0;

@@ -9,6 +9,7 @@ from workflows.engine.state import Json
 SET = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 EQUAL = re.compile(r"(?P<key>[^\s=!<>]+)\s*(?P<operator>==|!=|=|<|>)\s*(?P<value>[^\s=!<>]*)")
 TWICE = re.compile(r"[^\s=!<>]+\s*(?:==|!=|=|<|>)\s*(?P<found>==|!=|=|!|<|>|\(|\)).*")
+OPENED = re.compile(r"(?:^|,)\s*\S+\s+(?:in|notin)\s*\(([^)]*)$")
 KEY = re.compile(r"([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 FIELD = re.compile(r"(?P<key>[^=!<>]+)(?P<operator>==|!=|=|<|>)(?P<value>.*)", re.DOTALL)
 
@@ -49,7 +50,20 @@ def _split(selector: str) -> Iterator[str]:
 
 def parse_labels(selector: str) -> list[Term]:
     """Terms of a label selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`, `a<1`. Raises `SelectorInvalid`."""
+    if opened := OPENED.search(selector):
+        raise SelectorInvalid(f"unable to parse requirement: {_unclosed(opened[1])}")
     return [_label_term(part) for part in _split(selector)]
+
+
+def _unclosed(values: str) -> str:
+    """What Kubernetes' parser says of a list of values without its end."""
+    words = [*re.findall(r"[=!<>]+|[(,]|[^\s=!<>(,]+", values), ""]
+    if not re.match(r"[^=!<>(]", words[0]):
+        return f"found '{words[0]}', expected: ',', ')' or identifier"
+    for word, following in zip(words, words[1:], strict=False):
+        if word != "," and following != ",":
+            return f"found '{following}', expected: ',' or ')'"
+    return "found '', expected: ',', or identifier"
 
 
 def _label_term(part: str) -> Term:

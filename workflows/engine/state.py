@@ -159,7 +159,11 @@ class Workflow:
     def _summed(self) -> Json:
         """Conditions, and what its pods used, of all nodes together."""
         conditions, used = [], dict.fromkeys(("cpu", "memory"), 0)
-        pods = [node for node in self.nodes.values() if node["type"] == "Pod"]
+        pods = [
+            node
+            for node in self.nodes.values()
+            if node["type"] == "Pod" and not (node.get("memoizationStatus") or {}).get("hit")
+        ]
         if pods or any(
             node["type"] in ("HTTP", "Plugin") for node in self.nodes.values()
         ):  # these run in a pod of Argo's own

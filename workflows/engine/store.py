@@ -89,7 +89,7 @@ class Store:
     def load(self, namespace: str, name: str) -> Workflow | None:
         """A workflow by name, with its nodes, or None; those in the archive alone are not found so."""
         found = self.connection.execute(
-            "SELECT uid, document FROM workflows WHERE namespace=? AND name=? AND archived=0", (namespace, name)
+            "SELECT uid, document FROM workflows WHERE namespace=? AND name=? AND archived<>1", (namespace, name)
         ).fetchone()
         return self._whole(*found) if found else None
 
@@ -105,7 +105,7 @@ class Store:
 
     def expiring(self) -> list[Json]:
         """The documents of the listed workflows that have ended and name a `ttlStrategy`."""
-        query = "SELECT document FROM workflows WHERE done=1 AND archived=0 AND instr(document, '\"ttlStrategy\"') > 0"
+        query = "SELECT document FROM workflows WHERE done=1 AND archived<>1 AND instr(document, '\"ttlStrategy\"') > 0"
         return [json.loads(document) for (document,) in self.connection.execute(query)]
 
     def find(self, query: listing.Query) -> tuple[list[tuple[str, listing.Key]], bool]:
@@ -133,19 +133,36 @@ class Store:
     def label_keys(self, namespaces: list[str] | None) -> list[str]:
         """Keys of the labels of workflows that have ended."""
         where, values = listing.of_namespaces(namespaces)
-        query = f"SELECT DISTINCT key FROM labels l JOIN workflows w USING (uid) WHERE w.done AND {where} ORDER BY key"  # noqa: S608  marks
+        query = f"SELECT DISTINCT key FROM labels l JOIN workflows w USING (uid) WHERE w.done AND w.archived <> 2 AND {where} ORDER BY key"  # noqa: S608  marks
         return [key for (key,) in self.connection.execute(query, values)]
 
     def label_values(self, key: str, namespaces: list[str] | None) -> list[str]:
         """Values that workflows which have ended have of a label."""
         where, values = listing.of_namespaces(namespaces)
-        query = f"SELECT DISTINCT value FROM labels l JOIN workflows w USING (uid) WHERE w.done AND l.key = ? AND {where} ORDER BY value"  # noqa: S608  marks
+        query = f"SELECT DISTINCT value FROM labels l JOIN workflows w USING (uid) WHERE w.done AND w.archived <> 2 AND l.key = ? AND {where} ORDER BY value"  # noqa: S608  marks
         return [value for (value,) in self.connection.execute(query, [key, *values])]
 
     def archive(self, workflow: Workflow) -> None:
         """Keeps a workflow that has ended in the archive alone: lists and names no longer find it."""
         with self.connection as transaction:
             transaction.execute("UPDATE workflows SET archived=1 WHERE uid=?", (workflow.uid,))
+
+    def leave_archive(self, workflow: Workflow) -> bool:
+        """Takes a workflow that is still in the lists from the archive, until it ends once more; False for one that is in the archive alone."""
+        with self.connection as transaction:
+            query = "UPDATE workflows SET archived=2 WHERE uid=? AND archived=0"
+            return transaction.execute(query, (workflow.uid,)).rowcount > 0
+
+    def left_archive(self, workflow: Workflow) -> bool:
+        """Whether a workflow is in the lists alone."""
+        query = "SELECT 1 FROM workflows WHERE uid=? AND archived=2"
+        return self.connection.execute(query, (workflow.uid,)).fetchone() is not None
+
+    def is_name_used(self, workflow: Workflow) -> bool:
+        """Whether another workflow, listed or archived, has the same name, and so its files in the same place."""
+        query = "SELECT 1 FROM workflows WHERE namespace=? AND name=? AND uid<>?"
+        found = self.connection.execute(query, (workflow.namespace, workflow.name, workflow.uid)).fetchone()
+        return found is not None
 
     def delete(self, workflow: Workflow) -> None:
         """Forgets a workflow."""

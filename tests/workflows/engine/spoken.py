@@ -21,7 +21,7 @@ def spoken(step: dict) -> dict:
     found = dict(step)
     if "out" in found:
         lines = [line for line in found["out"].splitlines() if not EXECUTOR.search(line)]
-        tree = [re.sub("[├└]─", "", line) for line in lines]
+        tree = [re.sub(" {2,}", "  ", re.sub("[├└]─", "", line).replace("│", " ")) for line in lines]
         tailed = "--tail" in found.get("argo", "")
         said = "\n".join(sorted(tree) if "STEP  TEMPLATE" in found["out"] else lines)
         found["out"] = (

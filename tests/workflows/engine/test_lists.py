@@ -157,6 +157,22 @@ def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_ser
     assert engine_server.http.get(f"/api/v1/archived-workflows/{uid}").status_code == 404
 
 
+def test_what_is_deleted_from_the_archive_alone_stays_listed_and_files_of_its_namesake_stay(engine_server):
+    named = {**workflow(labels={"number": "n"}), "metadata": {"name": "namesake"}}
+    old = engine_server.run(named)["metadata"]["uid"]
+    assert engine_server.http.delete(f"{WHERE}/namesake").status_code == 200
+    new = engine_server.run(named)["metadata"]["uid"]
+    files = engine_server.home / "engine/artifacts/flights/namesake"
+    files.mkdir(parents=True, exist_ok=True)
+    assert engine_server.http.delete(f"/api/v1/archived-workflows/{old}").status_code == 200
+    assert files.exists()
+    assert engine_server.http.delete(f"/api/v1/archived-workflows/{new}").status_code == 200
+    assert engine_server.http.get(f"/api/v1/archived-workflows/{new}").status_code == 404
+    assert engine_server.get("namesake")["metadata"]["uid"] == new
+    assert engine_server.http.delete(f"{WHERE}/namesake").status_code == 200
+    assert not files.exists()
+
+
 @pytest.mark.parametrize("path", ["event-sources/flights", "sensors/flights/x", "stream/sensors/flights"])
 def test_what_is_not_here_says_so(engine_server, path):
     answer = engine_server.http.get(f"/api/v1/{path}")

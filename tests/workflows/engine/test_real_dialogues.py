@@ -11,6 +11,16 @@ from spoken import spoken
 REAL = Path(__file__).parent / "real"
 RECORDED = json.loads((REAL / "recorded.json").read_text())
 LIMIT_SECONDS = 150
+KEPT = "where Argo has an archive, `get` and `list` show what was deleted until it is deleted there too; here only the archive's calls do"
+ONE_MORE = "after a memoized resubmit Argo leaves the failed try of a step that had succeeded in the end as Pending, and runs one more in vain"
+OTHERWISE = {  # answers that differ, by their number, and why
+    ("archive: get and list", 9): KEPT,
+    ("archive: get and list", 10): KEPT,
+    ("archive: get and list", 11): KEPT,
+    ("archive: list", 8): "Argo lists no more what was taken from the archive alone, yet `get` finds it",
+    ("memo: resubmit", 4): ONE_MORE,
+    ("memo: resubmit", 5): ONE_MORE,
+}
 
 
 def _recorder():
@@ -40,4 +50,8 @@ def test_the_cli_is_answered_as_by_argo(engine_server, cli, asked, name, monkeyp
         monkeypatch.setenv(key, value)
     plan = next(one for one in recorder.plans() if one["name"] == name)
     held = recorder.hold(cli, "flights", plan, base, LIMIT_SECONDS)
-    assert [spoken(step) for step in held] == [spoken(step) for step in RECORDED[name]]
+    pairs = enumerate(zip(map(spoken, held), map(spoken, RECORDED[name]), strict=True))
+    differing = {(name, number): pair for number, pair in pairs if pair[0] != pair[1]}
+    unexplained = {number: pair for number, pair in differing.items() if number not in OTHERWISE}
+    assert unexplained == {}
+    assert differing.keys() == {one for one in OTHERWISE if one[0] == name}, "what is said to differ differs"

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -79,10 +80,9 @@ class Acting:
             shut_down(workflow, "Stop")
 
     def _retry(self, workflow: Workflow, body: Json) -> None:
-        gone = retry(
-            workflow, bool(body.get("restartSuccessful")), str(body.get("nodeFieldSelector") or ""),
-            texts(body.get("parameters"), "parameters"),
-        )  # fmt: skip
+        given = texts(body.get("parameters"), "parameters")
+        with _as_internal_error():
+            gone = retry(workflow, bool(body.get("restartSuccessful")), str(body.get("nodeFieldSelector") or ""), given)
         place = Place(self.desk.home, workflow)
         for node in gone:
             template = node.get("templateName") or (node.get("templateRef") or {}).get("template", "")
@@ -92,12 +92,22 @@ class Acting:
         """Runs the same once more under a new name. Raises `NotPossible`, `WorkflowInvalid`."""
         again = resubmitted(workflow, bool(body.get("memoized")))
         if given := texts(body.get("parameters"), "parameters"):
-            again["spec"]["arguments"] = with_parameters(again["spec"].get("arguments"), given)
+            with _as_internal_error():
+                again["spec"]["arguments"] = with_parameters(again["spec"].get("arguments"), given)
         return await self.workflows.take(request, who, workflow.namespace, again)
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
         return [Route("/api/v1/workflows/{namespace}/{name}/{action}", self.act, methods=["PUT"])]
+
+
+@contextmanager
+def _as_internal_error() -> Iterator[None]:
+    """Has a parameter that is none told as Argo tells it here."""
+    try:
+        yield
+    except WorkflowInvalid as error:
+        raise NotPossible(str(error), broken=True) from error
 
 
 def _change(body: Json) -> Change:

@@ -16,7 +16,10 @@ from workflows.engine.rest.queries import list_query, shown
 from workflows.engine.selectors import SelectorInvalid, parse_labels
 from workflows.engine.state import Json, Workflow
 
-ONLY_NARROW = Mask("-items.status.nodes,items.status.storedTemplates")
+LISTED = Mask(
+    "items.metadata,items.spec.suspend,items.status.phase,items.status.startedAt,items.status.finishedAt,items.status.progress,"
+    "items.status.message,items.status.estimatedDuration,items.status.resourcesDuration"
+)
 
 
 class Archive:
@@ -28,7 +31,7 @@ class Archive:
     def _find(self, request: Request, verb: Verb) -> tuple[Actor, Workflow]:
         """Who asks, and the workflow that has ended; raises 404 also where who asks may not know of it."""
         workflow = self.desk.store.by_uid(request.path_params["uid"])
-        if workflow is None or not workflow.done:
+        if workflow is None or not workflow.done or self.desk.store.left_archive(workflow):
             raise HTTPException(404, "not found")
         return self.desk.who(request, verb, workflow.namespace), workflow
 
@@ -49,12 +52,12 @@ class Archive:
         return self.desk.readable(request, namespace)
 
     async def listed(self, request: Request) -> Response:
-        """GET: newest first, by selectors, without nodes, at most 500 a page; with `name` alone that one."""
+        """GET: newest first, by selectors, what a row shows of each, at most 500 a page; with `name` alone that one."""
         if name := request.query_params.get("name"):
             return self._named(request, name)
         query, counted = list_query(request.query_params, self._namespaces(request), archive=True)
         found, more = self.desk.store.find(query)
-        items = [text for uid, _ in found if (text := shown(self.desk.store, None, uid, ONLY_NARROW))]
+        items = [text for uid, _ in found if (text := shown(self.desk.store, None, uid, LISTED))]
         metadata: Json = {"continue": continue_token(found[-1][1])} if more else {}
         if counted:
             metadata["remainingItemCount"] = self.desk.store.remaining(query, len(found))
@@ -74,9 +77,10 @@ class Archive:
         return answer_workflow(self._find(request, Verb.READ)[1])
 
     async def delete(self, request: Request) -> Response:
-        """DELETE of one by its uid, with its files."""
+        """DELETE of one by its uid: with its files, unless it is still in the lists, where it stays."""
         who, workflow = self._find(request, Verb.WRITE)
-        self.desk.runner.forget(workflow)
+        if not self.desk.store.leave_archive(workflow):
+            self.desk.runner.forget(workflow)
         await self.desk.note(who, "archive.delete", workflow.namespace, workflow.name)
         return answer({})
 
@@ -103,7 +107,7 @@ class Archive:
         if len(terms) != 1:
             raise SelectorInvalid(f"only allow 1 labelRequirement, found {len(terms)}")
         if terms[0].operator != "exists":
-            raise SelectorInvalid(f"operation {terms[0].operator} is not supported")
+            raise SelectorInvalid(f"operation {terms[0].sign} is not supported")
         return answer({"items": self.desk.store.label_values(terms[0].key, self._namespaces(request))})
 
     def routes(self) -> list[Route]:

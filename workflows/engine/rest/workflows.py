@@ -65,8 +65,9 @@ class Workflows:
                 told = f'workflows.argoproj.io "{workflow.name}" already exists'
                 generated = ", the server was not able to generate a unique name for the object"  # as Kubernetes adds
                 return refused(409, told + (generated if workflow.metadata.get("generateName") else ""))
-            self.desk.runner.add(workflow)
+            taken = self.desk.runner.add(workflow)
             await self.desk.note(who, "workflow.submit", namespace, workflow.name)
+            return Response(taken, media_type="application/json")
         return answer_workflow(workflow)
 
     async def submit(self, request: Request) -> Response:
@@ -109,6 +110,8 @@ class Workflows:
                 raise WorkflowInvalid("unable to get a workflow")
             await worked(request, lambda: check(self.desk.store, namespace, document, lint=True))
         except WorkflowInvalid as error:
+            if error.missing:
+                raise
             return refused(500, str(error), UNKNOWN)
         return answer(document)
 

@@ -11,6 +11,8 @@ import json
 import os
 import re
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +35,19 @@ def _dialogues() -> ModuleType:
     specification.loader.exec_module(module)
     module.HERE = HERE  # type: ignore[attr-defined]  whose files are submitted
     return module
+
+
+def ask(method: str, path: str, body: str | None) -> tuple[int, dict[str, Any]]:
+    """Status and document that the server, which the CLI finds by the same variables, answers to a request below /api/v1/."""
+    scheme = "http" if os.environ.get("ARGO_SECURE") == "false" else "https"
+    url = f"{scheme}://{os.environ['ARGO_SERVER']}{os.environ.get('ARGO_BASE_HREF', '')}/api/v1/{path}"
+    headers = {"Authorization": os.environ.get("ARGO_TOKEN", ""), "Content-Type": "application/json"}
+    request = urllib.request.Request(url, body.encode() if body else None, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def plans() -> list[dict[str, Any]]:
@@ -63,16 +78,41 @@ def hold(argo: str, namespace: str, plan: dict[str, Any], base: str, seconds: fl
             for uid in self.uids:
                 text = text.replace(uid, "UID")
             text = text.replace(base, "BASE").replace(mark, "MARK").replace(base.rpartition(":")[0], "HOST")
-            return NAMES.sub(r"\1-RANDOM", super().plain(text))
+            return NAMES.sub(r"\1-RANDOM", super().plain(text)).replace(namespace, "argo")
 
         def archived(self, _what: str) -> dict[str, Any]:
             """Waits until the workflow is in the archive; from then on its uid is known."""
             uid = self.status()["metadata"]["uid"]
             self.uids.append(uid)
             due = time.monotonic() + self.limit
-            while self.run(f"archive get {uid} -o name").returncode and time.monotonic() < due:
+            while self.run(f"archive get {uid} -o json").returncode and time.monotonic() < due:
                 time.sleep(0.5)
             return {"archived": "WF"}
+
+        def rest(self, words: str) -> dict[str, Any]:
+            """Asks by REST; the status, and the code and message of an error, the names of a list, or the keys of what came."""
+            for number, name in enumerate(self.names):
+                words = re.sub(rf"\bWF{number or ''}\b", name, words) if name else words
+            method, path, *body = (
+                words.replace("MARK", mark).replace("UID", self.uids[0]).replace("NS", namespace).split(" ", 2)
+            )
+            status, answer = ask(method, path, body[0] if body else None)
+            told = (
+                {"code": answer.get("code"), "message": self.plain(str(answer["message"]))}
+                if "message" in answer
+                else {}
+            )
+            items = [
+                one if isinstance(one, str) else self.plain(one["metadata"]["name"])
+                for one in answer.get("items") or []
+            ]
+            return {
+                "rest": self.plain(words),
+                "status": status,
+                "keys": sorted({*answer} - {"apiVersion", "kind"}),
+                "items": items,
+                **told,
+            }
 
     talk = Talk(argo, namespace, seconds)
     talk.uids = []
