@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = Path(streamlit.__file__).parent / "static"
 FOLDER = "static/js"
-EVERY_PAGE = ("Selectbox", "PageLink", "Html", "BidiComponent")
-OTHER_PAGES = ("Table", "DataFrame", "TextInput", "TextArea", "Multiselect", "NumberInput", "FileUploader",
+EVERY_PAGE = ("PageLink", "Html", "BidiComponent")
+OTHER_PAGES = ("Selectbox", "Table", "DataFrame", "TextInput", "TextArea", "Multiselect", "NumberInput", "FileUploader",
                "ArrowVegaLiteChart", "StreamlitSyntaxHighlighter", "LinkButton", "Checkbox", "ButtonGroup")  # fmt: skip
 FONTS = ("app/static/inter.woff2", "static/media/MaterialSymbols-Rounded.*.woff2")
 IMPORTED = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")

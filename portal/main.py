@@ -37,15 +37,16 @@ def navigation() -> Any:
 def sidebar(visitor: Actor) -> None:
     """Project, and the visitor's own menu."""
     names = [project.name for project in tenancy.list_projects(visitor)]
+    if names:
+        _know_project(names)
     with st.sidebar:
-        if names:
-            _project(names)
+        _visitor(names)
         with st.popover(visitor.name, icon=":material/account_circle:", type="tertiary"):
             _own_menu()
 
 
-def _project(names: list[str]) -> None:
-    """The choice of a project. It has no default, since Streamlit leaves a default out of the address, which must be shareable."""
+def _know_project(names: list[str]) -> None:
+    """The project of the address, else that of before, else the first; it always stands in the address, which must be shareable."""
     asked = st.query_params.get("project")
     if asked and asked not in names:
         st.toast(
@@ -53,9 +54,15 @@ def _project(names: list[str]) -> None:
             icon=":material/block:",
             duration="long",
         )
-    if not {st.session_state.get("project"), st.query_params.get("project")}.intersection(names):
-        st.session_state["project"] = names[0]
-    st.selectbox(_("Project"), names, None, key="project", bind="query-params", required=True)
+    known = [one for one in (asked, st.session_state.get("project")) if one in names]
+    st.session_state["project"] = chosen = (known or names)[0]
+    if asked != chosen:
+        st.query_params["project"] = chosen
+
+
+def _choose_project() -> None:
+    """What was open belongs to the project before: only the page stays."""
+    st.query_params.from_dict({"project": st.session_state["visitor"]["project"]})
 
 
 def _own_menu() -> None:
@@ -81,18 +88,20 @@ def _theme() -> str:
     return str(st.session_state.get("theme_choice") or (kept if kept in THEMES else ""))
 
 
-def _tell_browser() -> None:
-    """Has the browser keep language and theme, know the page's language, and not lose the focus with a page that goes."""
+def _visitor(names: list[str]) -> None:
+    """The choice of a project; has the browser keep language and theme, know the page's language, and not lose the focus with a page that goes."""
     chosen = _theme()
     kept = st.context.cookies.get(THEME_COOKIE, "")
     paths = ["/app/", *(f"/app/{name}" for name in titles())]
     mounted("visitor")(
         key="visitor",
         data={
+            "label": _("Project"), "projects": names, "project": st.session_state.get("project"),
             "lang": words.language().replace("_", "-"), "language": st.session_state.get("language_choice", ""),
             "theme": chosen if chosen != "System" or kept else "", "paths": paths, "seen": bool(st.session_state.get(SEEN)),
             "address": [st.context.url, st.query_params.to_dict()],
         },
+        on_project_change=_choose_project,
     )  # fmt: skip
 
 
@@ -129,7 +138,6 @@ def main() -> None:
         told, reference = unexpected(error)
         show_error(told)
         st.caption(f"{_('Reference')} {reference}")
-    _tell_browser()
 
 
 main()

@@ -1,11 +1,10 @@
-"""Headers, cards, numbers, facts, empty places, snippets."""
+"""Headers, cards, facts, empty places, snippets."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import streamlit as st
 
-from portal.ui.frontend import mounted
 from portal.ui.links import link_to
 
 
@@ -31,15 +30,6 @@ def card(title: str = "", lead: str = "") -> Iterator[None]:
             if lead:
                 st.caption(lead)
         yield
-
-
-def numbers(*contents: tuple[str, str, str]) -> None:
-    """Big numbers in a row, as many beside each other as there is room: label, value with its unit, what it is compared with.
-
-    The first label names the row within its page.
-    """
-    shown = [{"label": label, "value": value, "beside": beside} for label, value, beside in contents]
-    mounted("numbers")(key=f"numbers-{contents[0][0]}", data={"numbers": shown})
 
 
 def facts(pairs: Mapping[str, str]) -> None:

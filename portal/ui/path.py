@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.ui.frontend import mounted
-from portal.ui.table import Clicked
+from portal.ui.panels import Clicked
 from portal.words import _
 
 MOST_SHOWN = 4

@@ -10,11 +10,12 @@ import tenancy
 import workflows
 from atrium.identity import Actor, Verb
 from portal.session import may, project, who
-from portal.ui import Column, address_of, card, go_to, guard, link, status, table
+from portal.ui import Column, Panel, address_of, link, status, table_panel
 from portal.words import _
 
 SEEN = "atrium_seen_dashboard"
 LATEST = 50
+NAME = "first-steps"
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,11 @@ def _engineering(visitor: Actor, here: str, has_data: bool, has_pipelines: bool)
     return found
 
 
-def first_steps() -> None:
-    """Draws the list, unless all of it is done."""
-    with guard():
-        steps = _steps(who(), project())
-        if all(one.done for one in steps):
-            return
-        done = sum(one.done for one in steps)
-        rows = [
-            [status("done" if one.done else "open"), link(one.words, one.page, address_of(one.page))] for one in steps
-        ]
-        with card(_("First steps"), _("{done} of {all} done").format(done=done, all=len(steps))):
-            clicked = table("first-steps", [Column("", "short"), Column()], rows, _("First steps"))
-    if clicked:
-        go_to(clicked.row)
+def first_steps() -> Panel | None:
+    """The list, unless all of it is done; a click leads to the page that is the row's name."""
+    steps = _steps(who(), project())
+    if all(one.done for one in steps):
+        return None
+    rows = [[status("done" if one.done else "open"), link(one.words, one.page, address_of(one.page))] for one in steps]
+    lead = _("{done} of {all} done").format(done=sum(one.done for one in steps), all=len(steps))
+    return table_panel(NAME, [Column("", "short"), Column()], rows, _("First steps"), _("First steps"), lead)

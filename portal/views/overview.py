@@ -9,7 +9,9 @@ from atrium.identity import Verb
 from portal.session import may, project, who
 from portal.ui import (
     Cell,
+    Clicked,
     Column,
+    Panel,
     address_of,
     ago,
     card,
@@ -19,20 +21,23 @@ from portal.ui import (
     header,
     link,
     link_to,
-    numbers,
+    numbers_panel,
+    panels,
     plain,
     say,
     state,
     status,
-    table,
+    table_panel,
     text,
 )
+from portal.views.first_steps import NAME as FIRST_STEPS
 from portal.views.first_steps import first_steps
 from portal.views.pipelines import run_rows
 from portal.words import _
 from portal.words.engine import of_engine, of_service
 
 LATEST, SHOWN = 20, 8
+RUNS = "runs"
 BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
 
 
@@ -41,27 +46,44 @@ def page() -> None:
     with header(_("Overview"), _("Project {name}").format(name=project())):
         if may(Verb.WRITE):
             link_to("pipelines", _("Run a pipeline"), "play_arrow")
-    first_steps()
     _body()
 
 
 @st.fragment(run_every="5s")
 def _body() -> None:
+    """As few pieces as can be: what needs attention parts them, where there is any."""
     visitor, here = who(), project()
     with guard():
         runs = workflows.list_runs(visitor, here, limit=LATEST).items
         services = serving.list_services(visitor, here).items
-        _numbers(runs, services, serving.requests_today(visitor, here))
-        _attention(runs, services)
-        _runs(runs)
-        _services(services)
+        above = [first_steps(), _numbers(runs, services, serving.requests_today(visitor, here))]
+        below = [_runs(runs), _services(services)]
+        failed, broken, alerts = _troubles(runs, services)
+        if failed or broken or alerts:
+            _follow(panels("above", *filter(None, above)))
+            _attention(failed, broken, alerts)
+            above = []
+        _follow(panels("overview", *filter(None, [*above, *below])))
+        _nothing_yet(runs, services)
 
 
-def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceView], today: serving.Figures) -> None:
+def _follow(clicked: Clicked | None) -> None:
+    """Leads to what was clicked."""
+    if not clicked:
+        return
+    if clicked.table == FIRST_STEPS:
+        go_to(clicked.row)
+    elif clicked.table == RUNS:
+        go_to("pipelines", run=clicked.row)
+    else:
+        go_to("services", service=clicked.row)
+
+
+def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceView], today: serving.Figures) -> Panel:
     of_runs = _("of the last run") if len(runs) == 1 else _("of the last {n} runs").format(n=len(runs))
     mean = f"{today.mean_milliseconds:.1f} ms" if today.mean_milliseconds else ""
     refused = _("{n} refused or failed").format(n=f"{today.failed:,}")
-    numbers(
+    return numbers_panel(
         (_("Running now"), str(sum(run.phase in OPEN for run in runs)), of_runs),
         (_("Failed lately"), str(sum(run.state in BAD for run in runs)), of_runs),
         (
@@ -72,20 +94,25 @@ def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceVie
     )  # fmt: skip
 
 
-def _attention(runs: list[workflows.RunSummary], services: list[serving.ServiceView]) -> None:
-    """What failed and was not followed by a better run of its pipeline; the platform's own alerts for administrators."""
+def _troubles(
+    runs: list[workflows.RunSummary], services: list[serving.ServiceView]
+) -> tuple[list[workflows.RunSummary], list[serving.ServiceView], list[monitoring.AlertView]]:
+    """Runs that failed and were not followed by a better one of their pipeline, failed services, alerts; the platform's own for administrators."""
     newest: dict[str, workflows.RunSummary] = {}
     for run in runs:
         newest.setdefault(run.pipeline or run.name, run)
     failed = [run for run in newest.values() if run.state in BAD]
-    broken = [one for one in services if one.state == "failed"]
     visitor, told = who(), {run.pipeline for run in failed}
     alerts = [
         one for one in monitoring.alerts_to_tell(visitor, project())
         if (one.project or visitor.administrator) and not (one.rule == "RunFailed" and one.object in told)
     ]  # fmt: skip
-    if not failed and not broken and not alerts:
-        return
+    return failed, [one for one in services if one.state == "failed"], alerts
+
+
+def _attention(
+    failed: list[workflows.RunSummary], broken: list[serving.ServiceView], alerts: list[monitoring.AlertView]
+) -> None:
     with card(_("Needs attention")):
         for alert in alerts:
             colour, icon = ("red", "error") if alert.severity == "critical" else ("orange", "warning")
@@ -112,23 +139,16 @@ def _one_line(told: str) -> str:
     return plain(" ".join(told.split()))
 
 
-def _runs(runs: list[workflows.RunSummary]) -> None:
+def _runs(runs: list[workflows.RunSummary]) -> Panel | None:
     if not runs:
-        text_ = _("A pipeline's runs appear here with their state, their steps and how long they took.")
-        empty("account_tree", _("No runs yet"), text_, "pipelines", _("Open the pipelines"))
-        return
-    with card(_("Latest runs")):
-        columns, rows = run_rows(runs[:SHOWN])
-        clicked = table("overview-runs", columns, rows, _("Runs, newest first"))
-    if clicked:
-        go_to("pipelines", run=clicked.row)
+        return None
+    columns, rows = run_rows(runs[:SHOWN])
+    return table_panel(RUNS, columns, rows, _("Runs, newest first"), _("Latest runs"))
 
 
-def _services(services: list[serving.ServiceView]) -> None:
+def _services(services: list[serving.ServiceView]) -> Panel | None:
     if not services:
-        text_ = _("A registered model becomes a service with an address of its own; put one into service on its page.")
-        empty("rocket_launch", _("Nothing is live yet"), text_, "models", _("Open the models"))
-        return
+        return None
     columns = [
         Column(_("State"), "short"), Column(_("Service")), Column(_("Model")), Column(_("Version"), "short"),
         Column(_("Checked"), "soft"),
@@ -140,7 +160,13 @@ def _services(services: list[serving.ServiceView]) -> None:
         ]
         for one in services
     ]  # fmt: skip
-    with card(_("Services")):
-        clicked = table("overview-services", columns, rows, _("Services and their states"))
-    if clicked:
-        go_to("services", service=clicked.row)
+    return table_panel("services", columns, rows, _("Services and their states"), _("Services"))
+
+
+def _nothing_yet(runs: list[workflows.RunSummary], services: list[serving.ServiceView]) -> None:
+    if not runs:
+        told = _("A pipeline's runs appear here with their state, their steps and how long they took.")
+        empty("account_tree", _("No runs yet"), told, "pipelines", _("Open the pipelines"))
+    if not services:
+        told = _("A registered model becomes a service with an address of its own; put one into service on its page.")
+        empty("rocket_launch", _("Nothing is live yet"), told, "models", _("Open the models"))

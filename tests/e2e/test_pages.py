@@ -43,6 +43,17 @@ def test_a_person_follows_a_models_path_back_to_the_version_of_its_data(page: Pa
     expect(path.locator("[aria-current]")).to_have_text([re.compile(r"flights v\d")])
 
 
+def test_another_project_opens_the_same_page_without_what_was_open(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/app/pipelines?project=flights&pipeline=flight-delay")
+    expect(page.get_by_role("heading", level=1, name="flight-delay")).to_be_visible()
+    page.get_by_label("Project", exact=True).select_option("digits")
+    expect(page).to_have_url(re.compile("pipelines.project=digits$"))
+    expect(page.get_by_role("heading", level=1, name="Pipelines")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", level=1, name="flight-delay")).to_be_visible()
+    expect(page.get_by_label("Project", exact=True)).to_have_value("flights")
+
+
 def test_a_stakeholder_opens_the_demo_after_signing_in(page: Page, platform: Platform) -> None:
     port = int(platform.url.rsplit(":", 1)[1]) + 1
     page.goto(f"http://flight-delay--flights.localhost:{port}/")

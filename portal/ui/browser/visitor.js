@@ -1,4 +1,4 @@
-// What the visitor chose lasts: the page's language is told to the browser, the theme is kept for every page's address.
+// The choice of a project; and what the visitor chose lasts: the page's language is told to the browser, the theme is kept for every page's address.
 const YEAR = 31536000;
 
 function keep(name, value) {
@@ -34,7 +34,22 @@ function keepFocus(now) {
   ended.observe(app, { attributes: true, attributeFilter: [RUNS] });
 }
 
-export default function ({ data }) {
+function chooseProject(data, parentElement, send) {
+  let [label, select] = parentElement.querySelectorAll("label, select");
+  if (!select) {
+    label = document.createElement("label");
+    select = document.createElement("select");
+    label.htmlFor = select.id = "project";
+    parentElement.append(label, select);
+  }
+  label.hidden = select.hidden = !data.projects.length;
+  label.textContent = data.label;
+  select.replaceChildren(...data.projects.map((name) => new Option(name, name, false, name === data.project)));
+  select.onchange = () => send(select.value);
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  chooseProject(data, parentElement, (name) => setTriggerValue("project", name));
   keepFocus(JSON.stringify(data.address));
   document.documentElement.lang = data.lang;
   if (data.language) keep("atrium_language", data.language);

@@ -1,4 +1,5 @@
-// A table whose cells are text, states, links, numbers, parts of a whole, badges or buttons; on a narrow screen each row is a small card.
+// Panels one below the other: big numbers in a row, and tables, in a frame where they have a title. A table's cells are text, states, links,
+// numbers, parts of a whole, badges or buttons; on a narrow screen each of its rows is a small card.
 const SIGNS = {
   good: '<circle cx="8" cy="8" r="7" fill="currentColor" opacity=".16"/><path d="M4.8 8.2l2.2 2.2 4.2-4.6" fill="none" stroke="currentColor" stroke-width="1.7"/>',
   bad: '<circle cx="8" cy="8" r="7" fill="currentColor" opacity=".16"/><path d="M5.3 5.3l5.4 5.4M10.7 5.3l-5.4 5.4" stroke="currentColor" stroke-width="1.7"/>',
@@ -55,7 +56,7 @@ function fill(td, cell, send) {
   }
 }
 
-function drawn(data, send) {
+function tableOf(data, send) {
   const table = made("table");
   table.append(made("caption", "", data.alt));
   const head = made("tr");
@@ -84,10 +85,37 @@ function drawn(data, send) {
   return table;
 }
 
+// Each number with its label and what it is compared with.
+function numbersOf(data) {
+  const list = made("dl");
+  list.style.setProperty("--count", data.numbers.length);
+  for (const one of data.numbers) {
+    const box = made("div");
+    const value = made("dd", "value", one.value);
+    value.title = one.value;
+    box.append(made("dt", "", one.label), value);
+    if (one.beside) box.append(made("dd", "", one.beside));
+    list.append(box);
+  }
+  return list;
+}
+
+function panelOf(data, send) {
+  if (data.kind === "numbers") return numbersOf(data);
+  const table = tableOf(data, (clicked) => send({ ...clicked, table: data.name }));
+  if (!data.title) return table;
+  const frame = made("section");
+  frame.append(made("h2", "", data.title));
+  if (data.lead) frame.append(made("p", "", data.lead));
+  frame.append(table);
+  return frame;
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const focused = parentElement.activeElement?.dataset?.focus;
-  const table = drawn(data, (value) => setTriggerValue("clicked", value));
-  parentElement.querySelector("table")?.remove();
-  parentElement.append(table);
-  if (focused) [...table.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focused)?.focus();
+  const panels = made("div", "panels");
+  for (const one of data.panels) panels.append(panelOf(one, (value) => setTriggerValue("clicked", value)));
+  parentElement.querySelector(".panels")?.remove();
+  parentElement.append(panels);
+  if (focused) [...panels.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focused)?.focus();
 }

@@ -1,4 +1,4 @@
-"""Tables with states, links, numbers and buttons in their cells; on a narrow screen each row becomes a small card."""
+"""Panels: big numbers in a row, and tables with states, links, numbers and buttons in their cells; as one piece of the page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Clicked:
-    """What a person clicked: the row's id, and `open` for its link or the action of a button."""
+    """What a person clicked: the row's id, `open` for its link or the action of a button, and the table's name among panels."""
 
     row: str
     action: str
+    table: str = ""
 
 
 def text(value: object, title: str = "") -> Cell:
@@ -71,12 +72,31 @@ def buttons(row: str, *actions: tuple[str, str]) -> Cell:
     return Cell({"kind": "buttons", "buttons": made})
 
 
-def table(
-    key: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], alt: str, chosen: int | None = None
-) -> Clicked | None:
-    """Draws a table; returns what was just clicked in it, else None.
+@dataclass(frozen=True)
+class Panel:
+    """A part of `panels`, as the browser's part takes it."""
 
-    `key` names the table within its page; a cell that is a plain string is a text; `alt` tells what the table holds, for
+    said: dict[str, Any]
+
+
+def numbers_panel(*contents: tuple[str, str, str]) -> Panel:
+    """Big numbers, as many beside each other as there is room: label, value with its unit, what it is compared with."""
+    shown = [{"label": label, "value": value, "beside": beside} for label, value, beside in contents]
+    return Panel({"kind": "numbers", "numbers": shown})
+
+
+def table_panel(
+    name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell | str]],
+    alt: str,
+    title: str = "",
+    lead: str = "",
+    chosen: int | None = None,
+) -> Panel:
+    """A table, framed where it has a title.
+
+    `name` tells it apart within its panels; a cell that is a plain string is a text; `alt` tells what the table holds, for
     those who do not see it; the row of number `chosen` stands out.
     """
     shown = [
@@ -84,8 +104,29 @@ def table(
         for number, row in enumerate(rows)
     ]
     heads = [{"title": one.title, "look": one.look, "phone": one.phone} for one in columns]
-    found = mounted("table")(
-        key=key, data={"columns": heads, "rows": shown, "alt": alt}, on_clicked_change=lambda: None
-    )
-    clicked = found.get("clicked")
-    return Clicked(str(clicked["row"]), str(clicked["action"])) if clicked else None
+    told = {"name": name, "alt": alt, "title": title, "lead": lead}
+    return Panel({"kind": "table", "columns": heads, "rows": shown, **told})
+
+
+def panels(key: str, *shown: Panel) -> Clicked | None:
+    """Draws panels one below the other; returns what was just clicked in them, else None.
+
+    One piece of browser code draws them all, which costs a page far less than a piece for each. `key` names them within their page.
+    """
+    if not shown:
+        return None
+    data = {"panels": [one.said for one in shown]}
+    clicked = mounted("panels")(key=key, data=data, on_clicked_change=lambda: None).get("clicked")
+    return Clicked(str(clicked["row"]), str(clicked["action"]), str(clicked["table"])) if clicked else None
+
+
+def table(
+    key: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], alt: str, chosen: int | None = None
+) -> Clicked | None:
+    """Draws one table without a frame; returns what was just clicked in it, else None. The rest as `table_panel` has it."""
+    return panels(key, table_panel(key, columns, rows, alt, chosen=chosen))
+
+
+def numbers(*contents: tuple[str, str, str]) -> None:
+    """Draws one row of big numbers, as `numbers_panel` has them. The first label names the row within its page."""
+    panels(f"numbers-{contents[0][0]}", numbers_panel(*contents))
