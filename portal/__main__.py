@@ -45,10 +45,12 @@ def main() -> None:
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from portal.addresses import Addresses
     from portal.first_load import FirstLoad
     from portal.static_files import StaticFiles
 
-    app = st.App(str(FOLDER / "main.py"), middleware=[Middleware(StaticFiles), Middleware(FirstLoad)], lifespan=ready)
+    middleware = [Middleware(Addresses), Middleware(StaticFiles), Middleware(FirstLoad)]
+    app = st.App(str(FOLDER / "main.py"), middleware=middleware, lifespan=ready)
     serve(app, "portal", proxy_headers=False, ws="websockets-sansio")
 
 

@@ -11,8 +11,9 @@ from atrium.identity import Actor
 from atrium.looks import THEME_COOKIE
 from atrium.web import unexpected
 from portal import words
+from portal.addresses import LONGEST, MISSING
 from portal.session import NoProject, who
-from portal.ui import empty, header, say_now, show_error
+from portal.ui import card, empty, header, link_to, plain, say_now, show_error
 from portal.ui.frontend import mounted
 from portal.ui.links import page_of, titles
 from portal.views.first_steps import SEEN
@@ -118,6 +119,15 @@ def _welcome() -> None:
         empty("group_add", _("You are a member of no project yet"), told)
 
 
+def _missing(asked: str) -> None:
+    """What stands at an address that no page has."""
+    with header(_("There is no page at this address"), plain(f"/app/{asked[:LONGEST]}")):
+        pass
+    with card():
+        st.markdown(_("The address may be mistyped or out of date. The pages there are stand in the menu."))
+        link_to("overview")
+
+
 def main() -> None:
     """Runs one page for one visitor."""
     st.set_page_config(page_title="Atrium", page_icon="static/icon.svg", layout="wide")
@@ -129,7 +139,10 @@ def main() -> None:
         page = navigation()
         sidebar(visitor)
         say_now()
-        page.run()
+        if asked := st.query_params.get(MISSING):
+            _missing(asked)
+        else:
+            page.run()
     except NoProject:
         _welcome()
     except AtriumError as error:

@@ -13,10 +13,12 @@ from tenancy.projects import (
     get_project,
     list_members,
     list_projects,
+    members_of_all,
     parallelism_limits,
     project_exists,
     remove_member,
     set_parallelism,
+    set_title,
 )
 from tenancy.public_items import is_public, set_public
 from tenancy.revocations import Revocations, revocations
@@ -96,6 +98,7 @@ __all__ = [
     "list_secrets",
     "list_tokens",
     "list_users",
+    "members_of_all",
     "parallelism_limits",
     "project_exists",
     "read_secrets",
@@ -111,6 +114,7 @@ __all__ = [
     "set_password",
     "set_public",
     "set_secret",
+    "set_title",
     "sign_in",
     "sign_out",
     "token_of_run",

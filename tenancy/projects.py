@@ -1,6 +1,6 @@
 """Projects and who is what in them."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from atrium.clock import now
@@ -15,6 +15,7 @@ from tenancy.models import MemberRow, MemberView, ProjectRow, ProjectView, UserR
 from tenancy.users import UserNotFound, user_row
 
 MOST_PARALLEL = 1_000_000
+LONGEST_TITLE = 120
 
 
 class ProjectNotFound(NotFound):
@@ -27,6 +28,10 @@ class ProjectExists(Conflict):
 
 class LimitInvalid(Invalid):
     """A project's limit is not a number that it may be."""
+
+
+class TitleInvalid(Invalid):
+    """A project's title is empty or too long."""
 
 
 def roles_of(session: Session, user: UserRow) -> dict[str, Role]:
@@ -122,6 +127,28 @@ def set_parallelism(who: Actor, project: str, limit: int | None) -> None:
     with writing() as session:
         _project_row(session, project).parallelism = limit
         audit(session, who, "project.parallelism", project, project, "the setting" if limit is None else str(limit))
+
+
+def set_title(who: Actor, project: str, title: str) -> None:
+    """Gives a project another title; its name, which addresses hold, stays. Raises `Forbidden`, `ProjectNotFound`, `TitleInvalid`."""
+    require(who, Verb.MANAGE, project)
+    title = title.strip()
+    if not 1 <= len(title) <= LONGEST_TITLE:
+        raise TitleInvalid(
+            f"a title of {len(title)} characters", f"1 to {LONGEST_TITLE} characters", "write another title"
+        )
+    with writing() as session:
+        _project_row(session, project).title = title
+        audit(session, who, "project.title", project, project, title)
+        emit(session, "project.changed", project, project, {"title": title})
+
+
+def members_of_all(who: Actor) -> dict[str, int]:
+    """How many members each project has, by project. For the administrator. Raises `Forbidden`."""
+    require(who, Verb.ADMINISTER)
+    with reading() as session:
+        counted = session.execute(select(MemberRow.project, func.count()).group_by(MemberRow.project))
+        return {project: count for project, count in counted}
 
 
 def parallelism_limits() -> dict[str, int]:

@@ -40,6 +40,12 @@ class SecretGiven(BaseModel):
     value: SecretStr
 
 
+class TitleGiven(BaseModel):
+    """A project's title."""
+
+    title: str
+
+
 class LimitGiven(BaseModel):
     """How many workflows run at once; 0: no limit, null: the platform's setting."""
 
@@ -68,6 +74,12 @@ def list_projects(who: Who, after: str | None = None, limit: Limit = DEFAULT_ITE
 def create_project(who: Who, body: NewProject) -> ProjectView:
     """Makes a project."""
     return tenancy.create_project(who, body.name, body.title)
+
+
+@router.put("/projects/{project}/title", status_code=204)
+def set_title(who: Who, project: str, body: TitleGiven) -> None:
+    """Gives a project another title; its name stays."""
+    tenancy.set_title(who, project, body.title)
 
 
 @router.put("/projects/{project}/parallelism", status_code=204)

@@ -14,6 +14,7 @@ def users_and_projects(visitor: Actor) -> None:
     with st.grid(2, min_column_width=300, gap=12):
         _new_user(visitor)
         _new_project(visitor)
+    _projects(visitor)
     _users(visitor)
     _new_password(visitor)
     _parallelism(visitor)
@@ -52,6 +53,30 @@ def _new_project(visitor: Actor) -> None:
             st.rerun()
 
 
+def _projects(visitor: Actor) -> None:
+    columns = [
+        Column(_("Project")), Column(_("Title")), Column(_("Members"), "number"), Column(_("Made by"), "soft"), Column(_("Since"), "soft"),
+    ]  # fmt: skip
+    found, members = tenancy.list_projects(visitor).items, tenancy.members_of_all(visitor)
+    rows: list[list[Cell | str]] = [
+        [one.name, one.title, str(members.get(one.name, 0)), one.created_by, ago(one.created_at)] for one in found
+    ]
+    with card(_("Projects")):
+        table("projects", columns, rows, _("The platform's projects"))
+    if not found:
+        return
+    with st.expander(_("Give a project another title"), icon=":material/edit:"):
+        titles = {one.name: one.title for one in found}
+        name = st.selectbox(_("Project"), list(titles), key="titled-project")
+        with st.form(f"title-{name}", border=False):
+            title = st.text_input(_("Title"), titles.get(name, ""), max_chars=120)
+            if st.form_submit_button(_("Change it"), type="primary") and name:
+                with guard():
+                    tenancy.set_title(visitor, name, title)
+                    say_after(_("{name} is titled “{title}” now.").format(name=name, title=title.strip()))
+                    st.rerun()
+
+
 def _users(visitor: Actor) -> None:
     columns = [
         Column(_("User")), Column(_("Administrator"), "short"), Column(_("State"), "short"), Column(_("Since"), "soft"),
@@ -63,11 +88,11 @@ def _users(visitor: Actor) -> None:
         mark = Cell(
             {
                 "kind": "state",
-                "text": _("active") if one.active else _("kept out"),
+                "text": _("active") if one.active else _("suspended"),
                 "tone": "good" if one.active else "idle",
             }
         )
-        change = ("deactivate", _("Keep out")) if one.active else ("activate", _("Let in"))
+        change = ("deactivate", _("Suspend")) if one.active else ("activate", _("Restore access"))
         own = one.name == visitor.name
         rows.append(
             [one.name, _("yes") if one.administrator else "", mark, ago(one.created_at), text("") if own else buttons(one.name, change)]
@@ -77,8 +102,8 @@ def _users(visitor: Actor) -> None:
     if clicked:
         let_in = clicked.action == "activate"
         question = _("{name} may sign in again.") if let_in else _("{name} is out at once: sessions and tokens end.")
-        sure = _("Let in") if let_in else _("Keep out")
-        done = _("{name} may sign in again now.") if let_in else _("{name} is kept out now.")
+        sure = _("Restore access") if let_in else _("Suspend")
+        done = _("{name} may sign in again now.") if let_in else _("{name} is suspended now.")
 
         def change_it() -> None:
             tenancy.set_active(visitor, clicked.row, let_in)

@@ -108,12 +108,11 @@ def _alert(one: AlertView) -> None:
             st.caption(f":material/arrow_forward: {say(one.next_step)}")
     with row.container(horizontal=True, gap="small", width="content"):
         if st.button(_("Why?"), key=f"why-{one.id}", help=one.object, type="tertiary", icon=":material/help:"):
-            _why(one)
+            st.dialog(str(say(one.summary)), width="large")(_why)(one)
         if may(Verb.WRITE) if one.project else who().administrator:
             _silencing(one)
 
 
-@st.dialog("Atrium", width="large")
 def _why(one: AlertView) -> None:
     with guard():
         found = monitoring.why(who(), project(), f"alert/{one.id}")

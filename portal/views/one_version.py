@@ -1,5 +1,7 @@
 """One model version: its card, its origin; aliases moved, described, put into service, deleted."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 import model_registry
@@ -56,8 +58,10 @@ def page(model: str, version: str) -> None:
 
 @st.fragment(run_every="5s")
 def _facts(found: ModelCard) -> None:
+    """Asked anew each time: aliases move while the page is open, by this person and by others."""
     with guard():
-        _told(found)
+        one = found.version
+        _told(replace(found, version=model_registry.get_model_version(who(), project(), one.model, one.version)))
 
 
 def _told(found: ModelCard) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 import monitoring
 import serving
+import tenancy
 import workflows
 from atrium.identity import Verb
 from portal.session import may, project, who
@@ -43,7 +44,9 @@ BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
 
 def page() -> None:
     """The overview."""
-    with header(_("Overview"), _("Project {name}").format(name=project())):
+    here = tenancy.get_project(who(), project())
+    lead = here.title if here.title == here.name else f"{here.title} · {here.name}"
+    with header(_("Overview"), plain(lead)):
         if may(Verb.WRITE):
             link_to("pipelines", _("Run a pipeline"), "play_arrow")
     _body()

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 import tenancy
 from app.rest import create_app
+from atrium.errors import Forbidden
 from atrium.identity import IDENTITY_HEADER, Actor, Role, mint_identity, platform_actor
 
 PASSWORD = "correct horse battery"
@@ -78,3 +79,21 @@ def test_the_administrator_alone_sets_how_many_workflows_a_project_runs(ada: Act
     assert tenancy.parallelism_limits() == {}
     noted = [(one.action, one.detail) for one in tenancy.list_audit(ada, "flights").items if "parallel" in one.action]
     assert noted == [("project.parallelism", "the setting"), ("project.parallelism", "3")]
+
+
+def test_a_projects_admin_gives_it_another_title_and_the_administrator_sees_all_with_their_members(ada: Actor) -> None:
+    path = "/api/v1/projects/flights/title"
+    tenancy.create_user(ada, "eve", PASSWORD)
+    tenancy.add_member(ada, "flights", "eve", Role.ENGINEER)
+    eve = client(tenancy.actor_of_session(tenancy.sign_in("eve", PASSWORD, "x")))
+    assert eve.put(path, json={"title": "Hers"}).status_code == 403
+    assert client(ada).put(path, json={"title": " Delays of flights "}).status_code == 204
+    assert tenancy.get_project(ada, "flights").title == "Delays of flights"
+    for title in ("  ", "x" * 121):
+        assert client(ada).put(path, json={"title": title}).status_code == 400
+    assert client(ada).put("/api/v1/projects/nobody/title", json={"title": "x"}).status_code == 404
+    assert tenancy.list_audit(ada, "flights").items[0].detail == "Delays of flights"
+    members = len(tenancy.list_members(ada, "flights").items)
+    assert tenancy.members_of_all(ada)["flights"] == members >= 1
+    with pytest.raises(Forbidden):
+        tenancy.members_of_all(tenancy.actor_of_session(tenancy.sign_in("eve", PASSWORD, "x")))
