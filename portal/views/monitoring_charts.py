@@ -49,7 +49,16 @@ def _all(found: Charts, span: str) -> None:
     else:
         with st.grid(3, min_column_width=NARROWEST, gap=12):
             _chart("requests", span, _("Requests to services"), _("per second"), drawn["requests"], _service, 1, quiet)
-            _chart("errors", span, _("Errors of services"), _("per second"), drawn["errors"], _service, 1, quiet)
+            _chart(
+                "errors",
+                span,
+                _("Errors of services"),
+                _("per second"),
+                drawn["errors"],
+                _service,
+                1,
+                _("No errors in this time"),
+            )
             _chart("latency", span, _("Latency of services"), "ms", latency, _service, 1000, quiet)
     with st.grid(3, min_column_width=NARROWEST, gap=12):
         _chart("door", span, _("Requests to the front door"), _("per second"), drawn["door"], _class)
