@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import Any
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from portal.words import _
 
@@ -56,9 +55,4 @@ def link_to(name: str, label: str = "", icon: str = "", **asked: str) -> None:
 
 def go_to(name: str, **asked: str) -> None:
     """Leads to another page now."""
-    try:
-        st.switch_page(page_of(name), query_params=_query(asked))
-    except (
-        StreamlitAPIException
-    ):  # where the project's field was drawn in this run it holds that part of the address by itself
-        st.switch_page(page_of(name), query_params=asked)
+    st.switch_page(page_of(name), query_params=_query(asked))

@@ -32,6 +32,13 @@ def test_a_person_starts_a_run_and_sees_it_end(page: Page, platform: Platform) -
     expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=90_000)
 
 
+def test_a_run_on_the_overview_leads_to_its_page_in_its_project(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/app/?project=digits")
+    page.get_by_role("link", name=re.compile("^digit-")).first.click()
+    expect(page.get_by_role("heading", level=1, name=re.compile("^digit-"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/pipelines\?(?=.*run=digit-)(?=.*project=digits)"))
+
+
 def test_a_person_follows_a_models_path_back_to_the_version_of_its_data(page: Page, platform: Platform) -> None:
     page.goto(f"{platform.url}/app/models?project=flights&model=flight-delay&version=1")
     path = page.get_by_role("list", name="Where it comes from, and what uses it")
