@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from workflows.engine.state import Json
 
@@ -60,7 +61,7 @@ def _unclosed(values: str) -> str:
     words = [*re.findall(r"[=!<>]+|[(,]|[^\s=!<>(,]+", values), ""]
     if not re.match(r"[^=!<>(]", words[0]):
         return f"found '{words[0]}', expected: ',', ')' or identifier"
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if word != "," and following != ",":
             return f"found '{following}', expected: ',' or ')'"
     return "found '', expected: ',', or identifier"
