@@ -36,7 +36,7 @@ from workflows.models import (
     SlotState,
     SlotView,
 )
-from workflows.plan import DRAWN_TYPES, Place, RunGraph
+from workflows.plan import DRAWN_TYPES, Place, RunGraph, steps_done
 from workflows.reasons import RunReasons, Wait, run_reasons
 from workflows.schedules import (
     CrontabInvalid,
@@ -136,5 +136,6 @@ __all__ = [
     "set_config_value",
     "set_schedule",
     "shipped_images",
+    "steps_done",
     "suspend_schedule",
 ]  # fmt: skip

@@ -96,19 +96,11 @@ def _any_step(nodes: dict[str, workflows.NodeView], chosen: str) -> str:
     )  # fmt: skip
 
 
-def _progress(run: workflows.RunView, graph: workflows.RunGraph) -> str:
-    """Steps done of all that are planned; of at least so many where the run itself makes more."""
-    done, _slash, begun = run.progress.partition("/")
-    if not begun.isdigit():
-        return run.progress
-    return f"{done}/{int(begun) + graph.to_come}{'' if graph.exact else '+'}"
-
-
 def _facts(run: workflows.RunView, graph: workflows.RunGraph) -> None:
     pipeline = f"[{run.pipeline}]({address_of('pipelines', pipeline=run.pipeline)})" if run.pipeline else "–"
     facts(
         {
-            _("State"): state(run.state), _("Steps done"): _progress(run, graph), _("Took"): lasted(run.started_at, run.finished_at),
+            _("State"): state(run.state), _("Steps done"): workflows.steps_done(run.progress, graph), _("Took"): lasted(run.started_at, run.finished_at),
             _("Began"): age(run.started_at), _("At"): when(run.started_at),
             _("By"): run.owner, _("Pipeline"): pipeline, **({_("Where"): run.cluster} if run.cluster else {}),
         }

@@ -111,7 +111,9 @@ def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[l
     rows: list[list[Cell | str]] = []
     for run in runs:
         done, _slash, whole = run.progress.partition("/")
-        steps = part(float(done), float(whole)) if done.isdigit() and whole.isdigit() else text(run.progress or "–")
+        whole = whole.removesuffix("+")
+        known = done.isdigit() and whole.isdigit()
+        steps = part(float(done), float(whole), run.progress) if known else text(run.progress or "–")
         took = lasted(run.created_at, run.finished_at)
         rows.append(
             [

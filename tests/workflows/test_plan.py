@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from workflows.plan import MOST_BESIDE, RunGraph, graph_of
+from workflows.plan import MOST_BESIDE, MOST_COUNTED, RunGraph, graph_of, steps_done, steps_of
 
 DIAMOND = """
 entrypoint: main
@@ -107,3 +107,14 @@ def test_the_tries_of_a_step_follow_each_other() -> None:
     tries = {f"n{at}": pod(f"run({at})", "Failed", "") for at in (2, 0, 1)}
     graph = graph_of(workflow(spec, "Failed", run={"type": "Retry", "displayName": "run", "phase": "Failed"}, **tries))
     assert graph.edges == [("n0", "n1"), ("n1", "n2")]
+
+
+def test_lists_and_the_runs_page_count_the_plan_alike() -> None:
+    inside = {"type": "DAG", "displayName": "run", "phase": "Running", "templateName": "main"}
+    run = workflow(DIAMOND, "Running", run=inside, a=pod("load", "Succeeded"))
+    run["status"]["progress"] = "1/1"
+    assert steps_of(run) == steps_done("1/1", graph_of(run)) == "1/9"
+    run["status"]["nodes"] |= {f"b{n}": pod(f"b{n}", "Running") for n in range(MOST_COUNTED)}
+    assert steps_of(run) == "1/1"
+    assert steps_done("", graph_of(run)) == ""
+    assert steps_done("1/2", RunGraph(to_come=3, exact=False)) == "1/5+"

@@ -15,6 +15,7 @@ from atrium.clock import now
 from atrium.database import reading
 from workflows.clusters.models import ClusterRow, Seen, SeenRow
 from workflows.models import RunSummaryRow
+from workflows.plan import steps_of
 
 Json = dict[str, Any]
 PIPELINE, OWNER = "atrium.io/pipeline", "atrium.io/owner"
@@ -108,7 +109,7 @@ def _summarize(session: Session, cluster: str, project: str, found: Mapping[str,
     session.merge(
         RunSummaryRow(
             project=project, name=metadata["name"], pipeline=str(labels.get(PIPELINE) or "")[:60], phase=status.get("phase") or "Pending",
-            progress=status.get("progress") or "", message=str(status.get("message") or "")[:LONGEST_MESSAGE],
+            progress=steps_of(found), message=str(status.get("message") or "")[:LONGEST_MESSAGE],
             owner=str(labels.get(OWNER) or labels.get(CREATOR) or "")[:60],
             created_at=datetime.fromisoformat(metadata["creationTimestamp"]), cluster=cluster,
             finished_at=datetime.fromisoformat(finished) if finished else None,

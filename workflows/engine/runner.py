@@ -32,6 +32,7 @@ from workflows.engine.roots import Roots, prepare_etc, remove
 from workflows.engine.state import PENDING, RUNNING, Json, Workflow, stamp
 from workflows.engine.store import Store
 from workflows.engine.watching import Watcher
+from workflows.plan import steps_of
 
 log = logging.getLogger(__name__)
 SLOTS_PER_CORE = 4
@@ -489,7 +490,7 @@ def summary(workflow: Workflow) -> Json:
     return {
         "name": workflow.name, "uid": workflow.uid, "phase": workflow.phase, "labels": labels,
         "createdAt": workflow.metadata["creationTimestamp"], "startedAt": workflow.status.get("startedAt"),
-        "finishedAt": workflow.status.get("finishedAt"), "progress": workflow.status.get("progress", "0/0"),
+        "finishedAt": workflow.status.get("finishedAt"), "progress": steps_of(workflow.rendered()),
         "message": workflow.status.get("message", ""), "owner": labels.get(OWNER, ""), "pipeline": labels.get(PIPELINE, ""),
     }  # fmt: skip
 
