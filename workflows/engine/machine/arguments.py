@@ -80,6 +80,14 @@ def _artifact(wanted: Json, arguments: Json, names: Mapping[str, Value]) -> Json
     return fill({**given, "name": name, **place} if given else wanted, names)
 
 
+def with_absent(inputs: Json, template: Json) -> Json:
+    """A template's filled inputs with the optional artifacts that nobody gave, which may be named and handed on all the same."""
+    given = inputs.get("artifacts") or []
+    names = {one["name"] for one in given}
+    absent = [one for one in (template.get("inputs") or {}).get("artifacts") or [] if one["name"] not in names]
+    return {**inputs, "artifacts": [*given, *absent]}
+
+
 def input_names(inputs: Json) -> dict[str, Value]:
     """The names by which a template's own texts reach its inputs."""
     names: dict[str, Value] = {}

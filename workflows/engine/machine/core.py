@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from workflows.engine.expressions import ExpressionInvalid
-from workflows.engine.machine.arguments import ArgumentsInvalid, filled_inputs, input_names, output_values, path_names
+from workflows.engine.machine.arguments import (
+    ArgumentsInvalid,
+    filled_inputs,
+    input_names,
+    output_values,
+    path_names,
+    with_absent,
+)
 from workflows.engine.machine.calls import DEPTH_TEXT, Call, CallFailed, Effects, Job
 from workflows.engine.machine.dag import Dag
 from workflows.engine.machine.ending import Ending
@@ -246,6 +253,8 @@ class Machine:
             if call.depth >= DEEPEST:
                 raise CallFailed(DEPTH_TEXT, None, "depth")
             template, scope = self.templates.find(call.reference, call.scope)
+            if template.get("retryStrategy") is None and self.wf.spec.get("retryStrategy") is not None:
+                template = {**template, "retryStrategy": self.wf.spec["retryStrategy"]}
             known = {**call.known, "node.name": call.name}
             if kind_of(template) in POD_KINDS and template.get("retryStrategy") is None:
                 known["pod.name"] = pod_name(self.wf.name, template.get("name", ""), call.name)
@@ -257,7 +266,7 @@ class Machine:
 
     def _filled(self, call: Call, template: Json, scope: str, names: Names) -> Job:
         inputs = filled_inputs(template, call.arguments, names, self.map_value)
-        known = Names(input_names(inputs), path_names(template), names)
+        known = Names(input_names(with_absent(inputs, template)), path_names(template), names)
         body = fill(fill({key: value for key, value in template.items() if key != "inputs"}, names), known)
         return Job(call, body, scope, inputs, known)
 

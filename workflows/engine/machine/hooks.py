@@ -119,7 +119,9 @@ def _exit(machine: "Machine", step: Json, node: Json, place: Place, names: Mappi
 def resolved_arguments(hook: Json, node: Json, prefix: str, names: Mapping[str, Value]) -> Json:
     """A hook's arguments with the outputs of its node filled in. Raises `CallFailed`."""
     outputs = {key: value for key, value in (node.get("outputs") or {}).items() if key in ("parameters", "artifacts")}
-    known = Names(output_names(prefix, outputs), names)
+    unwritten = [one["name"] for one in outputs.get("parameters") or [] if one.get("value") is None]
+    empty: dict[str, Value] = {f"{prefix}.outputs.parameters.{name}": "" for name in unwritten}
+    known = Names(empty | output_names(prefix, outputs), names)
     arguments: Json = fill(hook.get("arguments") or {}, known)
     artifacts = []
     for one in arguments.get("artifacts") or []:

@@ -7,6 +7,7 @@ from workflows.engine.validate.errors import WorkflowInvalid
 from workflows.engine.validate.names import argument_faults, check_names, is_variable
 
 LOCATIONS = ("artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin", "raw", "s3")
+NEEDED = {"http": "url", "git": "repo", "artifactory": "url"}  # without which it says nothing
 SOURCES = ("path", "jqFilter", "jsonPath", "parameter", "expression")
 LEAVES = ("container", "containerSet", "script", "resource", "data", "http", "plugin")
 RULE_OF_VALUE_FROM = "valueFrom only allows: default, configMapKeyRef and supplied"
@@ -24,7 +25,8 @@ def artifacts(side: Json | None) -> list[Json]:
 
 def has_location(artifact: Json) -> bool:
     """Whether it says where its file is kept."""
-    return any(artifact.get(kind) is not None for kind in LOCATIONS)
+    found = [kind for kind in LOCATIONS if artifact.get(kind) is not None]
+    return any(kind not in NEEDED or artifact[kind].get(NEEDED[kind]) for kind in found)
 
 
 def is_leaf(template: Json) -> bool:
