@@ -57,7 +57,13 @@ def _body(name: str) -> None:
         if may(Verb.WRITE):
             _actions(run)
         if run.message:
-            (st.error if run.state in BAD else st.info)(plain(of_engine(run.message)))
+            told = of_engine(run.message)
+            original = (
+                ""
+                if told == run.message
+                else "  \n" + _("In Argo's own words: {words}").format(words=plain(run.message))
+            )
+            (st.error if run.state in BAD else st.info)(plain(told) + original)
         nodes = {node.id: node for node in run.nodes if node.type in SHOWN}
         chosen = _chosen(list(nodes.values()))
         with card(_("Steps"), _("Choose a step to see its logs, values and artifacts.")):
