@@ -32,12 +32,12 @@ def in_pod(*words: str) -> str:
     return kubectl("exec", "-n", NAMESPACE, "deployment/atrium", "--", *words)
 
 
-def cluster_up(*words: str) -> str:
+def cluster_up(*words: str, overlay: str = OVERLAY) -> str:
     """What cluster-up prints. Releases that the cluster lacks come from the test assets."""
     assets = Path(os.environ.get("ATRIUM_TEST_ASSETS") or Path(__file__).parents[3] / "shared")
     more = ["--releases", str(assets / "manifests")] if assets.is_dir() else []
     made = subprocess.run(
-        [str(ATRIUM), "cluster-up", OVERLAY, *more, *words], capture_output=True, text=True, timeout=UP_SECONDS * 3
+        [str(ATRIUM), "cluster-up", overlay, *more, *words], capture_output=True, text=True, timeout=UP_SECONDS * 3
     )
     assert made.returncode == 0, made.stdout + made.stderr
     return made.stdout
