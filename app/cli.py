@@ -9,7 +9,7 @@ import click
 
 from app.backup.commands import backup, restore, step_back
 from app.clusters import cluster
-from app.deploying.commands import cluster_data, cluster_up
+from app.deploying.commands import cluster_data, cluster_route, cluster_up
 from app.deploying.images.commands import images
 from app.images import image
 from app.schedules import schedule
@@ -277,7 +277,7 @@ def why(object: str, project: str, as_json: bool) -> None:
         click.echo(f"next: {step.said}" + (f"  ({step.command})" if step.command else ""))
 
 
-for command in (schedule, image, images, cluster, cluster_up, cluster_data, backup, restore, step_back):
+for command in (schedule, image, images, cluster, cluster_up, cluster_data, cluster_route, backup, restore, step_back):
     main.add_command(command)
 
 

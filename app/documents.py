@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from app.deploying.custom_resources import table
 from atrium.identity import RIGHTS, Role, Verb
 from atrium.settings import CHECKOUT, EMBEDDED_ONLY, Settings
 from monitoring.rules import rules, shown
@@ -92,5 +93,6 @@ def with_rules(text: str) -> str:
 if __name__ == "__main__":
     (CHECKOUT / "docs" / "settings.md").write_text(settings_table())
     (CHECKOUT / ".env.example").write_text(example_file())
+    (CHECKOUT / "docs" / "custom-resources.md").write_text(table())
     monitoring = CHECKOUT / "docs" / "monitoring.md"
     monitoring.write_text(with_rules(monitoring.read_text()))

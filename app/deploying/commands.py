@@ -46,3 +46,34 @@ def cluster_data(project: str) -> None:
     from app.deploying.data import CLAIM, share_data
 
     click.echo(f"steps of project {project} find its data in {share_data(project)}, by the claim {project}/{CLAIM}")
+
+
+@click.command("cluster-route")
+@click.option("--host", required=True, help="Host name under which people reach the portal.")
+@click.option("--content-host", required=True, help="Wildcard of demos and reports: '*.demos.site'.")
+@click.option("--gateway", default="", help="NAMESPACE/NAME of a Gateway of the cluster's Gateway API.")
+@click.option("--ingress-class", default="", help="Class of an Ingress, where there is no Gateway.")
+@click.option("--tls-secret", default="", help="Secret of the Ingress' certificate, in the platform's namespace.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the plan and change nothing.")
+def cluster_route(
+    host: str, content_host: str, gateway: str, ingress_class: str, tls_secret: str, only_plan: bool
+) -> None:
+    """Lead a site's Gateway or Ingress on the cluster to the door; may be repeated."""
+    from app.deploying.kubectl import apply, check_kubectl
+    from app.deploying.routes import check_gateway, http_routes, ingress
+    from app.deploying.up import show
+
+    if bool(gateway) == bool(ingress_class) or (gateway and gateway.count("/") != 1):
+        raise click.UsageError("name one of --gateway NAMESPACE/NAME and --ingress-class CLASS")
+    check_kubectl()
+    if gateway:
+        check_gateway(*gateway.split("/"))
+    objects = (
+        http_routes(gateway, host, content_host)
+        if gateway
+        else [ingress(ingress_class, host, content_host, tls_secret)]
+    )
+    show(objects)
+    if not only_plan:
+        apply(objects)
+        click.echo(f"led there; set ATRIUM_PUBLIC_HOST={host} and ATRIUM_CONTENT_URL in the ConfigMap atrium-settings")

@@ -65,7 +65,7 @@ def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int, re
     objects = rendered(overlay, argo)
     _check_registry(objects, registry)
     parts, objects = registry.led(parts), registry.led(objects)
-    _show([*parts, *objects])
+    show([*parts, *objects])
     for claim in [one for one in objects if one["kind"] == "PersistentVolumeClaim"]:
         if trouble := storage_trouble(claim["metadata"]["name"], NAMESPACE):
             click.secho(f"  storage: {trouble}", fg="yellow")
@@ -143,7 +143,8 @@ def everything(overlay: str, releases: str) -> list[Json]:
     return [*parts, *rendered(overlay, _planned(wanted))]
 
 
-def _show(objects: list[Json]) -> None:
+def show(objects: list[Json]) -> None:
+    """Prints the plan for these objects. Raises `ClusterSaidNo`."""
     click.echo("Plan:")
     changes = make_plan(objects)
     for one in (one for one in changes if one.verb != "keep"):

@@ -7,6 +7,7 @@ from support import CHECKOUT
 
 from app.cli import main
 from app.components import COMPONENTS
+from app.deploying.custom_resources import USES, table, used
 from app.documents import example_file, rights_table, rules_table, settings_table
 from monitoring.rules import rules
 
@@ -16,6 +17,11 @@ EVERYTHING = "\n".join(path.read_text() for path in [CHECKOUT / "README.md", *so
 def test_the_table_of_settings_is_the_codes() -> None:
     assert (CHECKOUT / "docs" / "settings.md").read_text() == settings_table()
     assert (CHECKOUT / ".env.example").read_text() == example_file()
+
+
+def test_the_list_of_custom_resources_is_that_of_the_rights() -> None:
+    assert (CHECKOUT / "docs" / "custom-resources.md").read_text() == table()
+    assert set(USES) == {one.plural for one in used()}
 
 
 def test_the_table_of_alert_rules_is_the_codes() -> None:
