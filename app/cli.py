@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from app.deploying.images.commands import images
 from app.images import image
 from app.schedules import schedule
 from atrium.errors import AtriumError
+
+if TYPE_CHECKING:
+    from app.doctor import Finding
 
 LINE = "{name:<10} {state:<9} {memory:>8}  {since:<25}  {what}"
 
@@ -79,11 +83,36 @@ def status(as_json: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def doctor(as_json: bool) -> None:
-    """The same with version, how each was checked and what mends it; then the machine it stands on."""
+@click.option(
+    "--cluster",
+    "on_cluster",
+    is_flag=True,
+    help="Check the cluster that KUBECONFIG names, from inside, and nothing else.",
+)
+@click.option(
+    "--name", "names", multiple=True, help="With --cluster: a host that pods must find; may be repeated, as all below."
+)
+@click.option("--site-range", "ranges", multiple=True, help="A network of the site (CIDR) that pods must reach.")
+@click.option("--node-port", "node_ports", type=int, multiple=True, help="A port of nodes that a Service is to have.")
+@click.option("--storage-class", "classes", multiple=True, help="A class whose volumes must keep a file.")
+@click.option("--image", "images", multiple=True, help="An image that nodes must be able to fetch.")
+@click.option("--mount", "mounts", multiple=True, help="A folder that the kubelet of a node must see.")
+@click.option(
+    "--probe-image",
+    "probe",
+    default="docker.io/library/busybox:1.36",
+    show_default=True,
+    help="What the checks' pods run.",
+)
+@click.option("--wait-seconds", type=int, default=120, show_default=True, help="How long each of those pods may take.")
+def doctor(as_json: bool, on_cluster: bool, **asked: object) -> None:
+    """The same with version, how each was checked and what mends it; then the machine it stands on, or a cluster."""
     from app.doctor import Verdict, examine
     from app.status import statuses
 
+    if on_cluster:
+        _doctor_of_cluster(as_json, asked)
+        return
     components, machine = statuses(), examine()
     if as_json:
         both = {"components": [asdict(one) for one in components], "machine": [asdict(one) for one in machine]}
@@ -93,9 +122,30 @@ def doctor(as_json: bool) -> None:
         click.echo(LINE.format(name=one.name, state=one.state, memory=memory, since=one.since or "–", what=one.what))
         click.echo(f"         {one.version}; {one.checked}" + (f"\n         mend: {one.mend}" if one.mend else ""))
     for finding in [] if as_json else machine:
-        mend = f"\n                          mend: {finding.mend}" if finding.mend else ""
-        click.echo(f"{finding.name:<18} {finding.verdict.value:<5} {finding.found}{mend}")
+        _tell_finding(finding)
     if any(one.state != "up" for one in components) or any(one.verdict is Verdict.BAD for one in machine):
+        sys.exit(1)
+
+
+def _tell_finding(one: "Finding") -> None:
+    mend = f"\n                          mend: {one.mend}" if one.mend else ""
+    click.echo(f"{one.name:<18} {one.verdict.value:<5} {one.found}{mend}")
+
+
+def _doctor_of_cluster(as_json: bool, asked: dict[str, object]) -> None:
+    from app.deploying.checking import Asked, check_cluster
+    from app.deploying.kubectl import check_kubectl
+    from app.doctor import Verdict
+
+    check_kubectl()
+    found = []
+    for one in check_cluster(Asked(**asked)):  # type: ignore[arg-type]
+        found.append(one)
+        if not as_json:
+            _tell_finding(one)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=1))
+    if any(one.verdict is Verdict.BAD for one in found):
         sys.exit(1)
 
 

@@ -42,9 +42,18 @@ def reasons(deployment: Json) -> Iterator[str]:
     events = items("events", "-n", namespace, "--sort-by=.lastTimestamp")
     for pod in items("pods", "-n", namespace, "-l", selector):
         if not pod["metadata"].get("deletionTimestamp"):
-            yield from _of_pod(
-                pod, [one for one in events if one["involvedObject"].get("name") == pod["metadata"]["name"]]
-            )
+            yield from _of_pod(pod, _about(pod, events))
+
+
+def pod_reasons(pod: Json) -> Iterator[str]:
+    """Why a pod waits or fell."""
+    yield from _of_pod(
+        pod, _about(pod, items("events", "-n", pod["metadata"]["namespace"], "--sort-by=.lastTimestamp"))
+    )
+
+
+def _about(pod: Json, events: list[Json]) -> list[Json]:
+    return [one for one in events if one["involvedObject"].get("name") == pod["metadata"]["name"]]
 
 
 def _of_pod(pod: Json, events: list[Json]) -> Iterator[str]:

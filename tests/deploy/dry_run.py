@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from cluster_platform import kubectl
+from cluster_platform import PATIENCE_SECONDS, kubectl
 
 CRDS = Path(os.environ.get("ATRIUM_TEST_ASSETS") or Path(__file__).parents[3] / "shared") / "crds"
 SPACE = "default"  # a namespace that is there, for objects of one that is not made yet
@@ -26,6 +27,15 @@ def refused(one: dict[str, object]) -> str:
     return made.stderr.strip() if made.returncode else ""
 
 
+def until_established(name: str) -> None:
+    """Until the API server takes objects of that type."""
+    due = time.monotonic() + PATIENCE_SECONDS
+    held = '"status":"True","type":"Established"'
+    while held not in kubectl("get", "customresourcedefinition", name, "-o", "jsonpath={.status}"):
+        assert time.monotonic() < due, name
+        time.sleep(0.3)
+
+
 @contextmanager
 def schema_of(file: str, kind: str) -> Iterator[str]:
     """The apiVersion of a copy of that kind's type under a group of its own: for types of which the cluster has a laxer one."""
@@ -37,7 +47,7 @@ def schema_of(file: str, kind: str) -> Iterator[str]:
     made = {"apiVersion": found["apiVersion"], "kind": found["kind"], "metadata": {"name": name}, "spec": spec}
     kubectl("apply", "--server-side", "-f", "-", given=json.dumps(made))
     try:
-        kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=120s")
+        until_established(name)
         yield f"{spec['group']}/{spec['versions'][0]['name']}"
     finally:
         kubectl("delete", "customresourcedefinition", name)
@@ -49,9 +59,8 @@ def custom_resources(file: str) -> Iterator[None]:
     names = [one["metadata"]["name"] for one in yaml.safe_load_all((CRDS / file).read_text()) if one]
     there = kubectl("get", "customresourcedefinitions", "-o", "jsonpath={.items[*].metadata.name}").split()
     kubectl("apply", "--server-side", "-f", str(CRDS / file))
-    kubectl(
-        "wait", "--for=condition=Established", "--timeout=120s", *(f"customresourcedefinition/{name}" for name in names)
-    )
+    for name in names:
+        until_established(name)
     try:
         yield
     finally:

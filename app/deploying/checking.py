@@ -1,0 +1,186 @@
+"""Checks of a cluster from inside: `atrium doctor --cluster`. Each asks the API server, or a pod that is gone afterwards."""
+
+import ipaddress
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from app.deploying.kubectl import Json, items, kubectl, tried
+from app.deploying.waiting import pod_reasons
+from app.doctor import Finding, Verdict
+
+POLL_SECONDS, USER = 1.0, 10001
+STORED = 'echo kept > /tried/file && sync && test "$(cat /tried/file)" = kept && rm /tried/file'
+HIGHEST_GC_PERCENT = 90
+PAGE = "docs/cluster-checks.md"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a site wants checked: names that pods must find, ranges (CIDR) of its own networks, node ports, storage classes, images, folders of nodes."""
+
+    names: Sequence[str] = ()
+    ranges: Sequence[str] = ()
+    node_ports: Sequence[int] = ()
+    classes: Sequence[str] = ()
+    images: Sequence[str] = ()
+    mounts: Sequence[str] = ()
+    probe: str = "docker.io/library/busybox:1.36"
+    wait_seconds: int = 120
+    space: str = field(default_factory=lambda: f"atrium-doctor-{uuid.uuid4().hex[:6]}")
+
+
+def check_cluster(asked: Asked) -> Iterator[Finding]:
+    """Every check, as it ends; the namespace of its pods is gone afterwards. Raises `ClusterSaidNo`."""
+    yield from ranges(asked.ranges)
+    yield from image_collection()
+    kubectl("create", "namespace", asked.space)
+    try:
+        yield from (node_port(one, asked) for one in asked.node_ports)
+        yield from (name_found(one, asked) for one in ("kubernetes.default.svc", *asked.names))
+        yield from (image_pulled(one, asked) for one in asked.images)
+        yield from (mount_seen(one, asked) for one in asked.mounts)
+        yield from (class_keeps(one, asked) for one in asked.classes)
+    finally:
+        kubectl("delete", "namespace", asked.space, "--wait=false", "--ignore-not-found")
+
+
+def ranges(sites: Sequence[str]) -> Iterator[Finding]:
+    """Whether ranges of pods and Services overlap with each other or with the site's."""
+    own = [
+        (f"pods of {one['metadata']['name']}", text)
+        for one in items("nodes")
+        for text in one["spec"].get("podCIDRs") or []
+    ]
+    own += [("Services", text) for one in items("servicecidrs.networking.k8s.io") for text in one["spec"]["cidrs"]]
+    every = [*own, *(("the site", text) for text in sites)]
+    for number, (who, text) in enumerate(every):
+        net = ipaddress.ip_network(text, strict=False)
+        for other, wide in every[number + 1 :]:
+            second = ipaddress.ip_network(wide, strict=False)
+            if net.version == second.version and net.overlaps(second) and {who, other} != {"the site"}:
+                yield _bad(
+                    "ranges",
+                    f"{text} of {who} overlaps with {wide} of {other}: what is there cannot be reached from pods",
+                )
+                return
+    yield Finding(
+        "ranges", Verdict.OK, f"{', '.join(f'{who}: {text}' for who, text in own) or 'none told'}; no overlap"
+    )
+
+
+def image_collection() -> Iterator[Finding]:
+    """Each kubelet's thresholds of image garbage collection, as it runs with them."""
+    for one in items("nodes"):
+        name = one["metadata"]["name"]
+        config = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{name}/proxy/configz"))["kubeletconfig"]
+        yield collects(name, int(config["imageGCHighThresholdPercent"]), int(config["imageGCLowThresholdPercent"]))
+
+
+def collects(node: str, high: int, low: int) -> Finding:
+    """What thresholds mean, in percent of the images' disk."""
+    if high > HIGHEST_GC_PERCENT or low >= high:
+        return _bad(
+            "image collection", f"{node} deletes images from {high} % on, down to {low} %: pods are evicted before that"
+        )
+    return Finding("image collection", Verdict.OK, f"{node} deletes images from {high} % on, down to {low} %")
+
+
+def node_port(port: int, asked: Asked) -> Finding:
+    """Whether a Service may have this port on nodes: one that leads nowhere is made, and gone with its namespace."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"port-{port}", "namespace": asked.space},
+               "spec": {"type": "NodePort", "selector": {"app": "none"}, "ports": [{"port": 80, "nodePort": port}]}}  # fmt: skip
+    made = tried("create", "-f", "-", given=json.dumps(service))  # a dry run does not look at the range
+    if made.returncode:
+        return _bad("node port", f"{port}: {made.stderr.strip()[-300:]}")
+    return Finding("node port", Verdict.OK, f"{port} may be had and is free")
+
+
+def name_found(name: str, asked: Asked) -> Finding:
+    """Whether a pod finds this host by DNS, or by entries of its node's resolver."""
+    said = run_pod(asked, {"command": ["nslookup", name]})
+    return (
+        _bad("DNS", f"a pod does not find {name}: {said}")
+        if said
+        else Finding("DNS", Verdict.OK, f"a pod finds {name}")
+    )
+
+
+def image_pulled(image: str, asked: Asked) -> Finding:
+    """Whether a node's runtime fetches this image anew, through its mirrors; it is not started."""
+    said = run_pod(asked, {"image": image, "imagePullPolicy": "Always", "command": ["/none"]}, pulled=True)
+    return _bad("registry", f"{image}: {said}") if said else Finding("registry", Verdict.OK, f"a node fetches {image}")
+
+
+def mount_seen(folder: str, asked: Asked) -> Finding:
+    """Whether the kubelet sees this folder of its node."""
+    volume = {"name": "seen", "hostPath": {"path": folder, "type": "Directory"}}
+    said = run_pod(
+        asked,
+        {"command": ["ls", "/seen"], "volumeMounts": [{"name": "seen", "mountPath": "/seen", "readOnly": True}]},
+        volume,
+    )
+    return _bad("mount", f"{folder}: {said}") if said else Finding("mount", Verdict.OK, f"the kubelet sees {folder}")
+
+
+def class_keeps(name: str, asked: Asked) -> Finding:
+    """Whether a volume of this class is given, and keeps a file that the platform's user writes and reads again."""
+    claim = f"tried-{uuid.uuid4().hex[:8]}"
+    spec = {"storageClassName": name, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}
+    made = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": claim, "namespace": asked.space},
+        "spec": spec,
+    }
+    kubectl("create", "-f", "-", given=json.dumps(made))
+    volume = {"name": "tried", "persistentVolumeClaim": {"claimName": claim}}
+    said = run_pod(
+        asked, {"command": ["sh", "-c", STORED], "volumeMounts": [{"name": "tried", "mountPath": "/tried"}]}, volume
+    )
+    kubectl("delete", "persistentvolumeclaim", claim, "-n", asked.space, "--wait=false")
+    return (
+        _bad("storage", f"class {name!r}: {said}")
+        if said
+        else Finding("storage", Verdict.OK, f"class {name!r} keeps a file")
+    )
+
+
+def run_pod(asked: Asked, container: Json, volume: Json | None = None, pulled: bool = False) -> str:
+    """Why a pod of this container does not succeed in time; empty where it does, or (`pulled`) once its image is there."""
+    name = f"tried-{uuid.uuid4().hex[:8]}"
+    whole = {"name": "main", "image": asked.probe, "imagePullPolicy": "IfNotPresent", **container}
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
+            "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}, "containers": [whole],
+            **({"volumes": [volume]} if volume else {})}  # fmt: skip
+    made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": asked.space}, "spec": spec}
+    kubectl("create", "-f", "-", given=json.dumps(made))
+    try:
+        return _outcome(name, pulled, asked)
+    finally:
+        kubectl("delete", "pod", name, "-n", asked.space, "--wait=false")
+
+
+def _outcome(name: str, pulled: bool, asked: Asked) -> str:
+    due = time.monotonic() + asked.wait_seconds
+    while True:
+        [pod] = items("pod", name, "-n", asked.space)
+        status = pod.get("status") or {}
+        phase, states = status.get("phase"), [one.get("state") or {} for one in status.get("containerStatuses") or []]
+        if phase == "Succeeded" or (pulled and (status.get("containerStatuses") or [{}])[0].get("imageID")):
+            return ""
+        if phase == "Failed":
+            return tried("logs", name, "-n", asked.space, "--tail=4").stdout.strip() or "it failed without a word"
+        refused = any(
+            (one.get("waiting") or {}).get("reason") in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
+            for one in states
+        )
+        if refused or time.monotonic() > due:
+            return "; ".join(pod_reasons(pod)) or f"it did not start within {asked.wait_seconds} s"
+        time.sleep(POLL_SECONDS)
+
+
+def _bad(name: str, found: str) -> Finding:
+    return Finding(name, Verdict.BAD, found, f"{PAGE}#{name.lower().replace(' ', '-')}")
