@@ -39,7 +39,7 @@ def check_cluster(asked: Asked) -> Iterator[Finding]:
     kubectl("create", "namespace", asked.space)
     try:
         yield from (node_port(one, asked) for one in asked.node_ports)
-        yield from (name_found(one, asked) for one in ("kubernetes.default.svc", *asked.names))
+        yield from (name_found(one, asked) for one in (own_name(), *asked.names))
         yield from (image_pulled(one, asked) for one in asked.images)
         yield from (mount_seen(one, asked) for one in asked.mounts)
         yield from (class_keeps(one, asked) for one in asked.classes)
@@ -75,8 +75,20 @@ def image_collection() -> Iterator[Finding]:
     """Each kubelet's thresholds of image garbage collection, as it runs with them."""
     for one in items("nodes"):
         name = one["metadata"]["name"]
-        config = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{name}/proxy/configz"))["kubeletconfig"]
+        config = kubelet(name)
         yield collects(name, int(config["imageGCHighThresholdPercent"]), int(config["imageGCLowThresholdPercent"]))
+
+
+def kubelet(node: str) -> Json:
+    """The configuration with which a node's kubelet runs. Raises `ClusterSaidNo`."""
+    found: Json = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/configz"))["kubeletconfig"]
+    return found
+
+
+def own_name() -> str:
+    """The API server's whole name inside the cluster: small images' resolvers pass the search list over."""
+    domain = kubelet(items("nodes")[0]["metadata"]["name"]).get("clusterDomain") or "cluster.local"
+    return f"kubernetes.default.svc.{domain}"
 
 
 def collects(node: str, high: int, low: int) -> Finding:
