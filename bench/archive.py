@@ -28,7 +28,7 @@ def _summary(run: Workflow) -> RunSummaryRow:
     created = datetime.fromisoformat(str(run.metadata["creationTimestamp"]))
     return RunSummaryRow(
         project=run.namespace, name=run.name, pipeline="", phase=run.phase, progress=str(run.status.get("progress", "")),
-        message="", owner="admin", created_at=created, finished_at=created,
+        message="", owner="admin", created_at=created, started_at=created, finished_at=created,
     )  # fmt: skip
 
 

@@ -145,6 +145,7 @@ class RunSummaryRow(Base):
     message: Mapped[str] = mapped_column(String(500))
     owner: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cluster: Mapped[str] = mapped_column(String(30), default="", server_default="")
 
@@ -232,7 +233,7 @@ def state_of(phase: str, message: str) -> str:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as lists show it; phases are Argo's. `cluster` is empty where the platform's own workflow server runs it."""
+    """A run as lists show it; phases are Argo's, a retry starts it anew. `cluster` is empty where the platform's own workflow server runs it."""
 
     project: str
     name: str
@@ -242,6 +243,7 @@ class RunSummary:
     message: str
     owner: str
     created_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
     cluster: str = ""
 

@@ -147,7 +147,7 @@ def _no_pipeline(project: str, name: str) -> PipelineNotFound:
 def _summary(row: RunSummaryRow) -> RunSummary:
     return RunSummary(
         row.project, row.name, row.pipeline, row.phase, row.progress, row.message, row.owner, row.created_at,
-        row.finished_at, row.cluster,
+        row.started_at, row.finished_at, row.cluster,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def note_run(session: Session, event: Event) -> None:
         RunSummaryRow(
             project=event.project, name=event.object, pipeline=said["pipeline"], phase=said["phase"], progress=said["progress"],
             message=said["message"][:LONGEST_MESSAGE], owner=said["owner"], created_at=_moment(said["createdAt"]),
-            finished_at=_moment(said["finishedAt"]),
+            started_at=_moment(said["startedAt"]), finished_at=_moment(said["finishedAt"]),
         )
     )  # fmt: skip
 

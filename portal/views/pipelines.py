@@ -114,11 +114,11 @@ def run_rows(runs: Sequence[workflows.RunSummary]) -> tuple[list[Column], list[l
         whole = whole.removesuffix("+")
         known = done.isdigit() and whole.isdigit()
         steps = part(float(done), float(whole), run.progress) if known else text(run.progress or "–")
-        took = lasted(run.created_at, run.finished_at)
+        began = run.started_at or run.created_at
         rows.append(
             [
                 status(run.state, of_engine(run.message)), link(run.name, run.name, address_of("pipelines", run=run.name)), steps,
-                text(took), ago(run.created_at), text(run.owner), *([text(run.cluster or _("Here"))] if elsewhere else []),
+                text(lasted(began, run.finished_at)), ago(began), text(run.owner), *([text(run.cluster or _("Here"))] if elsewhere else []),
             ]
         )  # fmt: skip
     return columns, rows

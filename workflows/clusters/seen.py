@@ -105,14 +105,16 @@ def _summarize(session: Session, cluster: str, project: str, found: Mapping[str,
     known = session.get(RunSummaryRow, (project, metadata["name"]))
     if known is not None and known.cluster != cluster:
         return False
-    finished = status.get("finishedAt")
+    started, finished = (
+        datetime.fromisoformat(one) if one else None for one in (status.get("startedAt"), status.get("finishedAt"))
+    )
     session.merge(
         RunSummaryRow(
             project=project, name=metadata["name"], pipeline=str(labels.get(PIPELINE) or "")[:60], phase=status.get("phase") or "Pending",
             progress=steps_of(found), message=str(status.get("message") or "")[:LONGEST_MESSAGE],
             owner=str(labels.get(OWNER) or labels.get(CREATOR) or "")[:60],
             created_at=datetime.fromisoformat(metadata["creationTimestamp"]), cluster=cluster,
-            finished_at=datetime.fromisoformat(finished) if finished else None,
+            started_at=started, finished_at=finished,
         )
     )  # fmt: skip
     return True
