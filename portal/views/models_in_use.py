@@ -54,7 +54,7 @@ def _row(one: serving.ServiceView, said: Mapping[str, tuple[int, int]]) -> list[
         good + bad for _minute, good, bad in serving.figures_by_minute(who(), here, one.name, minutes=DAY_MINUTES)
     )
     right, wrong = sum(good for good, _bad in said.values()), sum(bad for _good, bad in said.values())
-    judged = _("{right} of {n}").format(right=f"{right:,}", n=f"{right + wrong:,}") if right + wrong else "–"
+    judged = _("{right} of {n} answers").format(right=f"{right:,}", n=f"{right + wrong:,}") if right + wrong else "–"
     run = made_by(here, one)
     title = str((words.language() == "zh_CN" and one.metadata.get("title_zh")) or one.metadata.get("title") or one.name)
     return [

@@ -45,8 +45,8 @@ BAD, OPEN = ("Failed", "Error"), ("Running", "Pending")
 def page() -> None:
     """The overview."""
     here = tenancy.get_project(who(), project())
-    lead = here.title if here.title == here.name else f"{here.title} · {here.name}"
-    with header(_("Overview"), plain(lead)):
+    named = _("Project {name}") if here.title == here.name else _("{title} · project {name}")
+    with header(_("Overview"), plain(named.format(title=here.title, name=here.name))):
         if may(Verb.WRITE):
             link_to("pipelines", _("Run a pipeline"), "play_arrow")
     _body()

@@ -37,7 +37,9 @@ def test_a_retried_run_began_with_its_retry(engine: Path) -> None:
     backend.submit(FAILING)
     until(lambda: listed() is not None, "the run's end")
     first = listed()
-    assert first and first.started_at and first.finished_at and first.created_at <= first.started_at <= first.finished_at
+    assert (
+        first and first.started_at and first.finished_at and first.created_at <= first.started_at <= first.finished_at
+    )
     backend.act("again", "retry")
     until(lambda: (one := listed()) is not None and one.finished_at != first.finished_at, "the retry's end")
     again = listed()

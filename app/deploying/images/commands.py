@@ -1,14 +1,17 @@
 """`atrium images`: the images of an overlay for a site without the internet."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import yaml
 
 from app.deploying.images.lock import NAME, read_lock
-from app.deploying.images.names import Image, images_of
-from app.deploying.images.places import Place
 from app.deploying.kubectl import Json
+
+if TYPE_CHECKING:
+    from app.deploying.images.names import Image
+    from app.deploying.images.places import Place
 
 CONTAINERD = "/run/containerd/containerd.sock"
 overlay_of = click.argument("overlay", default="airgap")
@@ -67,7 +70,7 @@ def lock_images(
     """Resolve the digest of each image and write the lock."""
     from app.deploying.images.mirroring import resolve
 
-    made = resolve(_images(overlay, releases), Place(source, plain_http, authfile or ""), click.echo)
+    made = resolve(_images(overlay, releases), _place(source, plain_http, authfile), click.echo)
     path = lock or Path(NAME)
     made.write(path)
     click.echo(f"{len(made.digests)} images are locked in {path}")
@@ -89,7 +92,7 @@ def mirror_images(
     """Copy each image to a private registry or into a folder; what a lock pins is copied, nothing else."""
     from app.deploying.images.mirroring import mirror
 
-    here, there = Place(source, plain_http, authfile or ""), Place(target, plain_http, authfile or "")
+    here, there = _place(source, plain_http, authfile), _place(target, plain_http, authfile)
     path = lock or ((there.folder or here.folder or Path()) / NAME)
     pinned = read_lock(path, needed=False)
     if here.folder and not pinned.digests:
@@ -114,7 +117,7 @@ def load_images(
     """Put the lock's images into containerd of this node, as root."""
     from app.deploying.images.mirroring import load
 
-    place = Place(source, plain_http, authfile or "")
+    place = _place(source, plain_http, authfile)
     found = read_lock(lock or ((place.folder or Path()) / NAME))
     load(found, place, containerd, registry, click.echo)
     click.echo(f"{len(found.digests)} images are on this node")
@@ -144,5 +147,13 @@ def _objects(overlay: str, releases: str) -> list[Json]:
     return everything(overlay, releases)
 
 
-def _images(overlay: str, releases: str) -> list[Image]:
+def _place(address: str, plain_http: bool, authfile: str | None) -> "Place":
+    from app.deploying.images.places import Place
+
+    return Place(address, plain_http, authfile or "")
+
+
+def _images(overlay: str, releases: str) -> "list[Image]":
+    from app.deploying.images.names import images_of
+
     return images_of(_objects(overlay, releases))

@@ -16,6 +16,8 @@ from workflows.engine.launcher import end_keeper
 from workflows.engine.roots import Roots
 from workflows.engine.sandbox import Container, Mount, order, sandbox_works
 
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # the second where its own child went first
+
 
 def keeper_of(home: Path) -> psutil.Process | None:
     for one in psutil.process_iter(["cmdline"]):
@@ -213,7 +215,7 @@ def test_a_sandbox_made_ahead_is_given_to_a_step_that_would_get_just_this(ordere
         assert taken is made
         made.end()
     assert (taken is None, ahead.kept) == (bool(change), {})
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(30) in KILLED
 
 
 @pytest.mark.skipif(not sandbox_works(), reason="bubblewrap does not work here")
@@ -225,4 +227,4 @@ def test_a_sandbox_made_ahead_that_nobody_takes_is_ended(ordered):
     ahead.drop(idle_seconds=3600)
     assert ahead.kept
     ahead.drop()
-    assert (ahead.kept, psutil.Process(made.pid).wait(30)) == ({}, -signal.SIGKILL)
+    assert (ahead.kept, psutil.Process(made.pid).wait(30) in KILLED) == ({}, True)
