@@ -8,6 +8,7 @@ import streamlit as st
 GRID = {"grid": True, "tickCount": 4, "title": None, "domain": False, "ticks": False}
 BARE = {"grid": False, "title": None, "domain": False, "ticks": False}
 ROW_HEIGHT = 26
+LEGEND_LETTERS = 26  # that stand in one row above a third of the page
 INK = {"light": "#475467", "dark": "#98A2B3"}
 ROOM = 1.12  # of the longest bar's length: its number stands beyond it
 
@@ -67,16 +68,26 @@ def lines(
     if moments:
         axis = BARE | {"format": "%H:%M", "tickCount": 6, "labelOverlap": True}
         across = {"field": at, "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
+    names = {str(row[kind]) for row in rows}
+    short = sum(map(len, names)) < LEGEND_LETTERS
+    columns = 4 if short else 1 if len(names) <= 3 else 2
+    nothing = not any(row[value] for row in rows)  # else its axis would be told in millionths
     spec = {
         "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 18, "filled": True}},
         "encoding": {
             "x": across,
-            "y": {"field": value, "type": "quantitative", "axis": GRID},
+            "y": {"field": value, "type": "quantitative", "axis": GRID}
+            | ({"scale": {"domain": [0, 1]}} if nothing else {}),
             "color": {
                 "field": kind,
                 "type": "nominal",
                 "sort": None,
-                "legend": {"orient": "top", "title": None, "columns": 4},
+                "legend": {
+                    "orient": "top",
+                    "title": None,
+                    "columns": columns,
+                    "labelLimit": 100 if columns == 2 else 240,
+                },
             },
             "tooltip": _tooltip(titles),
         },

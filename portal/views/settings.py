@@ -120,40 +120,35 @@ def _own_tokens(visitor: Actor) -> None:
         Column(_("Token")), Column(_("Projects"), "soft"), Column(_("Created"), "soft", phone=False), Column(_("Ends"), "soft"),
         Column(_("State"), "short"),
     ]  # fmt: skip
-    rows: list[list[Cell | str]] = []
-    for token in tokens:
-        ended = bool(token.revoked_at)
-        mark = Cell(
-            {"kind": "state", "text": _("revoked") if ended else _("valid"), "tone": "idle" if ended else "good"}
-        )
-        projects = ", ".join(token.projects) or _("the platform")
-        rows.append(
-            [
-                token.name,
-                projects,
-                ago(token.created_at),
-                text(f"{token.expires_at:%Y-%m-%d}", when(token.expires_at)),
-                mark,
-            ]
-        )
+    valid = {token.id: token.name for token in tokens if not token.revoked_at}
     with card(_("Your tokens")):
-        table("tokens", columns, rows, _("Your tokens"))
-        valid = {token.id: token.name for token in tokens if not token.revoked_at}
+        revoked = len(tokens) - len(valid)
+        every = revoked and st.toggle(_("Show revoked ones too ({n})").format(n=revoked), key="tokens-revoked")
+        shown = [_token_row(token) for token in tokens if every or token.id in valid]
+        if shown:
+            table("tokens", columns, shown, _("Your tokens"))
         if valid:
-            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-                chosen = st.selectbox(
-                    _("Token"),
-                    list(valid),
-                    None,
-                    format_func=valid.__getitem__,
-                    width=260,
-                    placeholder=_("Choose a token"),
-                )
-                question = _("Whatever uses {name} is refused within 2 seconds. This cannot be undone.")
-                if chosen and confirmed(_("Revoke"), question.format(name=f"**{valid[chosen]}**"), "revoke", "block"):
-                    tenancy.revoke_token(visitor, chosen)
-                    say_after(_("{name} was revoked.").format(name=valid[chosen]))
-                    st.rerun()
+            _revoke(visitor, valid)
+
+
+def _token_row(token: tenancy.TokenView) -> list[Cell | str]:
+    ended = bool(token.revoked_at)
+    mark = Cell({"kind": "state", "text": _("revoked") if ended else _("valid"), "tone": "idle" if ended else "good"})
+    projects = ", ".join(token.projects) or _("the platform")
+    ends = text(f"{token.expires_at:%Y-%m-%d}", when(token.expires_at))
+    return [token.name, projects, ago(token.created_at), ends, mark]
+
+
+def _revoke(visitor: Actor, valid: dict[str, str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.selectbox(
+            _("Token"), list(valid), None, format_func=valid.__getitem__, width=260, placeholder=_("Choose a token")
+        )
+        question = _("Whatever uses {name} is refused within 2 seconds. This cannot be undone.")
+        if chosen and confirmed(_("Revoke"), question.format(name=f"**{valid[chosen]}**"), "revoke", "block"):
+            tenancy.revoke_token(visitor, chosen)
+            say_after(_("{name} was revoked.").format(name=valid[chosen]))
+            st.rerun()
 
 
 def _members(visitor: Actor) -> None:
