@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -105,7 +105,7 @@ def status(as_json: bool) -> None:
     help="What the checks' pods run.",
 )
 @click.option("--wait-seconds", type=int, default=120, show_default=True, help="How long each of those pods may take.")
-def doctor(as_json: bool, on_cluster: bool, **asked: object) -> None:
+def doctor(as_json: bool, on_cluster: bool, **asked: Any) -> None:
     """The same with version, how each was checked and what mends it; then the machine it stands on, or a cluster."""
     from app.doctor import Verdict, examine
     from app.status import statuses
@@ -132,14 +132,14 @@ def _tell_finding(one: "Finding") -> None:
     click.echo(f"{one.name:<18} {one.verdict.value:<5} {one.found}{mend}")
 
 
-def _doctor_of_cluster(as_json: bool, asked: dict[str, object]) -> None:
+def _doctor_of_cluster(as_json: bool, asked: dict[str, Any]) -> None:
     from app.deploying.checking import Asked, check_cluster
     from app.deploying.kubectl import check_kubectl
     from app.doctor import Verdict
 
     check_kubectl()
     found = []
-    for one in check_cluster(Asked(**asked)):  # type: ignore[arg-type]
+    for one in check_cluster(Asked(**asked)):
         found.append(one)
         if not as_json:
             _tell_finding(one)

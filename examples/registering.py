@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from atrium.sdk import Platform
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -16,6 +18,21 @@ class Candidate:
     example: pd.DataFrame | dict[str, np.ndarray]
     outputs: pd.DataFrame
     metadata: dict[str, Any]
+
+
+def log_training_data(platform: Platform, name: str, table: pd.DataFrame) -> None:
+    """Tells the active MLflow run which version of the project's dataset it learns from: the one that was read last."""
+    import mlflow
+    import mlflow.data.pandas_dataset
+
+    version = platform.used[-1]["version"]
+    source = mlflow.data.pandas_dataset.from_pandas(
+        table.head(1000),
+        source=f"{platform.dataset(name)}@{version}",
+        name=name,
+        digest=f"version-{version}",  # MLflow takes two datasets of one name and digest for one, with the first one's source
+    )
+    mlflow.log_input(source, context="training")
 
 
 def register(candidate: Candidate, run_id: str, metric: str, value: float) -> tuple[str, bool]:

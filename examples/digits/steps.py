@@ -45,7 +45,6 @@ def extract() -> None:
 def train() -> None:
     """Trains a small neural network on the images, tracks and registers it as ONNX."""
     import mlflow
-    import mlflow.data.pandas_dataset
     import numpy as np
     import onnxruntime
     import pandas as pd
@@ -55,7 +54,7 @@ def train() -> None:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler
 
-    from examples.registering import Candidate, register
+    from examples.registering import Candidate, log_training_data, register
 
     platform = Platform.of_step()
     table = platform.read_dataset("digits")
@@ -77,14 +76,7 @@ def train() -> None:
     with mlflow.start_run(run_name="network") as run:
         mlflow.log_params({"hidden": 64, "rows": len(pixels) - TEST_ROWS})
         mlflow.log_metric("test_accuracy", accuracy)
-        version = platform.used[-1]["version"]
-        source = mlflow.data.pandas_dataset.from_pandas(
-            table.head(1000),
-            source=f"{platform.dataset('digits')}@{version}",
-            name="digits",
-            digest=f"version-{version}",  # MLflow takes two datasets of one name and digest for one, with the first one's source
-        )
-        mlflow.log_input(source, context="training")
+        log_training_data(platform, "digits", table)
     metadata: dict[str, Any] = {
         "kind": "image", "title": "Handwritten digit", "title_zh": "手写数字",
         "description": "Says which digit from 0 to 9 a drawing shows. It learned from digits that people wrote, in images of 8 by 8 pixels.",

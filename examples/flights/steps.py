@@ -106,10 +106,10 @@ def train(kind: str, rounds: int, learning_rate: float) -> None:
     """Trains one model and tracks it."""
     import joblib
     import mlflow
-    import mlflow.data.pandas_dataset
 
     from examples.flights.models import PARAMETERS, build, score
     from examples.flights.schema import INPUTS, TARGET, split
+    from examples.registering import log_training_data
 
     platform = Platform.of_step()
     changed = {"max_iter": rounds, "learning_rate": learning_rate} if kind == "boosting" else {}
@@ -119,14 +119,7 @@ def train(kind: str, rounds: int, learning_rate: float) -> None:
     experiment = mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=kind) as run:
         mlflow.log_params(PARAMETERS[kind] | changed | {"rows": len(learn), "model": kind})
-        version = platform.used[-1]["version"]
-        source = mlflow.data.pandas_dataset.from_pandas(
-            learn.head(1000),
-            source=f"{platform.dataset('training-set')}@{version}",
-            name="training-set",
-            digest=f"version-{version}",  # MLflow takes two datasets of one name and digest for one, with the first one's source
-        )
-        mlflow.log_input(source, context="training")
+        log_training_data(platform, "training-set", learn)
         model = build(kind, **changed).fit(learn[list(INPUTS)], learn[TARGET])
         found = score(check[TARGET].to_numpy(), model.predict_proba(check[list(INPUTS)])[:, 1])
         mlflow.log_metrics({f"validation_{name}": value for name, value in found.items()})
