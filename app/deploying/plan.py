@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.deploying.kubectl import MANAGER, ClusterSaidNo, Json, items, tried
+from workflows.clusters.images import containers
 
 NOBODYS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 STAND_IN = "default"  # the namespace that every cluster has
@@ -13,7 +14,7 @@ LONGEST_VALUE = 80
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one object; `fields` tell each change as `path: old → new`."""
+    """What becomes of one object; `fields` tell each change as `path: old → new`, of a new one its images."""
 
     name: str
     verb: str
@@ -72,7 +73,7 @@ def label(one: Json) -> str:
 
 def _change(one: Json, before: Json | None, after: Json) -> Change:
     if before is None:
-        return Change(label(one), "create")
+        return Change(label(one), "create", [f"image: {image['image']}" for image in containers(one)])
     fields = list(_differences(_own(before), _own(after), one["kind"] == "Secret"))
     restarts = one["kind"] in ("Deployment", "StatefulSet") and any(
         text.startswith("spec.template.") for text in fields

@@ -18,6 +18,7 @@ BEFORE = set(sys.modules)
 
 import _socket  # noqa: E402
 import ctypes  # noqa: E402
+import gc  # noqa: E402
 import os  # noqa: E402
 from array import array  # noqa: E402
 from importlib.machinery import PathFinder  # noqa: E402
@@ -209,6 +210,8 @@ def wait() -> None:
     real = real_customization()
     connection = _socket.socket(fileno=REQUESTS)
     field = command_field(sys.orig_argv[2]) if sys.orig_argv[1] == "-c" else 0
+    gc.collect()
+    gc.freeze()  # a step's end need not look through what is here, which would copy all of it: 3 ms of a step's CPU
     connection.send(b"r")
     requests(connection, field)
     connection.detach()
