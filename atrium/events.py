@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, Index, String, delete, select
+from sqlalchemy import JSON, Index, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from atrium.clock import now
@@ -57,7 +57,8 @@ def emit(session: Session, kind: str, project: str, object: str, payload: Payloa
 def consume(consumer: str, kinds: tuple[str, ...], handle: Callable[[Session, Event], None], limit: int = 500) -> int:
     """Gives `handle` the events of `kinds` that `consumer` has not seen, oldest first; returns how many (0 to `limit`).
 
-    `handle` writes in the transaction that also moves the consumer on: each event has its effect exactly once.
+    An event tells all that an object is by then, so of several about one object only the newest is given. `handle` writes in the
+    transaction that also moves the consumer on: each event has its effect exactly once.
     """
     with reading() as session:
         known = session.get(CursorRow, consumer)
@@ -69,8 +70,9 @@ def consume(consumer: str, kinds: tuple[str, ...], handle: Callable[[Session, Ev
         if cursor is None:
             cursor = CursorRow(consumer=consumer, last_id=0)
             session.add(cursor)
-        query = select(EventRow).where(EventRow.id > cursor.last_id, EventRow.kind.in_(kinds))
-        rows = session.scalars(query.order_by(EventRow.id).limit(limit)).all()
+        unseen = (EventRow.id > cursor.last_id, EventRow.kind.in_(kinds))
+        newest = select(func.max(EventRow.id)).where(*unseen).group_by(EventRow.project, EventRow.object, EventRow.kind)
+        rows = session.scalars(select(EventRow).where(EventRow.id.in_(newest)).order_by(EventRow.id).limit(limit)).all()
         for row in rows:
             handle(session, Event(row.id, row.at, row.kind, row.project, row.object, row.payload))
             cursor.last_id = row.id

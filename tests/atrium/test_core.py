@@ -59,6 +59,19 @@ def test_an_event_reaches_each_consumer_once(own_home: Path) -> None:
     assert seen == ["one", "two"]
 
 
+def test_of_several_events_of_one_object_only_the_newest_is_given_and_none_is_lost(own_home: Path) -> None:
+    seen: list[object] = []
+
+    def note(_session: Session, event: Event) -> None:
+        seen.append((event.object, event.payload["step"]))
+
+    with writing() as session:
+        for name, step in (("one", 1), ("two", 1), ("three", 1), ("one", 2), ("two", 2)):
+            emit(session, "thing.changed", "flights", name, {"step": step})
+    assert [consume("test", ("thing.changed",), note, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert seen == [("three", 1), ("one", 2), ("two", 2)]
+
+
 def test_an_event_whose_handling_fails_comes_again(own_home: Path) -> None:
     def fail(_session: Session, event: Event) -> None:
         raise RuntimeError(event.object)
