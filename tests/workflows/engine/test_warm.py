@@ -35,7 +35,7 @@ seen = {
     "descriptors": sorted(os.listdir("/proc/self/fd")), "kinds": [stat.S_IFMT(os.fstat(n).st_mode) for n in (0, 1, 2)],
     "root": sorted(os.listdir("/")), "dev": sorted(os.listdir("/dev")), "etc": sorted(os.listdir("/etc")),
     "signals": {one.name: str(signal.getsignal(one)) for one in signal.Signals}, "locale": locale.setlocale(locale.LC_ALL),
-    "gc": [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()], "threads": [one.name for one in threading.enumerate()],
+    "gc": [gc.isenabled(), gc.get_threshold()], "threads": [one.name for one in threading.enumerate()],
     "main thread": threading.current_thread() is threading.main_thread(), "tz": time.tzname, "recursion": sys.getrecursionlimit(),
     "hostname": os.uname().nodename, "groups": open("/proc/self/cgroup").read(), "oom": open("/proc/self/oom_score_adj").read(),
     "nice": os.nice(0), "scheduler": os.sched_getscheduler(0), "affinity": sorted(os.sched_getaffinity(0)), "cpu": time.process_time() < 5,
@@ -196,6 +196,9 @@ ENDS = {
     "print(sum('Z' in (p / 'stat').read_text().rpartition(')')[2][:3] for p in pathlib.Path('/proc').glob('[0-9]*')))",
     "asyncio": "import asyncio, sys; print(asyncio.run(asyncio.sleep(0.01, 'slept'))); print('_socket' in sys.modules)",
     "random": "import random, hashlib; random.seed(3); print(random.random(), hashlib.sha256(b'x').hexdigest())",
+    "kept by modules": "import abc, codecs, io, os, site, sys\nclass A:\n    def __init__(self, name): self.name = name\n"
+    "    def __del__(self): os.write(1, f'{self.name} ended\\n'.encode())\nfor one in (abc, codecs, io, os, site, sys): one.kept = A(one.__name__)",
+    "unwritten": "class A: pass\na = A(); a.me, a.file = a, open(1, 'w', closefd=False); a.file.write('in a circle to the end')",
     "ssl": "import ssl; print(ssl.create_default_context().verify_mode)",
     "numpy": "import numpy, pandas; print(numpy.arange(3).sum(), len(pandas.DataFrame({'a': [1]})))",
     "write only root": "open('/usr/x', 'w')",
