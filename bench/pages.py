@@ -84,7 +84,7 @@ def move(page: Page, link: str) -> float:
     return _painted(page)
 
 
-def _context(browser: Browser, cookies: list[dict[str, object]]) -> BrowserContext:
+def new_context(browser: Browser, cookies: list[dict[str, object]]) -> BrowserContext:
     """A browser with an empty cache that knows nothing but `cookies`."""
     context = browser.new_context()
     context.set_default_timeout(LIMIT_MS)
@@ -121,7 +121,7 @@ class Seen:
 
 def round_of(browser: Browser, url: str, cookies: list[dict[str, object]], seen: Seen, moving: bool) -> None:
     """A first visit, a reload, and where `moving` every page of the side bar twice."""
-    with _context(browser, cookies) as context:
+    with new_context(browser, cookies) as context:
         page = context.new_page()
         seen.first.append(visit(page, url))
         seen.reload.append(visit(page, url))

@@ -19,7 +19,8 @@ from workflows.backends import ArgoBackend, Pipelines
 from workflows.clusters.connect import cluster_state
 from workflows.clusters.home import home_cluster
 from workflows.clusters.runs import ClusterRuns, run_engine
-from workflows.clusters.seen import OWNER
+from workflows.clusters.seen import OWNER, template_of
+from workflows.engine.state import pod_name
 from workflows.manifests import line_of, quoting, read_manifest, saved_manifest, value_text
 from workflows.models import (
     ManifestInvalid,
@@ -263,9 +264,7 @@ def _values(side: Mapping[str, Any]) -> dict[str, str]:
 
 def _node(run: str, one: Mapping[str, Any]) -> NodeView:
     outputs = one.get("outputs") or {}
-    template = one.get("templateName") or (one.get("templateRef") or {}).get("template") or ""
-    number = one["id"].rpartition("-")[2]
-    pod = (f"{run}-{template}-{number}" if one["id"] != run else run) if one["type"] == "Pod" else ""
+    pod = pod_name(run, template_of(one), one["name"]) if one["type"] == "Pod" else ""
     return NodeView(
         one["id"], one.get("displayName") or one["name"], one["type"], one["phase"], one.get("message") or "", pod,
         one.get("startedAt") or "", one.get("finishedAt") or "", list(one.get("children") or []), _values(one.get("inputs") or {}),

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
 from workflows.proxy.asked import Asked, check_body, owned, read_asked
-from workflows.proxy.exchange import claimed_namespace, claimed_run, owns
+from workflows.proxy.exchange import claimed_namespace, claimed_run, has_step, owns
 
 OWNER = "atrium.io/owner"
 
@@ -129,3 +129,28 @@ def test_a_pod_is_of_a_run_only_by_the_uid_of_its_workflow(changed: dict[str, ob
     assert owns({"name": "a-x1", "uid": "u1"}, pod) is known
     assert owns({"name": "a-x1", "uid": "u1"}, {}) is False
     assert bool(claimed_run(pod)) is (known or bool({"uid", "name"} & set(changed)))
+
+
+@pytest.mark.parametrize(
+    ("pod", "node", "known"),
+    [("a-x1-say-3608873327", {}, True), ("a-x1-other-3608873327", {}, False), ("a-x1-say-7", {}, False), ("a-x1", {}, False),
+     ("a-x1-say-3608873327", {"phase": "Succeeded"}, False), ("a-x1-say-3608873327", {"type": "Steps"}, False),
+     ("a-x1-say-3608873327", {"templateName": "", "templateRef": {"name": "kept", "template": "say"}}, True),
+     ("a-x1", {"id": "a-x1", "name": "a-x1"}, True)],
+)  # fmt: skip
+def test_a_pod_is_a_step_only_by_the_name_that_argo_gives_to_a_node_which_runs(
+    pod: str, node: dict[str, object], known: bool
+) -> None:
+    whole = {
+        "id": "a-x1-3608873327",
+        "name": "a-x1.work",
+        "type": "Pod",
+        "phase": "Running",
+        "templateName": "say",
+        **node,
+    }
+    workflow = {"metadata": {"name": "a-x1"}, "status": {"nodes": {"one": whole}}}
+    assert has_step(workflow, pod) is known
+    by_id = {**workflow, "metadata": {"name": "a-x1", "annotations": {"workflows.argoproj.io/pod-name-format": "v1"}}}
+    assert has_step(by_id, str(whole["id"])) is (whole["type"] == "Pod" and whole["phase"] == "Running")
+    assert not has_step({"metadata": {"name": "a-x1"}}, pod)

@@ -14,8 +14,9 @@ from workflows.clusters.argo_server import argo_server
 from workflows.clusters.connect import access_of, cluster_of_project, cluster_state
 from workflows.clusters.home import HOME, home_cluster
 from workflows.clusters.models import ClusterRow, ClusterUnavailable, Seen
-from workflows.clusters.seen import OWNER, keep, seen_workflow
+from workflows.clusters.seen import OWNER, keep, seen_workflow, template_of
 from workflows.clusters.steps import STARTS, as_home_run, note_start
+from workflows.engine.state import pod_name
 from workflows.models import RunNotFound, RunSummaryRow
 
 MAIN_LOGS = "main-logs"  # where Argo keeps a pod's log as an artifact (archiveLogs)
@@ -95,8 +96,7 @@ def _pod_nodes(workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     run = workflow["metadata"]["name"]
     for one in ((workflow.get("status") or {}).get("nodes") or {}).values():
         if one["type"] == "Pod":
-            template = one.get("templateName") or (one.get("templateRef") or {}).get("template") or ""
-            pod = f"{run}-{template}-{one['id'].rpartition('-')[2]}" if one["id"] != run else run
+            pod = pod_name(run, template_of(one), one["name"])
             names = [artifact["name"] for artifact in (one.get("outputs") or {}).get("artifacts") or []]
             yield {"id": one["id"], "pod": pod, "artifacts": names}
 

@@ -67,6 +67,11 @@ def whole_status(status: Mapping[str, Any]) -> Json:
     return {key: value for key, value in status.items() if key != "compressedNodes"} | {"nodes": nodes}
 
 
+def template_of(node: Mapping[str, Any]) -> str:
+    """Name of the template that a node runs, empty for one that is written in its place: Argo's names of pods hold it."""
+    return str(node.get("templateName") or (node.get("templateRef") or {}).get("template") or "")
+
+
 def keep(session: Session, cluster: ClusterRow, kind: Seen, found: Mapping[str, Any]) -> None:
     """Keeps an object as it is now, unless it is known newer; a workflow's summary too, unless another engine has a run of that name."""
     belongs, metadata = about(kind, found), found["metadata"]

@@ -11,16 +11,26 @@ from dataclasses import dataclass
 
 import tenancy
 from atrium.database import reading
-from atrium.errors import Forbidden, NotSignedIn
+from atrium.errors import Forbidden, NotSignedIn, Unavailable
+from atrium.identity import platform_actor
+from workflows.backends.argo import ArgoBackend
+from workflows.clusters.argo_server import argo_server
 from workflows.clusters.home import HOME, pod_access, project_access
 from workflows.clusters.kube import Json, Kube
 from workflows.clusters.models import ClusterRow
+from workflows.clusters.seen import template_of, whole_status
+from workflows.engine.state import FULFILLED, pod_name
 
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
+POD_NAMES = "workflows.argoproj.io/pod-name-format"
 ACCOUNT = "system:serviceaccount:"
 ASKED, STEP = "the token of a run", "atrium/runtime asks for it by itself; see docs/cluster-install.md"
+
+
+class StepNotKnown(Unavailable):
+    """Argo has not noted yet that this pod is a step of its workflow, or it is none."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +47,19 @@ def run_token(shown: str) -> OfStep:
 
     Raises:
         NotSignedIn: it is not that of a pod in a project's namespace, or the API server does not know it;
-        Forbidden: the pod is none of a workflow's; RunTokenNotFound: nobody whom the platform knows started the run, or it has ended;
-        ClusterUnavailable, ClusterRefused.
+        Forbidden: the pod is none of a workflow's; StepNotKnown: that workflow has no such step running;
+        RunTokenNotFound: nobody whom the platform knows started the run, or it has ended; ClusterUnavailable, ClusterRefused.
     """
     claimed = claimed_namespace(shown)
     with reading() as session:
         row = session.get(ClusterRow, HOME)
     project = next((name for name, own in (row.projects if row else {}).items() if own == claimed), None)
-    if not claimed or project is None:
+    if not claimed or project is None or row is None:
         raise NotSignedIn(ASKED, "a pod in a project's namespace shows the token of its own account", STEP)
     namespace, pod, uid = _reviewed(shown)
     if namespace != claimed:
         raise NotSignedIn(ASKED, "the API server knows the account that is shown", STEP)
-    run = _run_of(namespace, pod, uid)
+    run = _run_of(row, namespace, pod, uid)
     return OfStep(project, run, tenancy.token_of_run(project, run))
 
 
@@ -76,18 +86,34 @@ def _reviewed(shown: str) -> tuple[str, str, str]:
     return name.removeprefix(ACCOUNT).partition(":")[0], str(extra[POD_NAME][0]), str((extra.get(POD_UID) or [""])[0])
 
 
-def _run_of(namespace: str, pod: str, uid: str) -> str:
-    with Kube(HOME, project_access(namespace)) as kube:
+def _run_of(row: ClusterRow, namespace: str, pod: str, uid: str) -> str:
+    access = project_access(namespace)
+    with Kube(HOME, access) as kube:
         found = kube.ask("GET", f"/api/v1/namespaces/{namespace}/pods", fieldSelector=f"metadata.name={pod}")
         same = [
             one["metadata"] for one in found.get("items") or [] if one["metadata"].get("uid") == uid
         ]  # none: just deleted
         run = next(filter(None, map(claimed_run, same)), "")
         workflows = kube.ask("GET", WORKFLOWS.format(namespace), fieldSelector=f"metadata.name={run}") if run else {}
-    if not any(owns(one["metadata"], own) for one in workflows.get("items") or [] for own in same):
+    owner = next((one for one in workflows.get("items") or [] for own in same if owns(one["metadata"], own)), None)
+    if owner is None:
         told = "it is a pod of a workflow that is there: its owner reference names that workflow's uid"
         raise Forbidden(f"{ASKED} for pod {pod!r}", told, "run it as a step of a pipeline")
+    if (owner.get("status") or {}).get("offloadNodeStatusVersion"):  # its nodes are in Argo's database
+        owner = ArgoBackend(platform_actor("argo"), namespace, argo_server(row, access)).get(run)
+    if not has_step(owner, pod):
+        raise StepNotKnown(
+            f"{ASKED} for pod {pod!r}", f"it is a running step of workflow {run!r}", "a step asks again by itself"
+        )
     return run
+
+
+def has_step(workflow: Json, pod: str) -> bool:
+    """Whether a node of the workflow that has not ended runs in a pod of that name, as Argo names it: nobody else can make one while it lives."""
+    name, by_id = workflow["metadata"]["name"], (workflow["metadata"].get("annotations") or {}).get(POD_NAMES) == "v1"
+    nodes = whole_status(workflow.get("status") or {}).get("nodes") or {}
+    live = [one for one in nodes.values() if one["type"] == "Pod" and one.get("phase") not in FULFILLED]
+    return any(pod == (one["id"] if by_id else pod_name(name, template_of(one), one["name"])) for one in live)
 
 
 def claimed_run(pod: Json) -> str:

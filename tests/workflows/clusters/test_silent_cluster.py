@@ -8,11 +8,11 @@ import pytest
 import yaml
 from lab import HERE, REASON, Lab, argo_url, kubectl
 from small_platform import until
-from tunnel import Tunnel
 
 import monitoring
 import workflows
 from atrium.identity import platform_actor
+from bench.tunnel import Tunnel
 from workflows.clusters.models import ClusterUnavailable
 from workflows.clusters.watch import watch_clusters
 
