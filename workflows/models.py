@@ -255,7 +255,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class NodeView:
-    """A node of a run's graph; `images` tells by image what stood for it, once the node has ended."""
+    """A node of a run's graph; `images` tells by image what stood for it, once the node has ended; `reserved` Argo's seconds by resource."""
 
     id: str
     name: str
@@ -271,6 +271,7 @@ class NodeView:
     artifacts: list[str] = field(default_factory=list)
     measured: Mapping[str, Any] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    reserved: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -269,7 +269,7 @@ def _node(run: str, one: Mapping[str, Any]) -> NodeView:
         one["id"], one.get("displayName") or one["name"], one["type"], one["phase"], one.get("message") or "", pod,
         one.get("startedAt") or "", one.get("finishedAt") or "", list(one.get("children") or []), _values(one.get("inputs") or {}),
         _values(outputs), [artifact["name"] for artifact in outputs.get("artifacts") or []], one.get("measured") or {},
-        one.get("standsFor") or {},
+        one.get("standsFor") or {}, one.get("resourcesDuration") or {},
     )  # fmt: skip
 
 

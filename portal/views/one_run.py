@@ -223,11 +223,30 @@ def _from_cluster(run: workflows.RunView, node: workflows.NodeView, artifact: st
 def _resources(run: workflows.RunView, node: workflows.NodeView) -> None:
     names = {"cpuSeconds": (_("CPU time"), "s"), "peakMemoryMib": (_("Peak memory"), "MiB")}
     known = {names[key][0]: f"{value:,.1f} {names[key][1]}" for key, value in node.measured.items() if key in names}
+    reserved = (
+        {} if known else {_reserved_name(key): _reserved_seconds(key, value) for key, value in node.reserved.items()}
+    )
     facts(
         {
             _("Began"): when(node.started_at), _("Ended"): when(node.finished_at),
-            _("Took"): lasted(node.started_at, node.finished_at), **known,
+            _("Took"): lasted(node.started_at, node.finished_at), **known, **reserved,
         }
     )  # fmt: skip
-    if not known:
-        st.caption(_("Measured when the step ends."))
+    if reserved:
+        st.caption(
+            _(
+                "What was reserved for the step times how long it ran, by Argo's sums; what it used a cluster's own monitoring measures."
+            )
+        )
+    elif not known:
+        st.caption(_("Measured when the step ends.") if node.phase in OPEN else _("Nothing was measured of this step."))
+
+
+def _reserved_name(resource: str) -> str:
+    return {"cpu": _("CPU reserved"), "memory": _("Memory reserved")}.get(resource, resource)
+
+
+def _reserved_seconds(resource: str, seconds: int) -> str:
+    """Argo counts seconds of one CPU, and of 100 MiB of memory."""
+    of = {"cpu": _("{n} s of one CPU"), "memory": _("{n} s of 100 MiB")}
+    return of.get(resource, "{n} s").format(n=f"{seconds:,}")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,17 @@ def until_established(name: str) -> None:
         time.sleep(0.3)
 
 
+def delete_types(names: Sequence[str]) -> None:
+    """Deletes custom resources and waits until they are gone; kubectl's own wait may miss the end and hang."""
+    if not names:
+        return
+    kubectl("delete", "customresourcedefinition", *names, "--wait=false")
+    due = time.monotonic() + PATIENCE_SECONDS
+    while left := kubectl("get", "customresourcedefinition", *names, "-o", "name", "--ignore-not-found").split():
+        assert time.monotonic() < due, left
+        time.sleep(0.3)
+
+
 @contextmanager
 def schema_of(file: str, kind: str) -> Iterator[str]:
     """The apiVersion of a copy of that kind's type under a group of its own: for types of which the cluster has a laxer one."""
@@ -50,7 +61,7 @@ def schema_of(file: str, kind: str) -> Iterator[str]:
         until_established(name)
         yield f"{spec['group']}/{spec['versions'][0]['name']}"
     finally:
-        kubectl("delete", "customresourcedefinition", name)
+        delete_types([name])
 
 
 @contextmanager
@@ -64,5 +75,4 @@ def custom_resources(file: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in set(names) - set(there):
-            kubectl("delete", "customresourcedefinition", name)
+        delete_types(sorted(set(names) - set(there)))

@@ -103,6 +103,7 @@ def test_a_node_without_a_registry_runs_what_was_loaded_by_tag_and_by_digest(
         assert comes_to(name, ("Succeeded", "ErrImageNeverPull", "Failed")) == "Succeeded"
 
 
+@pytest.mark.usefixtures("put_there")
 def test_the_plan_for_a_site_without_the_internet_names_every_image_and_applies_nothing(tmp_path: Path) -> None:
     listed = subprocess.run([ATRIUM, "images", "list", "airgap"], capture_output=True, text=True, timeout=120).stdout
     Lock({line.split()[0]: "sha256:" + "ab" * 32 for line in listed.splitlines()}).write(tmp_path / NAME)

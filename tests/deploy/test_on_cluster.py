@@ -53,8 +53,7 @@ ENDED = ("Succeeded", "Failed", "Error")
 
 
 @pytest.fixture(scope="module")
-def there() -> Iterator[There]:
-    cluster_up()
+def there(put_there: None) -> Iterator[There]:
     with forwarded() as url:
         made = made_there(url)
         until_ready(made)
