@@ -2,19 +2,25 @@
 
 import ipaddress
 import json
+import signal
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from app.deploying.kubectl import Json, items, kubectl, tried
 from app.deploying.waiting import pod_reasons
 from app.doctor import Finding, Verdict
+from atrium.clock import now
 
 POLL_SECONDS, USER = 1.0, 10001
 STORED = 'echo kept > /tried/file && sync && test "$(cat /tried/file)" = kept && rm /tried/file'
 HIGHEST_GC_PERCENT = 90
 PAGE = "docs/cluster-checks.md"
+LABEL, LONGEST_CHECK = "atrium.io/checks", timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,14 @@ def check_cluster(asked: Asked) -> Iterator[Finding]:
     """Every check, as it ends; the namespace of its pods is gone afterwards. Raises `ClusterSaidNo`."""
     yield from ranges(asked.ranges)
     yield from image_collection()
-    kubectl("create", "namespace", asked.space)
+    clear_leavings()
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asked.space, "labels": {LABEL: "true"}}}
+    with ending_at_term():
+        yield from _in_pods(asked, space)
+
+
+def _in_pods(asked: Asked, space: Json) -> Iterator[Finding]:
+    kubectl("create", "-f", "-", given=json.dumps(space))
     try:
         yield from (node_port(one, asked) for one in asked.node_ports)
         yield from (name_found(one, asked) for one in (own_name(), *asked.names))
@@ -45,6 +58,23 @@ def check_cluster(asked: Asked) -> Iterator[Finding]:
         yield from (class_keeps(one, asked) for one in asked.classes)
     finally:
         kubectl("delete", "namespace", asked.space, "--wait=false", "--ignore-not-found")
+
+
+def clear_leavings() -> None:
+    """Deletes the namespaces of checks that were killed before they could, an hour later: none takes so long."""
+    for one in items("namespaces", "-l", LABEL):
+        if now() - datetime.fromisoformat(one["metadata"]["creationTimestamp"]) > LONGEST_CHECK:
+            kubectl("delete", "namespace", one["metadata"]["name"], "--wait=false", "--ignore-not-found")
+
+
+@contextmanager
+def ending_at_term() -> Iterator[None]:
+    """SIGTERM ends what runs inside as Ctrl-C does, so that what was made is taken away."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def ranges(sites: Sequence[str]) -> Iterator[Finding]:

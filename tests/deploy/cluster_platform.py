@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ OVERLAY = os.environ.get("OVERLAY") or "minimal"
 HERE = bool(os.environ.get("KUBECONFIG"))
 REASON = "Atrium on a cluster is tried where KUBECONFIG names one"
 UP_SECONDS, PATIENCE_SECONDS = 900, 240.0
+ENDED = ("Succeeded", "Failed", "Error")
 
 
 def kubectl(*words: str, given: str = "") -> str:
@@ -122,3 +123,23 @@ def until_ready(there: There) -> None:
             while (found := client.get(f"/argo/api/v1/workflows/{project}")).status_code != httpx.codes.OK:
                 assert found.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < due, found.text
                 time.sleep(0.5)
+
+
+def ended(there: There, run: str, seconds: float = PATIENCE_SECONDS) -> dict[str, object]:
+    """The run as REST gives it, once it has ended."""
+    due = time.monotonic() + seconds
+    with there.client() as client:
+        while True:
+            answer = client.get(f"/api/v1/projects/{PROJECT}/runs/{run}")
+            if answer.status_code == httpx.codes.OK and answer.json()["phase"] in ENDED:
+                return dict(answer.json())
+            assert time.monotonic() < due, answer.text
+            time.sleep(0.5)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for a condition."""
+    due = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < due
+        time.sleep(0.5)

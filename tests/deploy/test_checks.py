@@ -3,15 +3,16 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import cluster_platform
 import pytest
-from cluster_platform import kubectl
+from cluster_platform import PATIENCE_SECONDS, kubectl, until
 from support import ATRIUM, CHECKOUT
 
-from app.deploying.checking import collects
+from app.deploying.checking import LABEL, collects
 
 on_cluster = pytest.mark.skipif(not cluster_platform.HERE, reason=cluster_platform.REASON)
 
@@ -55,6 +56,33 @@ def test_each_check_is_shown_good_and_bad(tmp_path_factory: pytest.TempPathFacto
     for name in ("ranges", "node port", "DNS", "mount"):
         assert {(name, "ok"), (name, "bad")} <= verdicts, (name, found)
     assert ("registry", "bad") in verdicts and any(name == "image collection" for name, _, _ in found)
+
+
+@on_cluster
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
+def test_checks_that_are_ended_leave_no_namespace() -> None:
+    def spaces() -> set[str]:
+        asked = ("get", "namespaces", "-l", LABEL, "-o", "jsonpath={.items[*].metadata.name}")
+        return set(kubectl(*asked).split())
+
+    before = spaces()
+    command = [
+        ATRIUM,
+        "doctor",
+        "--cluster",
+        "--name",
+        "nobody.invalid",
+        "--wait-seconds",
+        "600",
+        "--probe-image",
+        "nobody/none:1",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        until(lambda: bool(spaces() - before))
+        running.terminate()
+        assert running.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
+    until(lambda: spaces() <= before)
 
 
 @on_cluster

@@ -3,8 +3,6 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -13,21 +11,21 @@ from cluster_platform import (
     HERE,
     NAMESPACE,
     OTHER,
-    OVERLAY,
     PATIENCE_SECONDS,
     PROJECT,
     REASON,
     Hidden,
     There,
     cluster_up,
+    ended,
     forwarded,
     in_pod,
     kubectl,
-    made_there,
+    until,
     until_ready,
     wait_for_door,
 )
-from support import ATRIUM, CHECKOUT, argo_binary
+from support import argo_binary
 
 pytestmark = [
     pytest.mark.timeout(1200),
@@ -47,33 +45,6 @@ WORKFLOW = {
     "spec": SPEC,
 }
 ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-FLIGHTS = CHECKOUT / "examples" / "flights" / "pipeline.yaml"
-PIPELINE_SECONDS = 900.0
-ENDED = ("Succeeded", "Failed", "Error")
-
-
-@pytest.fixture(scope="module")
-def there(put_there: None) -> Iterator[There]:
-    with forwarded() as url:
-        made = made_there(url)
-        until_ready(made)
-        for project in (PROJECT, OTHER) if OVERLAY == "full" else ():
-            given = subprocess.run([ATRIUM, "cluster-data", project], capture_output=True, text=True, timeout=300)
-            assert f"{project}/atrium-data" in given.stdout, given.stderr
-        yield made
-        made.admin.close()
-
-
-def ended(there: There, run: str, seconds: float = PATIENCE_SECONDS) -> dict[str, object]:
-    """The run as REST gives it, once it has ended."""
-    due = time.monotonic() + seconds
-    with there.client() as client:
-        while True:
-            answer = client.get(f"/api/v1/projects/{PROJECT}/runs/{run}")
-            if answer.status_code == httpx.codes.OK and answer.json()["phase"] in ENDED:
-                return dict(answer.json())
-            assert time.monotonic() < due, answer.text
-            time.sleep(0.5)
 
 
 def argo(there: There, *words: str) -> str:
@@ -257,14 +228,6 @@ def shown_at(there: There, token: Hidden) -> int:
     return httpx.post(f"{there.url}/auth/run-token", headers=headers, timeout=60).status_code
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Waits for a condition."""
-    due = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < due
-        time.sleep(0.5)
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -283,31 +246,6 @@ def test_another_projects_namespace_is_out_of_reach(
     with there.client() as client:
         assert client.request(method, path, json=body).status_code == status
         assert httpx.request(method, f"{there.url}{path}", json=body, timeout=60).status_code in (400, 401)
-
-
-@pytest.mark.skipif(OVERLAY != "full", reason="steps reach the project's data where the overlay is full")
-def test_the_flights_pipeline_runs_from_the_published_files_to_a_model_that_answers(there: There) -> None:
-    with there.client() as client:
-        pipeline = f"/api/v1/projects/{PROJECT}/pipelines/flight-delay"
-        saved = client.put(pipeline, json={"manifest": FLIGHTS.read_text()})
-        assert saved.is_success, saved.text
-        run = client.post(f"{pipeline}/runs", json={}).json()["name"]
-        found = ended(there, run, PIPELINE_SECONDS)
-        assert found["phase"] == "Succeeded", in_pod("atrium", "logs", run, "--project", PROJECT)[-3000:]
-        assert client.get(f"/v2/models/{PROJECT}--flight-delay/ready").status_code == httpx.codes.OK
-        datasets = [one["name"] for one in client.get(f"/api/v1/projects/{PROJECT}/datasets").json()["items"]]
-        steps = client.get(f"/argo/api/v1/workflows/{PROJECT}/{run}").json()["status"]["nodes"].values()
-    assert "training-set" in datasets
-    pods = [one for one in steps if one["type"] == "Pod"]
-    assert len(pods) == 10 and all(one["resourcesDuration"] for one in pods)
-    spent = sum(_seconds(one) for one in pods)
-    print(
-        f"flights on the cluster: {_seconds(next(one for one in steps if one['name'] == run)):.0f} s, its steps' pods {spent:.0f} s"
-    )
-
-
-def _seconds(node: dict[str, str]) -> float:
-    return (datetime.fromisoformat(node["finishedAt"]) - datetime.fromisoformat(node["startedAt"])).total_seconds()
 
 
 def test_what_dies_in_the_pod_is_started_again(there: There) -> None:
