@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v /usr/bin/python3.11 || command -v python3)
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE  # what processes import is compiled once
-.PHONY: help up down test images cluster-up cluster-test check bench bench-peers lock install dev
+.PHONY: help up down test images cluster-up cluster-test cluster-test-full check bench bench-peers lock install dev
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,7 +39,10 @@ cluster-up: install  ## Put Atrium on the Kubernetes that KUBECONFIG names: OVER
 
 cluster-test: dev  ## Put Atrium on the Kubernetes that KUBECONFIG names and test it there: OVERLAY=minimal
 	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one, see docs/cluster-install.md"; exit 2; }
-	.venv/bin/pytest -m cluster -v --durations 5
+	.venv/bin/pytest -m "cluster and not cluster_long" -v --durations 5
+
+cluster-test-full: cluster-test  ## The same, then what takes minutes by itself: a private registry, the flights pipeline by Hera and by argo
+	.venv/bin/pytest -m cluster_long -v --durations 5
 
 bench: dev  ## Measure the figures and print them as a table and as JSON
 	.venv/bin/python -m bench

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import inference, pages, setup, workflows
+from bench import cluster, inference, pages, setup, workflows
 from bench.figures import Figure, head, told, write_json
 from bench.instance import Instance, free_port
 from bench.peers import rows as peers
@@ -31,7 +31,9 @@ PARTS: dict[str, Callable[[Instance], Iterable[Figure]]] = {
     "flush": workflows.flush_cost,
     "live": workflows.live_memory,
     "lists": workflows.lists,
+    "cluster": cluster.cluster,
 }
+WITHOUT_EXAMPLES = {"cluster"}
 
 
 def _measure(asked: list[str], here: bool, folder: Path) -> list[Figure]:
@@ -40,7 +42,7 @@ def _measure(asked: list[str], here: bool, folder: Path) -> list[Figure]:
     found: list[Figure] = []
     try:
         if here:
-            instance.atrium("up")
+            instance.atrium("up", *([] if set(asked) - WITHOUT_EXAMPLES else ["--no-examples"]))
         else:
             setup.copy_checkout(CHECKOUT, checkout)
             found += told(setup.fresh(instance, folder / "caches"))

@@ -18,7 +18,7 @@ from bench.instance import Instance
 from bench.pages import LIMIT_MS, browser_binary, move, new_context, sign_in, visit
 from bench.workflows import argo_binary
 
-PROJECT, PIPELINE, CLUSTER = "digits", "hello", "bench"
+PROJECT, PIPELINE, CLUSTER = "bench-runs", "hello", "bench"
 RUNS = f"/api/v1/projects/{PROJECT}/runs"
 MANY, ROUNDS, LIST_ROUNDS, PATIENCE_SECONDS = 5_000, 5, 20, 600.0
 MOST_OVER_SUBMIT_SECONDS, MOST_LIST_SECONDS, MOST_SILENT_SECONDS = 0.3, 0.3, 1.0
@@ -39,6 +39,7 @@ def cluster(instance: Instance) -> Iterator[Figure]:
     if not os.environ.get("KUBECONFIG"):
         yield Figure("on a cluster", None, "", note="not measured: KUBECONFIG names no cluster")
         return
+    instance.atrium("project", "create", PROJECT)
     with space() as there, sync_playwright() as playwright, instance.client(PROJECT) as client:
         _connect(instance, there, client)
         browser = playwright.chromium.launch(executable_path=browser_binary(), args=["--no-sandbox"])
@@ -113,7 +114,7 @@ def _submit(there: Space, binary: str, manifest: Path) -> float:
 
 def _many(instance: Instance, there: Space, page: Page, client: httpx.Client) -> Iterator[Figure]:
     """The portal's list of runs, by REST and in the browser, with many workflows at the API server."""
-    one = next(iter(there.seen))
+    one, few = next(iter(there.seen)), _moves(instance, page)
     wait_until(lambda: client.get(f"{RUNS}/{one}").json().get("phase") == "Succeeded", PATIENCE_SECONDS)
     there.fill(one, MANY)
     wait_until(lambda: client.get(f"{RUNS}/copy-{MANY - 1}").is_success, PATIENCE_SECONDS)
@@ -125,7 +126,7 @@ def _many(instance: Instance, there: Space, page: Page, client: httpx.Client) ->
         _moves(instance, page),
         "s",
         MOST_LIST_SECONDS,
-        "a move inside the app",
+        f"a move inside the app; with {len(there.seen) - MANY} of them {few:.2f} s",
     )
 
 
@@ -157,13 +158,19 @@ def _silent(instance: Instance, there: Space, page: Page, client: httpx.Client) 
         "a move inside the app",
     )
     address = f"{instance.url}/app/pipelines?project={PROJECT}&run={quote(one)}"
-    spent = median_of(lambda: visit(page, address), ROUNDS)
-    told = page.get_by_text("what is shown was last heard").first.inner_text(timeout=LIMIT_MS)
+    told = page.get_by_text("what is shown was last heard").first
+
+    def shown() -> float:
+        """Its age changes every few seconds, so it is timed to the moment when it is there, not to the last change."""
+        page.goto("about:blank")
+        return seconds_of(lambda: (page.goto(address, wait_until="commit"), told.wait_for(timeout=LIMIT_MS)))
+
+    spent, words = median_of(shown, ROUNDS), told.inner_text(timeout=LIMIT_MS).splitlines()[0]
     yield Figure(
-        "silent API server: a run's page, loaded anew",
+        "silent API server: a run's page, loaded anew, with the age",
         spent,
         "s",
         MOST_SILENT_SECONDS,
-        f"it says: {told.splitlines()[0]}",
+        f"it says: {words}",
     )
     there.tunnel.thaw()

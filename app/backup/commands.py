@@ -57,6 +57,8 @@ def restore(file: Path, passphrase_file: Path | None, without_keys: bool) -> Non
     secret = _passphrase(passphrase_file, without_keys, twice=False)
     made = restore_backup(platform_actor("cli"), file.absolute(), secret)
     click.echo(f"{made.files} files of {made.created_at[:19]} (Atrium {made.version}) are back. Start with: make up")
+    if made.objects:
+        click.echo(f"Artifacts stayed in {made.objects}: they are not in a backup.")
     if not made.keys:
         click.echo("New keys are made: tokens have ended, and secrets must be set again.")
 

@@ -15,10 +15,14 @@ ARTIFACTS = ("artifacts", "engine/artifacts")
 SQLITE, WAL_TAILS = b"SQLite format 3\0", ("-wal", "-shm", "-journal")
 FORMAT = 1
 MANIFEST, CHECKSUMS, SEALED_KEYS, FILES = "backup.json", "checksums.json", "keys.sealed", "home"
+POSTGRESQL = "postgresql.dump"  # by pg_dump, where the platform's state is there
 
 
 class Manifest(BaseModel):
-    """The first entry of a backup. `referenced` holds the bytes of each artifact that was not copied and lies in the folder `home`."""
+    """The first entry of a backup. `referenced` holds the bytes of each artifact that was not copied and lies in the folder `home`.
+
+    `postgresql` tells that the state is not among the home's files; `objects` names the object store that keeps artifacts, which stay there.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,6 +33,8 @@ class Manifest(BaseModel):
     home: str
     keys: bool
     referenced: dict[str, int] = {}
+    postgresql: bool = False
+    objects: str = ""
 
 
 def files_of(home: Path, without: tuple[str, ...] = ()) -> Iterator[Path]:

@@ -12,12 +12,13 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from app.backup.contents import CHECKSUMS, FILES, FORMAT, MANIFEST, SEALED_KEYS, Manifest
-from app.backup.moving import moved
+from app.backup.contents import CHECKSUMS, FILES, FORMAT, MANIFEST, POSTGRESQL, SEALED_KEYS, Manifest
+from app.backup.moving import moved, moved_rows
 from app.backup.sealing import unseal
 from app.migrate import known_revisions, upgrade
 from atrium import __version__
-from atrium.database import writing
+from atrium.database import dialect, engine, in_words, writing
+from atrium.dialects import PostgreSQL
 from atrium.errors import Conflict, Invalid
 from atrium.home import get_home
 from atrium.identity import Actor, Verb, require
@@ -25,6 +26,7 @@ from atrium.storage import telling_of_full_disk
 from tenancy.audit import audit
 
 ASIDE = ".restoring"
+DUMP = Path("run") / POSTGRESQL  # below what is made aside: a backup holds no `run`
 BLOCK_BYTES = 2**20
 LARGEST_MANIFEST_BYTES = 256 * 2**20
 MOST_NAMED = 5
@@ -41,12 +43,13 @@ class BackupUnusable(Invalid):
 
 @dataclass(frozen=True)
 class Restored:
-    """A finished restore: when and by which version the backup was made, its files, and whether the keys came with it."""
+    """A finished restore: when and by which version the backup was made, its files, whether the keys came with it, and where artifacts stayed."""
 
     created_at: str
     version: str
     files: int
     keys: bool
+    objects: str = ""
 
 
 @dataclass
@@ -77,10 +80,12 @@ class _Reading:
             raise self.damaged(f"entry {entry.name!r} is neither a file nor a folder")
         elif entry.name == SEALED_KEYS:
             self._keys(content.read())
+        elif entry.name == POSTGRESQL:
+            self._file(entry, content, self.aside / DUMP)
         elif entry.name == CHECKSUMS:
             self.expected = json.loads(content.read(LARGEST_MANIFEST_BYTES))
         else:
-            self._file(entry, content)
+            self._file(entry, content, self._place(entry.name))
 
     def _manifest(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> Manifest:
         if entry.name != MANIFEST or content is None:
@@ -95,9 +100,17 @@ class _Reading:
                 "install that version or a newer one, then restore",
             )
         try:
-            return Manifest.model_validate(found)
+            made = Manifest.model_validate(found)
         except ValidationError as error:
             raise self.damaged("its first entry is not as it should be") from error
+        if made.postgresql != isinstance(dialect(), PostgreSQL):
+            kinds = ("a file of the home", "PostgreSQL")
+            raise BackupUnusable(
+                f"{self.source} holds state of {kinds[made.postgresql]}, and this platform keeps it in {kinds[not made.postgresql]}",
+                "both are the same kind",
+                "set ATRIUM_DATABASE_URL to an empty database" if made.postgresql else "unset ATRIUM_DATABASE_URL",
+            )
+        return made
 
     def _keys(self, sealed: bytes) -> None:
         self.seen[SEALED_KEYS] = hashlib.sha256(sealed).hexdigest()
@@ -117,8 +130,8 @@ class _Reading:
             raise self.damaged(f"entry {name!r} leads out of the home")
         return self.aside / Path(*path.parts[1:])
 
-    def _file(self, entry: tarfile.TarInfo, content: IO[bytes]) -> None:
-        path, checksum = self._place(entry.name), hashlib.sha256()
+    def _file(self, entry: tarfile.TarInfo, content: IO[bytes], path: Path) -> None:
+        checksum = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode & 0o700 | 0o600), "wb") as file:
             while block := content.read(BLOCK_BYTES):
@@ -145,7 +158,7 @@ def restore_backup(who: Actor, source: Path, passphrase: str | None) -> Restored
 
     Raises:
         Forbidden: not the administrator.
-        HomeNotEmpty; BackupUnusable; WrongPassphrase: nothing was changed.
+        HomeNotEmpty, NotEmpty; BackupUnusable, DatabaseRefuses; WrongPassphrase: nothing was changed.
         StorageFull: no room; the home is as empty as before.
     """
     require(who, Verb.MANAGE)
@@ -162,6 +175,8 @@ def restore_backup(who: Actor, source: Path, passphrase: str | None) -> Restored
             manifest = reading.finish()
             _fetch(manifest, aside)
             moved(aside, Path(manifest.home), root)
+            if manifest.postgresql:
+                _fill_database(aside, Path(manifest.home), root)
             for path in sorted(
                 aside.iterdir(), key=lambda one: one.name == "atrium.db"
             ):  # what makes it a home comes last
@@ -172,7 +187,22 @@ def restore_backup(who: Actor, source: Path, passphrase: str | None) -> Restored
     upgrade()
     with writing() as session:
         audit(session, who, "platform.restore", None, str(source), f"made {manifest.created_at}")
-    return Restored(manifest.created_at, manifest.version, len(reading.seen), manifest.keys and passphrase is not None)
+    return Restored(
+        manifest.created_at,
+        manifest.version,
+        len(reading.seen),
+        manifest.keys and passphrase is not None,
+        manifest.objects,
+    )
+
+
+def _fill_database(aside: Path, before: Path, after: Path) -> None:
+    found = dialect()
+    if isinstance(found, PostgreSQL):
+        with in_words():
+            found.fill_from_copy(aside / DUMP)
+            moved_rows(engine(), before, after)
+    shutil.rmtree(aside / DUMP.parent)
 
 
 def _read(source: Path, aside: Path, passphrase: str | None) -> _Reading:

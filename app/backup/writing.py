@@ -19,6 +19,7 @@ from app.backup.contents import (
     FILES,
     FORMAT,
     MANIFEST,
+    POSTGRESQL,
     SEALED_KEYS,
     Manifest,
     files_of,
@@ -28,7 +29,8 @@ from app.backup.sealing import seal
 from app.migrate import present_revision
 from atrium import __version__
 from atrium.clock import now
-from atrium.database import writing
+from atrium.database import dialect, writing
+from atrium.dialects import PostgreSQL
 from atrium.dialects.sqlite import snapshot
 from atrium.errors import Invalid
 from atrium.home import Home, get_home
@@ -107,7 +109,7 @@ def write_backup(who: Actor, target: Path, passphrase: str | None, copy_artifact
 
     Raises:
         Forbidden: not the administrator.
-        BackupRefused: the file is there, or the platform's state is not in the home.
+        BackupRefused: the file is there, or the state is in PostgreSQL and there is no pg_dump; DatabaseRefuses: that fails.
         WrongPassphrase: it has fewer than 12 characters.
         StorageFull: no room for it; nothing is left behind.
     """
@@ -160,12 +162,15 @@ def _check(target: Path, home: Home) -> None:
         raise BackupRefused(
             f"backup to {target}", f"a file outside of the home {home.root}", "name a folder on another disk"
         )
-    if get_settings().database.startswith("postgresql"):
-        raise BackupRefused(
-            "a backup of a platform whose state is in PostgreSQL",
-            "state in the home",
-            "back that database up by its own tools (pg_dump)",
-        )
+
+
+def _dump(folder: Path) -> Path:
+    """A copy of the database. Raises `BackupRefused`, `DatabaseRefuses`."""
+    made = dialect().keep_copy(folder, "state")
+    if made is None:
+        told = "state in PostgreSQL is copied by its own pg_dump"
+        raise BackupRefused("a backup without pg_dump on this machine", told, "apt-get install postgresql-client")
+    return made
 
 
 def _keys(home: Home) -> bytes:
@@ -193,11 +198,15 @@ def _write(archive: _Archive, home: Home, keys: bytes | None, copy_artifacts: bo
         home=str(home.root),
         keys=keys is not None,
         referenced={} if copy_artifacts else _referenced(home),
+        postgresql=isinstance(dialect(), PostgreSQL),
+        objects=get_settings().object_store_url,
     )
     archive.add(MANIFEST, manifest.model_dump_json().encode())
     if keys is not None:
         archive.add(SEALED_KEYS, keys)
     with tempfile.TemporaryDirectory(dir=room, prefix=".atrium-backup.") as folder:
+        if manifest.postgresql:
+            archive.add_file(POSTGRESQL, _dump(Path(folder)))
         for path in files_of(home.root, () if copy_artifacts else ARTIFACTS):
             source, name = home.root / path, f"{FILES}/{path}"
             if source.is_dir():

@@ -14,6 +14,7 @@ __all__ = [
     "DatabaseDialect",
     "DatabaseRefuses",
     "DatabaseSilent",
+    "PostgreSQL",
     "address_of",
     "dialect_of",
 ]

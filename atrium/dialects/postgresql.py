@@ -11,13 +11,22 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, TimeoutError
 
-from atrium.dialects.protocol import BUSY_SECONDS, DatabaseFull, DatabaseRefuses, DatabaseSilent, TextRefused, busy
+from atrium.dialects.protocol import (
+    BUSY_SECONDS,
+    DatabaseFull,
+    DatabaseRefuses,
+    DatabaseSilent,
+    NotEmpty,
+    TextRefused,
+    busy,
+)
 from atrium.errors import AtriumError
 
 WRITERS, MAKERS = 0x61747269, 0x61747270  # numbers of advisory locks, within one database
 POOL, MORE, CONNECT_SECONDS = 3, 7, 10
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 TURN = "SELECT set_config('lock_timeout', '{milliseconds}ms', true), pg_advisory_xact_lock({lock})"
+TABLES = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 LOCK_NOT_AVAILABLE, TOO_MANY_CONNECTIONS, DISK_FULL, TOO_LONG = "55P03", "53300", "53100", "22001"
 REFUSED = ("28", "3D", "42501", "25006")  # authorization, no such database, no right, a standby that only reads
@@ -105,25 +114,66 @@ class PostgreSQL:
 
     def keep_copy(self, folder: Path, name: str) -> Path | None:
         """See `DatabaseDialect`; made by pg_dump, restored by pg_restore. Raises `DatabaseRefuses` where pg_dump cannot."""
-        program = shutil.which("pg_dump")
-        if program is None:
-            return None
         target = folder / f"{name}.dump"
         target.touch(mode=0o600)
-        to = self.url
+        said = self._run("pg_dump", "--format=custom", f"--file={target}")
+        if said is None:
+            target.unlink()
+            return None
+        if said:
+            target.unlink()
+            raise DatabaseRefuses(
+                f"a copy of the database {self.shown}: {said[:300]}",
+                "a pg_dump that is not older than the server, and room for the copy",
+                "install the server's version of postgresql-client, or take pg_dump off the path and back up by other means",
+            )
+        return target
+
+    def fill_from_copy(self, copy: Path) -> None:
+        """Fills the empty database with what `keep_copy` made, by pg_restore, all of it or nothing.
+
+        Raises:
+            NotEmpty: there are tables already; DatabaseRefuses: it cannot be read in, with the program's words.
+        """
+        asked = self.make_engine()
+        try:
+            with asked.connect() as connection:
+                tables = connection.exec_driver_sql(TABLES).scalars().all()
+        finally:
+            asked.dispose()
+        if tables:
+            raise NotEmpty(
+                f"a restore into the database {self.shown}, which has tables: {', '.join(tables[:3])}",
+                "an empty database",
+                "make one and name it in ATRIUM_DATABASE_URL; docs/storage.md has the commands",
+            )
+        said = self._run(
+            "pg_restore",
+            "--no-owner",
+            "--no-privileges",
+            "--single-transaction",
+            "--exit-on-error",
+            str(copy),
+            by="--dbname",
+        )
+        if said is None or said:
+            raise DatabaseRefuses(
+                f"a restore into the database {self.shown}: {(said or 'there is no pg_restore on this machine')[:300]}",
+                "a pg_restore that is not older than the one that made the copy, and an owner of the database",
+                "install postgresql-client; nothing was changed",
+            )
+
+    def _run(self, program: str, *words: str, by: str = "") -> str | None:
+        """Why one of PostgreSQL's programs failed, empty where it did not; None where there is none. Its password is in no process list."""
+        found, to = shutil.which(program), self.url
+        if found is None:
+            return None
         address = URL.create(
             "postgresql", to.username, None, to.host, to.port, to.database, to.query
         ).render_as_string()
         secret = {"PGPASSWORD": to.password} if to.password else {}
         done = subprocess.run(
-            [program, "--format=custom", "--no-password", f"--file={target}", address],
+            [found, "--no-password", *words, f"{by}={address}" if by else address],
             env={**os.environ, **secret}, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if done.returncode:
-            target.unlink()
-            raise DatabaseRefuses(
-                f"a copy of the database {self.shown} before its shape changes: {done.stderr.strip()[:300]}",
-                "a pg_dump that is not older than the server, and room for the copy",
-                "install the server's version of postgresql-client, or take pg_dump off the path and back up by other means",
-            )
-        return target
+        return done.stderr.strip() or "it failed without a word" if done.returncode else ""

@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from atrium.errors import AtriumError, Invalid, Unavailable
+from atrium.errors import AtriumError, Conflict, Invalid, Unavailable
 
 BUSY_SECONDS = 10
 
@@ -33,6 +33,10 @@ class DatabaseFull(Unavailable):
 
 class TextRefused(Invalid):
     """A text that the database cannot keep."""
+
+
+class NotEmpty(Conflict):
+    """A database that is to be filled holds something."""
 
 
 def busy(shown: str, seconds: float) -> DatabaseBusy:

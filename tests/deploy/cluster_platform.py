@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from support import ATRIUM
+from support import ATRIUM, argo_binary
 
 NAMESPACE, PROJECT, OTHER = "atrium-system", "cluster-test", "cluster-other"
 OVERLAY = os.environ.get("OVERLAY") or "minimal"
@@ -143,3 +143,14 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < due
         time.sleep(0.5)
+
+
+def argo(there: There, *words: str, seconds: float = PATIENCE_SECONDS) -> str:
+    """What the argo CLI prints, given the platform's address and a token of the project."""
+    environment = {
+        "ARGO_SERVER": there.url.removeprefix("http://"), "ARGO_BASE_HREF": "/argo", "ARGO_HTTP1": "true", "ARGO_SECURE": "false",
+        "ARGO_TOKEN": f"Bearer {there.tokens[PROJECT]}", "ARGO_NAMESPACE": PROJECT, "KUBECONFIG": "/dev/null", "HOME": "/tmp",
+    }  # fmt: skip
+    made = subprocess.run([argo_binary(), *words], env=environment, capture_output=True, text=True, timeout=seconds)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout

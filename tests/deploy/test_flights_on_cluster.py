@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cluster_platform import HERE, OVERLAY, PROJECT, REASON, There, ended, in_pod, kubectl
+from cluster_platform import HERE, OVERLAY, PROJECT, REASON, There, argo, ended, in_pod, kubectl
 from playwright.sync_api import Page, expect
 from support import CHECKOUT, chromium
 
@@ -83,6 +83,31 @@ def test_its_pages_tell_everything_after_its_pods_are_gone(there: There, page: P
     page.get_by_role("tab", name="Resources").click()
     expect(page.get_by_text(re.compile(r"[1-9][0-9,]* s of one CPU")).first).to_be_visible()
     assert page.locator("[data-testid=stAlertContentError], [data-testid=stException]").all_inner_texts() == []
+
+
+@pytest.mark.cluster_long
+def test_hera_runs_the_pipeline_as_it_is_written(there: There) -> None:
+    from hera.workflows import WorkflowsService
+
+    from examples.flights.pipeline import workflow
+
+    made = workflow()
+    made.namespace = PROJECT
+    made.workflows_service = WorkflowsService(host=f"{there.url}/argo/", token=there.tokens[PROJECT], namespace=PROJECT)
+    found = made.create(wait=True, poll_interval=2)
+    assert found.status.phase == "Succeeded"
+    assert ended(there, found.metadata.name)["owner"] == "admin"
+
+
+@pytest.mark.cluster_long
+def test_the_argo_cli_runs_the_pipeline_and_reads_it_after_its_pods_are_gone(there: There) -> None:
+    said = argo(there, "submit", "--watch", str(FLIGHTS), seconds=PIPELINE_SECONDS)
+    assert "Succeeded" in said and "smoke-test" in said
+    assert "10/10" in argo(there, "get", "@latest")
+    kubectl("delete", "pods", "-n", PROJECT, "-l", "workflows.argoproj.io/workflow")
+    run = argo(there, "list", "-o", "name").split()[0]
+    assert ended(there, run)["phase"] == "Succeeded"
+    assert "rows" in in_pod("atrium", "logs", run, "--project", PROJECT)
 
 
 def _seconds(node: dict[str, str]) -> float:

@@ -16,6 +16,7 @@ from cluster_platform import (
     REASON,
     Hidden,
     There,
+    argo,
     cluster_up,
     ended,
     forwarded,
@@ -25,7 +26,6 @@ from cluster_platform import (
     until_ready,
     wait_for_door,
 )
-from support import argo_binary
 
 pytestmark = [
     pytest.mark.timeout(1200),
@@ -45,19 +45,6 @@ WORKFLOW = {
     "spec": SPEC,
 }
 ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-
-
-def argo(there: There, *words: str) -> str:
-    """What the argo CLI prints, given the platform's address and a token of the project."""
-    environment = {
-        "ARGO_SERVER": there.url.removeprefix("http://"), "ARGO_BASE_HREF": "/argo", "ARGO_HTTP1": "true", "ARGO_SECURE": "false",
-        "ARGO_TOKEN": f"Bearer {there.tokens[PROJECT]}", "ARGO_NAMESPACE": PROJECT, "KUBECONFIG": "/dev/null", "HOME": "/tmp",
-    }  # fmt: skip
-    made = subprocess.run(
-        [argo_binary(), *words], env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    return made.stdout
 
 
 def test_the_portal_answers_who_signed_in_and_nobody_else(there: There) -> None:
