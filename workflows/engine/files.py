@@ -3,17 +3,22 @@
 import gzip
 import os
 import shutil
+import stat
 import tarfile
+import tempfile
+import time
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
+from workflows.engine.beneath import Entry, Spot, entries, lay, opened
 from workflows.engine.state import Json
 from workflows.engine.volumes import VolumeInvalid, inside
 
-LONGEST_RESULT = 256 * 1024
+LONGEST_PARAMETER = 1 << 20
+FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 OUTPUTS = "/var/run/argo/outputs"  # as Argo's executor names it in its errors
-Locate = Callable[[str], Path]
+Locate = Callable[[str], Spot]
 
 
 class OutputMissing(ValueError):
@@ -56,7 +61,23 @@ class Artifacts:
         Raises:
             ArtifactMissing: there is none, and it is not optional; VolumeInvalid: it leads out of the step's folders.
         """
-        target = locate(artifact["path"])
+        spot = locate(artifact["path"])
+        if not spot.shared:
+            self._put(artifact, spot.path, fetched)
+            return
+        with tempfile.TemporaryDirectory(dir=self._aside()) as folder:
+            made = Path(folder, "artifact")
+            self._put(artifact, made, fetched)
+            if os.path.lexists(made):
+                lay(made, spot)
+
+    def _aside(self) -> Path:
+        """A folder of the server's own, which no step sees."""
+        folder = self.store.parent / "aside"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _put(self, artifact: Json, target: Path, fetched: Path | None) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if "raw" in artifact:
             target.write_text(artifact["raw"]["data"])
@@ -93,14 +114,18 @@ class Artifacts:
         Raises:
             OutputMissing: it is not there.
         """
-        archive = artifact.get("archive") or {}
-        source = locate(artifact["path"])
-        if not source.exists():
+        spot = locate(artifact["path"])
+        try:
+            with opened(spot) as found:
+                return self._take(artifact, key, found)
+        except FileNotFoundError as error:
             if artifact.get("optional"):
                 return None
-            raise OutputMissing(
-                f"open {OUTPUTS}/artifacts{artifact['path'].rstrip('/')}.tgz: no such file or directory"
-            )
+            path = artifact["path"].rstrip("/")
+            raise OutputMissing(f"open {OUTPUTS}/artifacts{path}.tgz: no such file or directory") from error
+
+    def _take(self, artifact: Json, key: str, source: int) -> Json:
+        archive = artifact.get("archive") or {}
         base = Path(artifact["path"].rstrip("/")).name  # of the path as it is written, also where it is a link
         name = base if "none" in archive else artifact["name"]
         ending = "" if "none" in archive else ".zip" if "zip" in archive else ".tgz"
@@ -114,10 +139,8 @@ class Artifacts:
             _pack(source, target, base, 1 if level is None else int(level))
         elif ending == ".zip":
             _zip(source, target, base)
-        elif source.is_dir():
-            shutil.copytree(source, target, symlinks=True, ignore=_special)
         else:
-            shutil.copyfile(source, target, follow_symlinks=False)
+            _copy(source, target)
         return {**artifact, "s3": {**(artifact.get("s3") or {}), "key": made}}
 
     def keep(self, source: Path, key: str) -> None:
@@ -126,15 +149,6 @@ class Artifacts:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         target.hardlink_to(source)
-
-
-def _special(folder: str, names: list[str]) -> Iterable[str]:
-    """Names of sockets, pipes and the like, which no artifact holds."""
-    return [name for name in names if not _plain(os.path.join(folder, name))]
-
-
-def _plain(path: str) -> bool:
-    return os.path.islink(path) or os.path.isdir(path) or os.path.isfile(path)
 
 
 def _remove(path: Path) -> None:
@@ -150,20 +164,50 @@ def _set_mode(target: Path, mode: int, deep: bool) -> None:
             one.chmod(mode)
 
 
-def _pack(source: Path, target: Path, name: str, level: int) -> None:
-    def chosen(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        return member if member.isfile() or member.isdir() or member.issym() else None
-
+def _pack(source: int, target: Path, name: str, level: int) -> None:
     with tarfile.open(target, "w:gz", compresslevel=level) as archive:
-        archive.add(source, arcname=name, filter=chosen)
+        for one in entries(source):
+            archive.addfile(_member(one, f"{name}/{one.path}".rstrip("/")), one.file)
 
 
-def _zip(source: Path, target: Path, name: str) -> None:
+def _member(entry: Entry, name: str) -> tarfile.TarInfo:
+    about, member = entry.about, tarfile.TarInfo(name)
+    member.mode, member.mtime = stat.S_IMODE(about.st_mode), about.st_mtime
+    member.uid, member.gid = about.st_uid, about.st_gid
+    if entry.link is not None:
+        member.type, member.linkname = tarfile.SYMTYPE, entry.link
+    elif entry.file is None:
+        member.type = tarfile.DIRTYPE
+    else:
+        member.size = about.st_size
+    return member
+
+
+def _zip(source: int, target: Path, name: str) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        files = [source] if source.is_file() else [one for one in source.rglob("*") if one.is_file()]
-        for one in files:
-            if not one.is_symlink():
-                archive.write(one, Path(name) / one.relative_to(source))
+        for one in entries(source):
+            if one.file is None:
+                continue
+            date = max(FIRST_ZIP_DATE, time.localtime(one.about.st_mtime)[:6])
+            member = zipfile.ZipInfo(f"{name}/{one.path}".rstrip("/"), date)
+            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, (one.about.st_mode & 0xFFFF) << 16
+            with archive.open(member, "w", force_zip64=one.about.st_size > zipfile.ZIP64_LIMIT) as packed:
+                shutil.copyfileobj(one.file, packed)
+
+
+def _copy(source: int, target: Path) -> None:
+    """Copies a file or folder as it is, links as links."""
+    for one in entries(source):
+        place = target / one.path
+        if one.link is not None:
+            place.symlink_to(one.link)
+        elif one.file is None:
+            place.mkdir()
+        else:
+            with place.open("wb") as kept:
+                shutil.copyfileobj(one.file, kept)
+            if one.path:  # of a lone file only the content is kept, as in an S3
+                place.chmod(0o600 | stat.S_IMODE(one.about.st_mode))
 
 
 def _place(source: Path, target: Path, archive: Json) -> None:
@@ -253,14 +297,22 @@ def take_parameter(parameter: Json, locate: Locate) -> Json:
     source = parameter.get("valueFrom") or {}
     if "path" not in source:
         return parameter
-    path = locate(source["path"])
-    if path.is_file() and path.stat().st_size <= LONGEST_RESULT:
-        text = path.read_text(errors="replace")
-        return {**parameter, "value": text.removesuffix("\n")}
+    told = f"open {OUTPUTS}/parameters{source['path']}: no such file or directory"
+    try:
+        with opened(locate(source["path"])) as found, os.fdopen(found, "rb", closefd=False) as file:
+            about = os.fstat(found)
+            if not stat.S_ISREG(about.st_mode):
+                told = f"read {OUTPUTS}/parameters{source['path']}: is a directory"
+            elif about.st_size <= LONGEST_PARAMETER:
+                text = file.read(LONGEST_PARAMETER).decode(errors="replace")
+                return {**parameter, "value": text.removesuffix("\n")}
+            else:
+                told = (
+                    f"etcdserver: request is too large: output parameter {parameter['name']} has {about.st_size} bytes, at most "
+                    f"{LONGEST_PARAMETER} are kept: pass it as an artifact"
+                )
+    except FileNotFoundError:
+        pass
     if "default" in source:
         return {**parameter, "value": str(source["default"])}
-    if path.is_file():
-        raise OutputMissing(
-            f"output parameter {parameter['name']} is longer than {LONGEST_RESULT} bytes: pass it as an artifact"
-        )
-    raise OutputMissing(f"open {OUTPUTS}/parameters{source['path']}: no such file or directory")
+    raise OutputMissing(told)

@@ -20,10 +20,11 @@ from atrium.storage import is_full
 from workflows.clusters.reach import Reach
 from workflows.engine.admission import Grant
 from workflows.engine.asking import request_of, verdict_of
+from workflows.engine.beneath import Spot, make_around
 from workflows.engine.cgroups import confined
 from workflows.engine.data import run_data
 from workflows.engine.environments import ImageFolderInvalid, find_image
-from workflows.engine.files import ArtifactMissing, Artifacts, OutputMissing, take_parameter
+from workflows.engine.files import ArtifactMissing, Artifacts, Locate, OutputMissing, take_parameter
 from workflows.engine.helpers import Helper, HelperFailed, answer_of
 from workflows.engine.images import ImageUnknown
 from workflows.engine.launcher import ContainerLost, Launcher
@@ -33,7 +34,7 @@ from workflows.engine.probes import readiness
 from workflows.engine.reserve import Reserve, floor_bytes
 from workflows.engine.resources import CLUSTER, FAILURES, JQ, ResourceRun, filtered_text
 from workflows.engine.roots import Roots, refresh_etc
-from workflows.engine.sandbox import Container, order
+from workflows.engine.sandbox import CommandTooLong, Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
 from workflows.engine.variables import ReferenceMissing, wants_secrets
 from workflows.engine.views import View
@@ -234,7 +235,7 @@ class PodRun:
         fetched = self.folder / "fetched" / str(numbers.index(name)) if is_outside(one) else None
         target = self.folder / "manifest"
         target.unlink(missing_ok=True)
-        await self._threaded(self.place.artifacts.put, one, lambda _path: target, fetched)
+        await self._threaded(self.place.artifacts.put, one, lambda _path: Spot(self.folder, target.name), fetched)
         if not target.is_file() or target.stat().st_size > LONGEST_MANIFEST:
             raise ArtifactMissing(f"artifact {name} is no file of at most {LONGEST_MANIFEST >> 20} MiB")
         return target.read_text(errors="replace")
@@ -358,9 +359,18 @@ class PodRun:
         if end is None:
             if self.stopping:
                 return {"key": key, "code": 143, "reason": "", "root": "", "printed": False}
-            made = self._order(name, key) if self._is_plain(name) else await self._threaded(self._order, name, key)
+            try:
+                made = self._order(name, key) if self._is_plain(name) else await self._threaded(self._order, name, key)
+            except CommandTooLong as error:
+                return self._unstarted(name, key, str(error))
             end = await self.kit.launcher.run(made | {"append": attempt > 0})
         return self._named(name, end)
+
+    def _unstarted(self, name: str, key: str, text: str) -> Json:
+        """The end of a container that could not be started, told in its log too."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{name}.log").write_text(f"{text}\n")
+        return {"key": key, "code": 255, "reason": "", "root": "", "printed": True, "text": text}
 
     def _named(self, name: str, end: Json) -> Json:
         """How a container ended; in Argo's words where its program is not there, which bubblewrap alone tells, in its log."""
@@ -460,7 +470,7 @@ class PodRun:
             "artifacts"
         ) or []:  # such a root cannot be written elsewhere
             if artifact.get("path"):
-                pod.locate(container, artifact["path"]).parent.mkdir(parents=True, exist_ok=True)
+                make_around(pod.locate(container, artifact["path"]))
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -526,7 +536,7 @@ class PodRun:
             return [str(error)]
         return [str(one["error"]) for one in answer["results"] if "error" in one]
 
-    def _packed(self, wanted: Json, key: str, locate: Callable[[str], Path]) -> tuple[list[Json], list[str]]:
+    def _packed(self, wanted: Json, key: str, locate: Locate) -> tuple[list[Json], list[str]]:
         """Packs the output artifacts that lie outside, to be sent; returns them and what failed."""
         found, errors, packer = list[Json](), list[str](), Artifacts(self.folder, "sent")
         self.parcels = []
@@ -572,14 +582,14 @@ class PodRun:
         outputs["artifacts"] = artifacts
         return "".join(errors)
 
-    def _locator(self, root: Path) -> Callable[[str], Path]:
+    def _locator(self, root: Path) -> Locate:
         container = self.made.get(MAIN)
         if container is None:  # it was started by an earlier server
             container = self._whole().container(self.bodies[MAIN], root)
         return View(container, self.kit.etc).find
 
 
-def _parameters(wanted: Json, locate: Callable[[str], Path]) -> tuple[list[Json], str]:
+def _parameters(wanted: Json, locate: Locate) -> tuple[list[Json], str]:
     """The output parameters with their values up to the first that cannot be had, the others as they were, and what failed."""
     found: list[Json] = []
     parameters = wanted.get("parameters") or []
@@ -591,7 +601,7 @@ def _parameters(wanted: Json, locate: Callable[[str], Path]) -> tuple[list[Json]
     return found, ""
 
 
-def _artifacts(wanted: Json, store: Artifacts, key: str, locate: Callable[[str], Path]) -> tuple[list[Json], list[str]]:
+def _artifacts(wanted: Json, store: Artifacts, key: str, locate: Locate) -> tuple[list[Json], list[str]]:
     """The output artifacts that are kept in the project's own store, and what failed."""
     artifacts, errors = [], []
     for one in wanted.get("artifacts") or []:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from atrium.home import Home
 from atrium.settings import get_settings
+from workflows.engine.beneath import Spot
 from workflows.engine.environments import find_image
 from workflows.engine.files import Artifacts
 from workflows.engine.sandbox import SCRIPT, Container, Limits, Mount
@@ -198,8 +199,8 @@ class Pod:
             "ARGO_TEMPLATE": "{}",
         }
 
-    def locate(self, container: Container, path: str) -> Path:
-        """Where a path of the container lies on this machine: in a volume that it mounts, else below its root."""
+    def locate(self, container: Container, path: str) -> Spot:
+        """Where a path of the container lies on this machine: in a volume that it mounts, else below its root. Raises `VolumeInvalid`."""
         plain = "/" + path.strip("/")
         best = max(
             (one for one in container.mounts if plain == one.target or plain.startswith(f"{one.target}/")),
@@ -207,5 +208,6 @@ class Pod:
             default=None,
         )
         if best is None:
-            return inside(container.root, plain)
-        return inside(best.source, plain.removeprefix(best.target)) if plain != best.target else best.source
+            return Spot(container.root, str(inside(container.root, plain).relative_to(container.root)))
+        found = inside(best.path, plain.removeprefix(best.target)).resolve()
+        return Spot(best.source, str(found.relative_to(best.source.resolve())), shared=True)

@@ -1,5 +1,6 @@
 """One container in bubblewrap: what it sees, and the order by which the keeper starts it."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from workflows.engine.state import Json
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OPTIONS = 9
+SHARED_MEMORY_BYTES = 64 << 20
+LONGEST_TEXT_BYTES = 128 << 10  # of one argument or variable, its end included (Linux' MAX_ARG_STRLEN)
 SCRIPT = "/argo/staging/script"
 NAMESPACES = (
     "--unshare-pid",
@@ -35,13 +38,26 @@ class NoSandbox(Unavailable):
     """No sandbox works on this machine, and steps are not run without one."""
 
 
+class CommandTooLong(ValueError):
+    """A container's command or environment is longer than Linux starts a program with."""
+
+
 @dataclass(frozen=True)
 class Mount:
-    """A folder or file of this machine at a path of the container."""
+    """A folder or file of this machine at a path of the container.
+
+    `within` is a path below `source` of which it is to be opened part by part, since steps may write there: no part is a link.
+    """
 
     source: Path
     target: str
     writable: bool = True
+    within: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.source / self.within if self.within else self.source
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,12 @@ def sandbox_works() -> bool:
 def _kernel() -> tuple[str, ...]:
     # As root, files below these could be written by their owner without any capability, and bubblewrap leaves them as they are.
     found = [f"/proc/{name}" for name in KERNEL if Path("/proc", name).exists()]
-    return ("--proc", "/proc", "--dev", "/dev", *(word for path in found for word in ("--ro-bind", path, path)))
+    shared = ("--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108  the container's own
+    return (
+        *("--proc", "/proc", "--dev", "/dev"),
+        *shared,
+        *(word for path in found for word in ("--ro-bind", path, path)),
+    )
 
 
 @lru_cache
@@ -127,17 +148,28 @@ def bwrap_options(container: Container, etc: Path) -> list[str]:
     else:
         base = ["--bind", str(container.root), "/", *_kernel(), *machine_options(etc, container.image.read_only)]
     options = [*NAMESPACES, *base]
+    opened = {one.target: number for number, one in enumerate(_opened(container), OPTIONS + 1 + len(_files(container)))}
     for mount in sorted(container.mounts, key=lambda one: one.target.count("/")):
-        options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
+        how = "--bind" if mount.writable else "--ro-bind"
+        if number := opened.get(mount.target):
+            options += [f"{how}-fd", str(number), mount.target]
+        else:
+            options += [how, str(mount.source), mount.target]
     for device in (*(f"nvidia{gpu}" for gpu in container.gpus), *(GPU_DEVICES if container.gpus else ())):
         options += ["--dev-bind-try", f"/dev/{device}", f"/dev/{device}"]
     for number, path in enumerate(_files(container), OPTIONS + 1):
         options += ["--perms", "0755", "--ro-bind-data", str(number), path]
+    options += ["--remount-ro", "/dev"]  # else what it writes there is memory of the machine without a bound
     if own:
         options += ["--remount-ro", "/"]
     for name, value in container_environment(container).items():
         options += ["--setenv", name, value]
     return [*options, "--chdir", container.workdir]
+
+
+def _opened(container: Container) -> list[Mount]:
+    """The mounts that the keeper is to open itself."""
+    return [one for one in container.mounts if one.within]
 
 
 def _files(container: Container) -> dict[str, str]:
@@ -152,17 +184,31 @@ def container_environment(container: Container) -> dict[str, str]:
     return own | dict(container.environment) | {"CUDA_VISIBLE_DEVICES": cuda_names(container.gpus)}
 
 
+def _check_length(command: list[str], environment: Mapping[str, str]) -> None:
+    """Raises `CommandTooLong`."""
+    sizes = [len(one.encode()) + 1 for one in [*command, *(f"{name}={value}" for name, value in environment.items())]]
+    whole = os.sysconf("SC_ARG_MAX") - LONGEST_TEXT_BYTES  # what bubblewrap's own words may take
+    if max(sizes) > LONGEST_TEXT_BYTES or sum(sizes) + 8 * len(sizes) > whole:
+        raise CommandTooLong(
+            f"exec {command[0][:100]}: argument list too long: the longest argument or variable has {max(sizes) - 1} bytes, all together "
+            f"{sum(sizes)}; {LONGEST_TEXT_BYTES - 1} and {whole} are allowed: hand long texts to a step as artifacts or in a script's source"
+        )
+
+
 def order(container: Container, etc: Path, unprotected: bool = False) -> Json:
     """How the keeper is to start the container.
 
     Raises:
         NoSandbox: bubblewrap does not work here, and `unprotected` is not set or the image is a root file system.
+        CommandTooLong: Linux would not start it.
     """
     command = [*container.image.entrypoint, *container.command]
+    _check_length(command, container_environment(container))
     made: Json = {
         "key": container.key,
         "root": str(container.root),
         "files": list(_files(container).values()),
+        "opened": [(str(one.source), one.within) for one in _opened(container)],
         "result": container.result,
         "seconds": container.limits.seconds,
     }

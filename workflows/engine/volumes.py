@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from workflows.engine.beneath import Spot, make_around, opened
 from workflows.engine.sandbox import Mount
 from workflows.engine.state import Json
 from workflows.engine.variables import Known, ReferenceMissing
@@ -22,6 +23,17 @@ def inside(root: Path, path: str) -> Path:
     if not real.is_relative_to(base):
         raise VolumeInvalid(f"path {path} leads out of the step's own folder")
     return target
+
+
+def _made_within(volume: Path, path: str) -> str:
+    """The path of a volume's part without links, its folder made where nothing is there. Raises `VolumeInvalid`, `OSError`."""
+    real = str(inside(volume, path).resolve().relative_to(volume.resolve()))
+    try:
+        with opened(Spot(volume, real)):
+            return real
+    except FileNotFoundError:
+        make_around(Spot(volume, f"{real}/."))
+        return real
 
 
 class Volumes:
@@ -43,16 +55,13 @@ class Volumes:
         found = []
         for one in [*(body.get("volumeMounts") or []), *more]:
             source = self._source(str(one["name"]))
-            if sub := one.get("subPath"):
-                source = inside(source, str(sub))
-                if not source.exists():
-                    source.mkdir(parents=True)
+            within = _made_within(source, str(one["subPath"])) if one.get("subPath") else ""
             fixed = any(
                 kind in self.defined.get(str(one["name"]), {})
                 for kind in ("configMap", "secret", "projected", "downwardAPI")
             )
             target = "/" + str(one["mountPath"]).strip("/")
-            found.append(Mount(source, target, writable=not (one.get("readOnly") or fixed)))
+            found.append(Mount(source, target, writable=not (one.get("readOnly") or fixed), within=within))
         return found
 
     def _source(self, name: str) -> Path:

@@ -135,3 +135,33 @@ def test_five_thousand_pods_at_once_hold_up_nobody(engine_server):
     engine_server.http.put(f"/api/v1/workflows/flights/{name}/terminate", json={"name": name, "namespace": "flights"})
     done = engine_server.ended(name, seconds=180)
     assert (done["status"]["phase"], len(done["status"]["nodes"])) == ("Failed", 5002)
+
+
+def test_an_argument_of_a_mebibyte_is_refused_in_linuxs_words_as_in_a_container(engine_server):
+    template = container(
+        "main", "true {{inputs.parameters.text}}", inputs={"parameters": [{"name": "text", "value": "x" * MIB}]}
+    )
+    done = engine_server.run(single(template))
+    assert done["status"]["phase"] == "Failed"
+    assert done["status"]["message"].startswith(
+        "main: Error (exit code 255): exec sh: argument list too long: the longest"
+    )
+    assert "argument list too long" in lines_of(engine_server, done["metadata"]["name"])[0]
+
+
+def test_an_output_parameter_of_a_mebibyte_is_handed_on_and_a_longer_one_refused(engine_server):
+    def write(size: int) -> dict:
+        outputs = {"parameters": [{"name": "text", "valueFrom": {"path": "/tmp/text"}}]}
+        return single(container("main", f"head -c {size} /dev/zero | tr '\\0' x >/tmp/text", outputs=outputs))
+
+    done = engine_server.run(write(MIB))
+    assert len(node(done, done["metadata"]["name"])["outputs"]["parameters"][0]["value"]) == MIB
+    refused = engine_server.run(write(MIB + 1))["status"]
+    assert (refused["phase"], "etcdserver: request is too large" in refused["message"]) == ("Error", True)
+
+
+def test_shared_memory_of_a_step_is_bounded_as_in_a_pod(engine_server):
+    said = "df -m /dev/shm | tail -1; dd if=/dev/zero of=/dev/shm/big bs=1M count=100 2>&1 | grep -o 'No space left on device'; touch /dev/x"
+    done = engine_server.run(single(container("main", f"{said} || echo fixed")))
+    lines = lines_of(engine_server, done["metadata"]["name"])
+    assert lines[0].split()[1] == "64" and lines[1] == "No space left on device" and lines[-1] == "fixed"

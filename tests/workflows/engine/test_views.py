@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from workflows.engine.beneath import Spot
 from workflows.engine.files import Artifacts
 from workflows.engine.images import Image
 from workflows.engine.sandbox import Container, Mount
@@ -23,7 +24,7 @@ def container(tmp_path):
 
 
 def seen(container, path):
-    return View(container, container.folder / "etc").find(path)
+    return View(container, container.folder / "etc").find(path).path
 
 
 def test_links_lead_where_they_led_the_container(container, tmp_path):
@@ -67,8 +68,8 @@ def test_a_file_of_the_image_is_found_where_the_image_is_a_root(container, tmp_p
 def test_an_artifact_that_is_a_link_is_kept_as_what_it_leads_to_under_its_own_name(container, tmp_path, archive):
     store = Artifacts(tmp_path / "store", "flights")
     kept = store.take(
-        {"name": "hosts", "path": "/etc/hosts", "archive": archive}, "key", lambda path: seen(container, path)
+        {"name": "hosts", "path": "/etc/hosts", "archive": archive}, "key", View(container, tmp_path / "etc").find
     )
     given = tmp_path / "given"
-    store.put({**kept, "name": "hosts", "path": "/given"}, lambda _path: given)
+    store.put({**kept, "name": "hosts", "path": "/given"}, lambda _path: Spot(tmp_path, "given"))
     assert given.read_text() == "127.0.0.1 localhost\n"

@@ -17,7 +17,7 @@ from .warm import PLACEHOLDER, Gate
 OPTIONS_DESCRIPTOR = 9
 MOST, IDLE_SECONDS = 2, 5.0
 MOUNTS = ("--bind", "--ro-bind")
-OF_ONE_STEP = ("--ro-bind-data", "--dev-bind-try")
+OF_ONE_STEP = ("--ro-bind-data", "--dev-bind-try", "--bind-fd", "--ro-bind-fd")
 
 
 class Sandbox:

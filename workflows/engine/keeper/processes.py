@@ -1,12 +1,15 @@
 """What /proc tells of processes, and small things that the keeper's parts share."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import resource
 import selectors
+import stat
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 HIGH_DESCRIPTOR = 64
@@ -122,3 +125,23 @@ def readable(descriptor: int) -> bool:
     with selectors.SelectSelector() as one:
         one.register(descriptor, selectors.EVENT_READ)
         return bool(one.select(0))
+
+
+def opened(paths: Iterable[tuple[str, str]]) -> list[int]:
+    """Descriptors of what lies at each path below its folder. Raises OSError where a part of a path is a link."""
+    found = list[int]()
+    try:
+        for base, path in paths:
+            found.append(os.open(base, os.O_PATH | os.O_CLOEXEC))
+            for part in path.split("/"):
+                inner = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=found[-1])
+                os.close(found[-1])
+                found[-1] = inner
+                if stat.S_ISLNK(os.fstat(inner).st_mode):
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), f"{base}/{path}")
+            found[-1] = high(found[-1])
+    except OSError:
+        for one in found:
+            os.close(one)
+        raise
+    return found

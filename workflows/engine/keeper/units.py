@@ -10,7 +10,7 @@ from typing import Any
 
 from .ahead import Sandbox
 from .output import CUT, Output
-from .processes import children_of, disk_bytes, free_bytes, held, memory_bytes, oom_kills, readable, tree_of
+from .processes import children_of, disk_bytes, free_bytes, held, memory_bytes, oom_kills, opened, readable, tree_of
 from .warm import PLACEHOLDER, Gate, Interpreter, sandbox_of
 
 DISK_SECONDS = 2.0
@@ -23,7 +23,8 @@ class Unit:
     """One container that runs.
 
     Its order: `key`, `path` (its log's, without ending; `append` adds to it), `root` (its root's folder), `argv`, `options` (texts that bwrap reads from
-    descriptor 9), `files` (texts that it reads from the descriptors after that), `environment`,
+    descriptor 9), `files` (texts that it reads from the descriptors after that), `opened` (folders that it mounts by the descriptors after those, each a
+    folder and a path in it that no link may lead elsewhere), `environment`,
     `boxed` (whether argv is bwrap's), `result` (whether the last of standard output is told), `seconds` (deadline), `grace_seconds`,
     `memory_bytes`, `log_bytes`, `disk_bytes` with `disk` (its folders), `floor_bytes` (what it may hold at most where less is free),
     `groups` (control groups to be removed), `flush` (whether its end is flushed to disk), `warm` (of which interpreter it may be forked, see
@@ -77,7 +78,8 @@ class Unit:
     def _spawn(self) -> int:
         self.streams = self._streams()
         options = "".join(f"{one}\0" for one in self.order["options"])
-        given = [held(text) for text in (options, *self.order.get("files", ()))]
+        folders = opened(self.order.get("opened", ()))
+        given = [*(held(text) for text in (options, *self.order.get("files", ()))), *folders]
         argv = self.order["argv"]
         if self.warm:
             self.gate = Gate()
