@@ -41,6 +41,7 @@ POLL_SECONDS = 0.2
 RETRY_SECONDS = 10.0
 AWAY_SECONDS = 1.0
 ALIAS_SECONDS = 3.0
+LIVE_SECONDS = 1.5
 ITEM = "platform-check"
 
 
@@ -58,7 +59,7 @@ class Memory:
     def __init__(self) -> None:
         self.tokens: dict[tuple[str, str], str] = {}
         self.aliases: dict[int, tuple[int, float, str]] = {}
-        self.retry_at: dict[int, tuple[int, float]] = {}
+        self.again_at: dict[int, tuple[int, float]] = {}
         self.asked: dict[
             str, list[int]
         ] = {}  # rows of each of the platform's own questions, which nobody's figures hold
@@ -87,14 +88,18 @@ class Memory:
         return version
 
     def waits(self, row: ServiceRow) -> bool:
-        """Whether this wish failed so recently that it is left alone."""
-        generation, due = self.retry_at.get(row.id, (-1, 0.0))
+        """Whether this wish failed, or was found fulfilled, so recently that it is left alone."""
+        generation, due = self.again_at.get(row.id, (-1, 0.0))
         return generation == row.generation and time.monotonic() < due
+
+    def found_live(self, row: ServiceRow) -> None:
+        """Looks again in a moment, for an alias may move and the model server begin anew."""
+        self.again_at[row.id] = (row.generation, time.monotonic() + LIVE_SECONDS)
 
     def failed(self, row: ServiceRow, error: AtriumError) -> None:
         """Tries again in a second where something was away, else in ten."""
         seconds = AWAY_SECONDS if isinstance(error, Unavailable) else RETRY_SECONDS
-        self.retry_at[row.id] = (row.generation, time.monotonic() + seconds)
+        self.again_at[row.id] = (row.generation, time.monotonic() + seconds)
 
 
 def _files(model: ServableModel) -> ModelFiles:
@@ -195,6 +200,7 @@ def bring_up(row: ServiceRow, server: ModelServer, memory: Memory) -> None:
         if live is None and row.live_version and server.restore(name):
             live = server.live_version(name)
         if live == int(version) and row.state == ServiceState.LIVE and row.live_version == version:
+            memory.found_live(row)
             return
         _note(row.id, row.generation, ServiceState.LOADING, "", None)
         if live != int(version):

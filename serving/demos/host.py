@@ -27,16 +27,20 @@ from serving.models import DemoRow, DemoView, ServiceRow, ServiceView
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
+FREE_SECONDS = (
+    0.05  # between looks of a demo at its queue; Gradio's own, a thousandth, cost 1.5 % of a core for each idle demo
+)
 HEALTH = "/healthz"
 NO_DOCS = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 Wanted = dict[str, tuple[DemoView, ServiceView | None]]
+Stamp = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class Live:
     """A demo that can be opened; `stamp` tells whether it is still what is wanted."""
 
-    stamp: str
+    stamp: Stamp
     app: ASGIApp
     asker: Asker
     stack: contextlib.AsyncExitStack
@@ -52,8 +56,8 @@ def wanted_demos() -> Wanted:
     return {f"{demo.name}--{demo.project}": (demo, services.get((demo.project, demo.service))) for demo in demos}
 
 
-def _stamp(demo: DemoView, found: ServiceView) -> str:
-    return repr((demo.title, demo.published_by, found.name, found.live_version, found.signature, found.metadata))
+def _stamp(demo: DemoView, found: ServiceView) -> Stamp:
+    return demo.title, demo.published_by, found.name, found.live_version, found.signature, found.metadata
 
 
 async def _open(demo: DemoView, found: ServiceView) -> Live:
@@ -62,6 +66,7 @@ async def _open(demo: DemoView, found: ServiceView) -> Live:
     app = FastAPI(**NO_DOCS)  # type: ignore[arg-type]  # each takes None
     gr.mount_gradio_app(app, page, path="/", footer_links=[], run_history=False, app_kwargs=dict(NO_DOCS), theme=theme(),
                         css=CSS, i18n=labels(demo, asker.form), ssr_mode=False, enable_monitoring=False, max_file_size="1mb")  # fmt: skip
+    page._queue.sleep_when_free = FREE_SECONDS
     stack = contextlib.AsyncExitStack()
     await stack.enter_async_context(app.router.lifespan_context(app))  # starts the queue, which else waits for a start
     return Live(_stamp(demo, found), app, asker, stack, page)
