@@ -2,11 +2,14 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
+from small_platform import forget_settings
 from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
+from workflows.clusters.steps import as_home_template
 from workflows.proxy.asked import Asked, check_body, owned, read_asked
 from workflows.proxy.exchange import claimed_namespace, claimed_run, has_step, owns
 
@@ -154,3 +157,30 @@ def test_a_pod_is_a_step_only_by_the_name_that_argo_gives_to_a_node_which_runs(
     by_id = {**workflow, "metadata": {"name": "a-x1", "annotations": {"workflows.argoproj.io/pod-name-format": "v1"}}}
     assert has_step(by_id, str(whole["id"])) is (whole["type"] == "Pod" and whole["phase"] == "Running")
     assert not has_step({"metadata": {"name": "a-x1"}}, pod)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key"),
+    [("POST", "workflow-templates/flights", "template"), ("PUT", "workflow-templates/flights/kept", "template"),
+     ("POST", "cron-workflows/flights", "cronWorkflow"), ("POST", "workflow-templates/flights/lint", ""),
+     ("DELETE", "workflow-templates/flights/kept", "template"), ("GET", "workflow-templates/flights/kept", ""), ("POST", "workflows/flights", "")],
+)  # fmt: skip
+def test_what_keeps_a_template_is_known_so_that_its_images_come_from_the_private_registry(
+    method: str, path: str, key: str
+) -> None:
+    assert read_asked(method, f"/api/v1/{path}", []).keeps == key
+
+
+def test_kept_templates_and_cron_workflows_take_their_images_from_the_private_registry(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = {"templates": [{"name": "say", "container": {"image": "busybox:1.36"}}]}
+    given = [{"spec": spec}, {"spec": {"schedule": "* * * * *", "workflowSpec": spec}}]
+    assert [as_home_template(one) for one in given] == given
+    monkeypatch.setenv("ATRIUM_IMAGE_REGISTRY", "registry.site:5000")
+    monkeypatch.setenv("ATRIUM_PULL_SECRET", "atrium-registry")
+    forget_settings()
+    plain, cron = [as_home_template(one)["spec"] for one in given]
+    assert plain == cron["workflowSpec"] and cron["schedule"] == "* * * * *"
+    assert plain["imagePullSecrets"] == [{"name": "atrium-registry"}]
+    assert plain["templates"][0]["container"]["image"] == "registry.site:5000/docker.io/library/busybox:1.36"

@@ -21,6 +21,15 @@ def as_home_run(project: str, workflow: Mapping[str, Any]) -> dict[str, Any]:
     return with_data(made, settings.data_claim, str(get_home().data(project))) if settings.data_claim else made
 
 
+def as_home_template(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A workflow template or cron workflow as it goes to the home cluster: its images too come from the private registry that the settings name."""
+    settings, spec = get_settings(), kept.get("spec")
+    if isinstance(spec, dict) and isinstance(spec.get("workflowSpec"), dict):
+        inner = with_registry({"spec": spec["workflowSpec"]}, settings.image_registry, settings.pull_secret)
+        return {**kept, "spec": {**spec, "workflowSpec": inner["spec"]}}
+    return with_registry(kept, settings.image_registry, settings.pull_secret)
+
+
 def note_start(owner: str, project: str, workflow: Mapping[str, Any]) -> None:
     """Notes who started a workflow, or went on with it: its steps get a token with that one's rights until it ends."""
     run = str((workflow.get("metadata") or {}).get("name") or "")

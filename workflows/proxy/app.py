@@ -21,7 +21,7 @@ from tenancy import audit, project_exists
 from workflows.clusters.home import HOME, pod_access, project_access
 from workflows.clusters.models import ClusterRow
 from workflows.clusters.seen import OWNER
-from workflows.clusters.steps import as_home_run, note_start
+from workflows.clusters.steps import as_home_run, as_home_template, note_start
 from workflows.engine.rest.artifacts import HEADERS as ATTACHED
 from workflows.engine.rest.body import read_body
 from workflows.engine.rest.errors import HANDLERS
@@ -103,6 +103,8 @@ class Proxy:
         body = owned(asked, body, who.name, OWNER)
         if asked.creates and "workflow" in body:
             body["workflow"] = as_home_run(asked.project, body["workflow"])
+        elif asked.keeps and isinstance(body.get(asked.keeps), dict):
+            body[asked.keeps] = as_home_template(body[asked.keeps])
         return json.dumps(body).encode()
 
     async def _send(

@@ -38,6 +38,11 @@ class Asked:
     creates: bool = False
     starts: bool = False
 
+    @property
+    def keeps(self) -> str:
+        """The key of its body that holds a template to keep, or a cron workflow; empty where none is kept."""
+        return BODIES.get(self.noun, "") if self.verb is Verb.WRITE and self.noun != "workflows" else ""
+
 
 def read_asked(method: str, path: str, projects: Sequence[str]) -> Asked:
     """What is asked by `method` at `path`, as it came; `projects` are those of who asks, for lists that name none.
