@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
+import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ LIMITS_SECONDS = 2.0
 RESERVE_SECONDS = 10.0
 OWNER = "workflows.argoproj.io/creator"
 PIPELINE = "atrium.io/pipeline"
+HOST = socket.gethostname()
 GPUS = "gpus"
 
 
@@ -348,7 +350,7 @@ class Runner:
         try:
             if workflow.spec.get("shutdown") == "Terminate" and not await run.started():
                 return Outcome("Failed", "Stopped with strategy 'Terminate'")
-            may_move = begin_pod(workflow, identifier, now())
+            may_move = begin_pod(workflow, identifier, now(), host=HOST)
             (self.kick if may_move else self.note)(workflow)
             run.gpus = grant.gpus
             if grant.gpus and run.work.get(GPUS) != [*grant.gpus]:

@@ -1,7 +1,7 @@
 """Kubernetes' label and field selectors: read once, then matched or turned into SQL."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -13,6 +13,8 @@ TWICE = re.compile(r"[^\s=!<>]+\s*(?:==|!=|=|<|>)\s*(?P<found>==|!=|=|!|<|>|\(|\
 OPENED = re.compile(r"(?:^|,)\s*\S+\s+(?:in|notin)\s*\(([^)]*)$")
 KEY = re.compile(r"([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 FIELD = re.compile(r"(?P<key>[^=!<>]+)(?P<operator>==|!=|=|<|>)(?P<value>.*)", re.DOTALL)
+
+LISTED = ("metadata.namespace=", "metadata.name=", "spec.startedAt>", "spec.startedAt<", "ext.showRemainingItemCount")
 
 
 class SelectorInvalid(ValueError):
@@ -101,6 +103,26 @@ def parse_fields(selector: str) -> list[Term]:
         operator = {"!=": "notin", "<": "<", ">": ">"}.get(term["operator"], "in")
         found.append(Term(term["key"].strip(), operator, (re.sub(r"\\(.)", r"\1", term["value"].strip()),)))
     return found
+
+
+def check_listed(selector: str) -> None:
+    """Raises `SelectorInvalid` in Argo's words for a field by which it lists no workflows."""
+    for part in selector.split(","):
+        if part and not part.startswith(LISTED):
+            raise SelectorInvalid(f"unsupported requirement {part}")
+
+
+def check_watched(terms: Iterable[Term], kind: str, selectors: tuple[str, str]) -> None:
+    """Raises `SelectorInvalid` in Kubernetes' words for a field by which it selects no objects of its own kinds.
+
+    `kind` is their plural, `selectors` those of labels and of fields, as they were given.
+    """
+    for term in terms:
+        if term.key not in ("metadata.name", "metadata.namespace"):
+            raise SelectorInvalid(
+                f'Unable to find "argoproj.io/v1alpha1, Resource={kind}" that match label selector "{selectors[0]}", '
+                f'field selector "{selectors[1]}": field label not supported: {term.key}'
+            )
 
 
 def value_at(document: Json, path: str) -> str:

@@ -124,6 +124,11 @@ class Workflow:
         """The node of that name, or None."""
         return self.nodes.get(node_id(self.name, name))
 
+    def anew(self, moment: datetime) -> "Workflow":
+        """Another workflow of the same name, with the same nodes."""
+        metadata = self.metadata | {"uid": new_uid(), "creationTimestamp": stamp(moment)}
+        return Workflow({**self.document, "metadata": metadata}, self.nodes, self.work, {*self.nodes})
+
     def touch(self, node: Json) -> None:
         """Notes that the node changed."""
         self.dirty.add(node["id"])

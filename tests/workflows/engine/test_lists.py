@@ -1,6 +1,7 @@
 """Lists, selectors, pages, masks, watching and the archive, by REST."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -51,17 +52,26 @@ def test_a_label_selector_keeps_what_it_names(engine_server, rows, selector, num
 
 
 @pytest.mark.parametrize(
-    ("selector", "count"),
-    [
-        ("status.phase=Failed", 1),
-        ("status.phase!=Failed", 4),
-        ("metadata.namespace=flights", 5),
-        ("spec.entrypoint=other", 0),
-    ],
-)
+    ("selector", "count"), [("metadata.namespace=flights", 5), ("spec.startedAt>2000-01-01T00:00:00Z", 5), ("spec.startedAt<2000-01-01T00:00:00Z", 0)]
+)  # fmt: skip
 def test_a_field_selector_keeps_what_it_names(engine_server, rows, selector, count):
     query = {"listOptions_labelSelector": "suite=rows", "listOptions_fieldSelector": selector}
     assert len(names(engine_server, **query)) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("workflows/flights", "unsupported requirement status.phase=Failed"), ("archived-workflows", "unsupported requirement status.phase=Failed"),
+        *((path, f'Unable to find "argoproj.io/v1alpha1, Resource={kind}" that match label selector "a=b", field selector '
+           '"status.phase=Failed": field label not supported: status.phase')
+          for path, kind in (("workflow-events/flights", "workflows"), ("workflow-templates/flights", "workflowtemplates"))),
+    ],
+)  # fmt: skip
+def test_a_field_by_which_argo_selects_nothing_is_refused_in_its_words(engine_server, path, told):
+    query = {"listOptions.fieldSelector": "status.phase=Failed", "listOptions.labelSelector": "a=b"}
+    answer = engine_server.http.get(f"/api/v1/{path}", params=query)
+    assert told in answer.text.replace("\\", "") and answer.status_code in (200, 400)
 
 
 def test_a_selector_that_cannot_be_read_is_refused(engine_server):
@@ -147,12 +157,13 @@ def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_ser
         "/api/v1/archived-workflows-label-values", params={"listOptions.labelSelector": "kept"}
     ).json()
     assert values["items"] == ["here"]
-    assert (
-        engine_server.http.put(f"/api/v1/archived-workflows/{uid}/retry", json={"parameters": ["code=0"]}).status_code
-        == 200
-    )
-    assert engine_server.ended(name)["status"]["phase"] == "Succeeded"
+    again = engine_server.http.put(f"/api/v1/archived-workflows/{uid}/retry", json={"parameters": ["code=0"]}).json()
+    done = engine_server.ended(name)
+    assert done["status"]["phase"] == "Succeeded"
+    assert done["metadata"]["uid"] == again["metadata"]["uid"] != uid
+    assert engine_server.http.get(f"/api/v1/archived-workflows/{uid}").json()["status"]["phase"] == "Failed"
     engine_server.http.delete(f"{WHERE}/{name}")
+    assert engine_server.http.delete(f"/api/v1/archived-workflows/{again['metadata']['uid']}").status_code == 200
     assert engine_server.http.delete(f"/api/v1/archived-workflows/{uid}").status_code == 200
     assert engine_server.http.get(f"/api/v1/archived-workflows/{uid}").status_code == 404
 
@@ -285,3 +296,8 @@ def test_a_pattern_of_logs_is_searched_refused_or_given_up(engine_server, patter
     answer = engine_server.http.get(f"{WHERE}/{name}/log", params=asked)
     assert time.monotonic() - begun < 20 and said in answer.text
     assert ("error" in answer.text) is (said.startswith("error") or said.startswith("took"))
+
+
+def test_the_node_of_a_pod_names_its_machine_which_argo_get_shows_where_it_is_wide(engine_server):
+    done = engine_server.run(workflow(0))
+    assert [one["hostNodeName"] for one in done["status"]["nodes"].values()] == [socket.gethostname()]

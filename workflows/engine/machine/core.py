@@ -434,16 +434,22 @@ def advance(workflow: Workflow, moment: datetime, world: World | None = None) ->
     return Machine(workflow, moment, world).advance()
 
 
-def begin_pod(workflow: Workflow, identifier: str, moment: datetime, address: str | None = None) -> bool:
-    """Notes that the pod of a node runs now, and tells whether anything can move for it; `address` is a daemon's, ready with it."""
+def begin_pod(
+    workflow: Workflow, identifier: str, moment: datetime, address: str | None = None, host: str = ""
+) -> bool:
+    """Notes that the pod of a node runs now, and tells whether anything can move for it.
+
+    `address` is a daemon's, ready with it; `host` the name of the machine.
+    """
     node = workflow.nodes[identifier]
     if node["type"] != "Pod":  # Argo shows requests and plugins as pending until they have ended
         return False
     if node["phase"] != PENDING and not (address and node["phase"] == RUNNING):
         return False
     machine = Machine(workflow, moment)
-    daemon = {"daemoned": True, "podIP": address} if address else {}
-    machine.graph.change(node, phase=RUNNING, message=None, **daemon)
+    more: Json = {"daemoned": True, "podIP": address} if address else {}
+    more |= {"hostNodeName": host} if host else {}
+    machine.graph.change(node, phase=RUNNING, message=None, **more)
     return bool(address or machine.memory.always or workflow.spec.get("hooks"))
 
 

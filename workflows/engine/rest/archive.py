@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from atrium.clock import now
 from atrium.identity import Actor, Verb
 from workflows.engine.listing import Query, continue_token
 from workflows.engine.masks import Mask
@@ -85,12 +86,12 @@ class Archive:
         return answer({})
 
     async def retry(self, request: Request) -> Response:
-        """PUT …/retry: brings it back and runs again what failed."""
+        """PUT …/retry: makes it anew under its name and runs again what failed; the archive keeps what it was, under its own uid."""
         who, workflow = self._find(request, Verb.WRITE)
         body = await read_body(request)
         if self.desk.store.load(workflow.namespace, workflow.name):
             return refused(409, "Workflow already exists on cluster, use argo retry {name} instead")
-        return await self.acting.change(who, workflow, "retry", body)
+        return await self.acting.change(who, workflow.anew(now()), "retry", body)
 
     async def resubmit(self, request: Request) -> Response:
         """PUT …/resubmit: runs the same once more under a new name."""

@@ -9,7 +9,7 @@ from workflows.engine.expressions import ExpressionInvalid
 from workflows.engine.expressions.patterns import matches
 from workflows.engine.listing import Query, read_token
 from workflows.engine.masks import Mask
-from workflows.engine.selectors import SelectorInvalid, Term, parse_fields, parse_labels
+from workflows.engine.selectors import SelectorInvalid, Term, check_listed, check_watched, parse_fields, parse_labels
 from workflows.engine.state import Json, Workflow, stamp
 from workflows.engine.store import Store
 
@@ -47,10 +47,12 @@ def moment(query: QueryParams, name: str) -> str:
     return stamp(found.astimezone(UTC))
 
 
-def list_query(query: QueryParams, namespaces: list[str] | None, archive: bool = False) -> tuple[Query, bool]:
-    """What a list request asks for, and whether it wants to know how many remain. Raises `SelectorInvalid`."""
+def list_query(
+    query: QueryParams, namespaces: list[str] | None, archive: bool = False, watched: bool = False
+) -> tuple[Query, bool]:
+    """What a list request asks for, and whether it wants to know how many remain; `watched` for a stream. Raises `SelectorInvalid`."""
     limit = min(number(query, "listOptions.limit") or MOST_LISTED, MOST_LISTED)
-    terms = parse_fields(query.get("listOptions.fieldSelector") or "")
+    terms = watched_fields(query, "workflows") if watched else _listed_fields(query)
     remaining = any(term.key == REMAINING and term.values == ("true",) for term in terms)
     prefix = query.get("namePrefix") or ""
     found = Query(
@@ -60,6 +62,20 @@ def list_query(query: QueryParams, namespaces: list[str] | None, archive: bool =
         read_token(query["listOptions.continue"]) if query.get("listOptions.continue") else None, limit,
     )  # fmt: skip
     return _compared(found, query.get("nameFilter") or ""), remaining
+
+
+def watched_fields(query: QueryParams, kind: str) -> list[Term]:
+    """The field selector of a request that Kubernetes itself answers. Raises `SelectorInvalid`."""
+    labels, fields = (query.get(f"listOptions.{one}Selector") or "" for one in ("label", "field"))
+    terms = parse_fields(fields)
+    check_watched(terms, kind, (labels, fields))
+    return terms
+
+
+def _listed_fields(query: QueryParams) -> list[Term]:
+    selector = query.get("listOptions.fieldSelector") or ""
+    check_listed(selector)
+    return parse_fields(selector)
 
 
 def check_namespace(query: Query, namespace: str) -> None:

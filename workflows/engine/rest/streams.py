@@ -49,7 +49,7 @@ class Streams:
         try:
             namespace = request.path_params.get("namespace") or ""
             namespaces = self.desk.readable(request, namespace)
-            query, _ = list_query(request.query_params, namespaces)
+            query, _ = list_query(request.query_params, namespaces, watched=True)
             query = self._named(query, namespace)
             since = number(request.query_params, "listOptions.resourceVersion")
         except TOLD as error:

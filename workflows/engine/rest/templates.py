@@ -10,9 +10,10 @@ from atrium.identity import IDENTITY_HEADER, Verb, read_identity
 from workflows.engine.rest.body import read_body, worked
 from workflows.engine.rest.desk import Desk, answer
 from workflows.engine.rest.errors import UNKNOWN, refused
+from workflows.engine.rest.queries import watched_fields
 from workflows.engine.rest.workflows import PLURALS
 from workflows.engine.runner import OWNER
-from workflows.engine.selectors import Term, fits_fields, fits_labels, parse_fields, parse_labels
+from workflows.engine.selectors import Term, fits_fields, fits_labels, parse_labels
 from workflows.engine.state import Json, new_uid, stamp
 from workflows.engine.submit import lookup_in, name_it
 from workflows.engine.supported import check_supported
@@ -35,7 +36,7 @@ def list_kept(desk: Desk, request: Request, kind: str, namespaces: list[str] | N
     """Those of a kind that a list request asks for. Raises `SelectorInvalid`."""
     query = request.query_params
     labels: list[Term] = parse_labels(query.get("listOptions.labelSelector") or "")
-    fields = parse_fields(query.get("listOptions.fieldSelector") or "")
+    fields = watched_fields(query, PLURALS[kind])
     part, how = query.get("namePattern") or "", query.get("nameFilter") or ""
     items = [
         one
