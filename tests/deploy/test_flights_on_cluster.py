@@ -103,9 +103,9 @@ def test_hera_runs_the_pipeline_as_it_is_written(there: There) -> None:
 def test_the_argo_cli_runs_the_pipeline_and_reads_it_after_its_pods_are_gone(there: There) -> None:
     said = argo(there, "submit", "--watch", str(FLIGHTS), seconds=PIPELINE_SECONDS)
     assert "Succeeded" in said and "smoke-test" in said
-    assert "10/10" in argo(there, "get", "@latest")
-    kubectl("delete", "pods", "-n", PROJECT, "-l", "workflows.argoproj.io/workflow")
-    run = argo(there, "list", "-o", "name").split()[0]
+    run = str(re.search(r"Name:\s+(\S+)", said)[1])  # type: ignore[index]
+    assert "10/10" in argo(there, "get", run)
+    kubectl("delete", "pods", "-n", PROJECT, "-l", f"workflows.argoproj.io/workflow={run}")
     assert ended(there, run)["phase"] == "Succeeded"
     assert "rows" in in_pod("atrium", "logs", run, "--project", PROJECT)
 

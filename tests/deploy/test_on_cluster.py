@@ -132,11 +132,31 @@ except PlatformRefused as error:
 """
 
 
-def sql(text: str) -> str:
+def sql(text: str, database: str = "atrium") -> str:
     """What the platform's database answers, asked inside its own pod."""
     return kubectl(
-        "exec", "-n", NAMESPACE, "deployment/atrium-postgres", "--", "psql", "-h", "/tmp", "-d", "atrium", "-Atc", text
+        "exec", "-n", NAMESPACE, "deployment/atrium-postgres", "--", "psql", "-h", "/tmp", "-d", database, "-Atc", text
     ).strip()
+
+
+AGAIN = """
+set -e
+rm -rf /tmp/again /tmp/all.tar.gz; mkdir /tmp/again; echo 'four random words here' >/tmp/words
+atrium backup /tmp/all.tar.gz --passphrase-file /tmp/words
+sed 's|/atrium$|/again|' /etc/atrium/database/url >/tmp/again.url; chmod 600 /tmp/again.url
+ATRIUM_HOME=/tmp/again ATRIUM_DATABASE_URL_FILE=/tmp/again.url atrium restore /tmp/all.tar.gz --passphrase-file /tmp/words
+for one in /tmp/again/keys/*; do cmp "$one" "/var/lib/atrium/keys/${one##*/}"; done; rm -rf /tmp/again /tmp/all.tar.gz /tmp/words /tmp/again.url
+"""
+
+
+def test_a_backup_fills_an_empty_home_and_an_empty_database(there: There) -> None:
+    sql("DROP DATABASE IF EXISTS again")
+    sql("CREATE DATABASE again OWNER atrium")
+    said = in_pod("sh", "-c", AGAIN)
+    assert "are back" in said and "Artifacts stayed in s3://" in said
+    for query in ("SELECT name FROM projects ORDER BY name", "SELECT count(*) FROM mlflow.experiments"):
+        assert sql(query, "again") == sql(query) != ""
+    sql("DROP DATABASE again")
 
 
 def test_a_step_has_its_runs_token_and_what_it_tracks_is_in_postgresql_and_s3(there: There) -> None:
