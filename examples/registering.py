@@ -8,6 +8,8 @@ import pandas as pd
 
 from atrium.sdk import Platform
 
+TIE = 1e-6
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -35,10 +37,19 @@ def log_training_data(platform: Platform, name: str, table: pd.DataFrame) -> Non
     mlflow.log_input(source, context="training")
 
 
+def no_worse(value: float, champion: str) -> bool:
+    """Whether a new version may take the champion's place: its metric is as good, or worse by less than a millionth.
+
+    So of two equally good versions the newer one always wins, which learned from the newer data. `champion` is the text of the
+    champion's tag, of which the rounding to 6 digits must not decide.
+    """
+    return value > float(champion) - TIE
+
+
 def register(candidate: Candidate, run_id: str, metric: str, value: float) -> tuple[str, bool]:
     """Registers the model from `run_id`; returns its version and whether it became `champion`.
 
-    It becomes champion where there is none, or where `value` of `metric` is at least the present champion's.
+    It becomes champion where there is none, or where `no_worse` finds `value` of `metric` no worse than the present champion's.
     """
     import mlflow
     import onnx
@@ -60,7 +71,7 @@ def register(candidate: Candidate, run_id: str, metric: str, value: float) -> tu
     client.set_model_version_tag(candidate.name, version, metric, f"{value:.6f}")
     try:
         champion = client.get_model_version_by_alias(candidate.name, "champion")
-        better = value >= float(champion.tags.get(metric, "-inf"))
+        better = no_worse(value, champion.tags.get(metric, "-inf"))
     except MlflowException:
         better = True
     if better:

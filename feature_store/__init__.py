@@ -15,10 +15,10 @@ from feature_store.models import (
     VersionView,
 )
 from feature_store.moving import move_repository
-from feature_store.writes import dataset_dependents, dataset_written, delete_dataset, import_file, restore
+from feature_store.writes import dataset_dependents, dataset_written, delete_dataset, import_file, name_of_file, restore
 
 __all__ = [
     "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "OnlineValue", "QueryInvalid", "TableInvalid",
     "VersionView", "dataset_dependents", "dataset_written", "delete_dataset", "entity_values", "get_dataset", "import_file", "list_datasets",
-    "materialize", "move_repository", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
+    "materialize", "move_repository", "name_of_file", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
 ]  # fmt: skip

@@ -1,7 +1,10 @@
 """What a person, or a step, can change of datasets: new versions, older ones again, none at all."""
 
+import codecs
 import io
+import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,7 @@ from atrium.events import emit
 from atrium.home import get_home
 from atrium.identity import Actor, Verb, require
 from atrium.lineage import Node, NodeKind, connect, forget_node, trace
+from atrium.names import LONGEST as LONGEST_NAME
 from atrium.names import check_name
 from feature_store.confined import require_inside
 from feature_store.models import DatasetView, TableInvalid
@@ -22,20 +26,53 @@ if TYPE_CHECKING:
 
 LARGEST_UPLOAD_BYTES = 200 * 1024 * 1024
 MOST_SOURCES, LONGEST_NODE = 50, 300
+CHUNK_BYTES = 1024 * 1024
 FORMATS = (".csv", ".parquet")
 
 
+def name_of_file(file: str) -> str:
+    """A dataset's name made of a file's: `Ice sales.csv` is `ice-sales`; an empty text where no letter or digit is left."""
+    stem = file.rpartition(".")[0] or file
+    return re.sub("[^a-z0-9]+", "-", stem.lower()).strip("-")[:LONGEST_NAME].rstrip("-")
+
+
 def _read(content: bytes, file: str) -> "pa.Table":
-    """The table in an uploaded file, CSV or Parquet by its name. Raises pyarrow's ArrowInvalid where it is neither or has no rows."""
+    """The table in an uploaded file, CSV or Parquet by its name.
+
+    Raises:
+        pyarrow's ArrowInvalid: it is neither or has no rows; TableInvalid: it is no UTF-8, or two columns have one name.
+    """
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet
 
+    if not file.lower().endswith(".parquet"):
+        _check_text(content, file)
     reader = pa.parquet.read_table if file.lower().endswith(".parquet") else pa.csv.read_csv
     table = reader(io.BytesIO(content))
     if not table.num_rows:
         raise pa.ArrowInvalid("it holds no rows")
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        raise TableInvalid(
+            f"file {file!r} with several columns named {twice[0]!r}", "each column has a name of its own",
+            "rename them in the file's first line and upload it again",
+        )  # fmt: skip
     return table
+
+
+def _check_text(content: bytes, file: str) -> None:
+    """Raises `TableInvalid` where the file is no UTF-8: Arrow would take such words for bytes, and keep them so."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(content), CHUNK_BYTES):
+            decoder.decode(content[start : start + CHUNK_BYTES])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise TableInvalid(
+            f"file {file!r}, whose text is not UTF-8 (byte 0x{error.object[error.start]:02x})", "a CSV is UTF-8 text",
+            "save it as 'CSV UTF-8' (Excel), or convert it: iconv -f gb18030 -t utf-8 old.csv > new.csv",
+        ) from error  # fmt: skip
 
 
 def import_file(

@@ -79,7 +79,7 @@ def _component_rules() -> list[Rule]:
         Rule(
             "ComponentRestarting", Severity.WARNING,
             Query("atrium_component_restarts_total", by=("component",), rate_seconds=600),
-            "Component {object} died and was started again ({value} times in 10 minutes)", "Look at what its log says last",
+            "Component {object} died and was started again; times in the last 10 minutes: {value}", "Look at what its log says last",
             for_seconds=0, above=0.5, times=600, object="{component}", kind="component",
         ),
         Rule(

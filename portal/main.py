@@ -20,6 +20,15 @@ from portal.views.first_steps import SEEN
 from portal.words import _
 
 STYLE = Path(__file__).parent / "ui" / "style.css"
+OPENED = (
+    "run",
+    "pipeline",
+    "tracking",
+    "experiment",
+    "model",
+    "dataset",
+    "service",
+)  # in addresses: the thing that is open
 THEMES = ("System", "Light", "Dark")
 
 
@@ -128,6 +137,12 @@ def _missing(asked: str) -> None:
         link_to("overview")
 
 
+def _tab_title(page: str) -> str:
+    """What the browser's tab and history say: the thing that is open, else the page; then the product."""
+    opened = next((st.query_params[one] for one in OPENED if st.query_params.get(one)), page)
+    return f"{opened[:LONGEST]} · Atrium"
+
+
 def main() -> None:
     """Runs one page for one visitor."""
     st.set_page_config(page_title="Atrium", page_icon="static/icon.svg", layout="wide")
@@ -138,6 +153,7 @@ def main() -> None:
         visitor = who()
         page = navigation()
         sidebar(visitor)
+        st.set_page_config(page_title=_tab_title(page.title))
         say_now()
         if asked := st.query_params.get(MISSING):
             _missing(asked)

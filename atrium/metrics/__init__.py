@@ -12,7 +12,7 @@ from atrium.settings import get_settings
 
 __all__ = [
     "CONTENT_TYPE", "EVERY_SECONDS", "Access", "Answerer", "Line", "Metrics", "MetricsUnavailable", "Point",
-    "PrometheusMetrics", "Query", "SamplerMetrics", "Writer", "counter", "gauge", "own_prometheus_file", "prometheus", "read", "sampler",
+    "PrometheusMetrics", "Query", "SamplerMetrics", "Writer", "counter", "gauge", "own_prometheus_file", "prometheus", "prometheus_access", "read", "sampler",
     "sampler_file", "samples", "written",
 ]  # fmt: skip
 
@@ -32,13 +32,19 @@ def sampler() -> SamplerMetrics:
     return SamplerMetrics(sampler_file())
 
 
-def prometheus() -> PrometheusMetrics | None:
-    """The Prometheus that the settings name, or the supervisor's own; None where there is neither."""
+def prometheus_access() -> Access | None:
+    """Where the Prometheus that the settings name, or the supervisor's own, is, and what it lets in; None where there is neither."""
     settings, own = get_settings(), own_prometheus_file()
     if settings.prometheus_url:
         token = settings.prometheus_token.get_secret_value() if settings.prometheus_token else ""
-        return PrometheusMetrics(Access(settings.prometheus_url.rstrip("/"), token), get_home().instance)
+        return Access(settings.prometheus_url.rstrip("/"), token)
     if not own.exists():
         return None
     said = json.loads(own.read_text())
-    return PrometheusMetrics(Access(said["url"], "", (said["certificate"], said["key"])), get_home().instance)
+    return Access(said["url"], "", (said["certificate"], said["key"]))
+
+
+def prometheus() -> PrometheusMetrics | None:
+    """The Prometheus that keeps the platform's metrics; None where there is none."""
+    access = prometheus_access()
+    return PrometheusMetrics(access, get_home().instance) if access else None

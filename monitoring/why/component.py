@@ -43,7 +43,7 @@ def why_component(who: Actor, _project: str, name: str) -> Why:
     evidence = [Evidence(Said("How it was checked"), one.checked)]
     if one.restarts:
         told = {"n": one.restarts, "last": f"{one.restarted_at:%Y-%m-%d %H:%M:%S} UTC" if one.restarted_at else "–"}
-        evidence.append(Evidence(Said("It died and was started again {n} times, last at {last}", told)))
+        evidence.append(Evidence(Said("It died and was started again, last at {last}; times in all: {n}", told)))
     if who.administrator and (text := last_lines(get_home().logs / f"{name}.log")):
         evidence.append(Evidence(Said("The last lines of its log"), text))
     steps = [] if one.state == "up" else [Step(Said("Start it again"), one.mend or f".venv/bin/atrium restart {name}")]

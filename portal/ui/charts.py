@@ -1,6 +1,8 @@
 """Charts of aggregated rows: no legend, no axis titles, the unit in the words above; drawn by Vega-Lite from a plain description."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from math import ceil
 from typing import Any
 
 import streamlit as st
@@ -9,6 +11,10 @@ GRID = {"grid": True, "tickCount": 4, "title": None, "domain": False, "ticks": F
 BARE = {"grid": False, "title": None, "domain": False, "ticks": False}
 ROW_HEIGHT = 26
 LEGEND_LETTERS = 26  # that stand in one row above a third of the page
+LEGEND_ROW = 18  # pixels
+CROWDED = 12  # bars beside each other, above which only some numbers have room
+MOST_TICKS = 6
+MOMENT = "%Y-%m-%d %H:%M"
 INK = {"light": "#475467", "dark": "#98A2B3"}
 ROOM = 1.12  # of the longest bar's length: its number stands beyond it
 
@@ -48,11 +54,23 @@ def bars(
         ends = {"dx": 4, "align": "left"} if lying else {"dy": -4, "baseline": "bottom"}
         words = {
             "mark": {"type": "text", "fontSize": 10, "color": INK[st.context.theme.type or "light"]} | ends,
-            "encoding": {"text": {"field": value, "type": "quantitative", "format": ".1f"}},
+            "encoding": {
+                "text": {
+                    "field": value,
+                    "type": "quantitative",
+                    "format": ".0f" if len(rows) > CROWDED and not lying else ".1f",
+                }
+            },
         }
         spec = {"encoding": encoding, "layer": [{"mark": mark}, words]}
     tall = max(height, ROW_HEIGHT * len(rows)) if lying else height
     st.vega_lite_chart(list(rows), spec, height=tall, alt=alt, key=key)
+
+
+def _ticks(moments: Sequence[str]) -> int:
+    """How many marks an axis of time has: as there is room, and not more than minutes, which would be told twice."""
+    first, last = datetime.fromisoformat(min(moments)), datetime.fromisoformat(max(moments))
+    return max(1, min(MOST_TICKS, int((last - first).total_seconds() / 60)))
 
 
 def lines(
@@ -66,11 +84,14 @@ def lines(
     """
     across: dict[str, Any] = {"field": at, "type": "quantitative", "axis": BARE | {"tickCount": 5}}
     if moments:
-        axis = BARE | {"format": "%H:%M", "tickCount": 6, "labelOverlap": True}
+        axis = BARE | {"format": "%H:%M", "tickCount": _ticks([str(row[at]) for row in rows]), "labelOverlap": True}
         across = {"field": at, "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
+        rows = [row | {"moment": f"{datetime.fromisoformat(row[at]):{MOMENT}}"} for row in rows]
+        titles = {"moment" if field == at else field: title for field, title in titles.items()}
     names = {str(row[kind]) for row in rows}
     short = sum(map(len, names)) < LEGEND_LETTERS
     columns = 4 if short else 1 if len(names) <= 3 else 2
+    legend = LEGEND_ROW * max(0, ceil(len(names) / columns) - 2)  # rows beyond two take nothing from the lines' room
     nothing = not any(row[value] for row in rows)  # else its axis would be told in millionths
     spec = {
         "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 18, "filled": True}},
@@ -85,6 +106,10 @@ def lines(
                 "legend": {
                     "orient": "top",
                     "title": None,
+                    "offset": 8,
+                    "padding": 0,
+                    "rowPadding": 2,
+                    "symbolSize": 60,
                     "columns": columns,
                     "labelLimit": 100 if columns == 2 else 240,
                 },
@@ -92,4 +117,4 @@ def lines(
             "tooltip": _tooltip(titles),
         },
     }
-    st.vega_lite_chart(list(rows), spec, height=height, alt=alt, key=key)
+    st.vega_lite_chart(list(rows), spec, height=height + legend, alt=alt, key=key)

@@ -197,6 +197,14 @@ def _filtered(cube: list[Cut], airports: dict[str, str]) -> list[Cut]:
     ]  # fmt: skip
 
 
+def _month(number: int) -> str:
+    """A month's short name."""
+    names = (
+        _("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun"), _("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec"),
+    )  # fmt: skip
+    return names[number - 1]
+
+
 def _sums(cuts: Sequence[Cut], by: str) -> dict[Any, Sum]:
     found: dict[Any, Sum] = {}
     for cut in cuts:
@@ -223,7 +231,7 @@ def _delays(cube: list[Cut], airports: dict[str, str]) -> None:
     with st.grid(2, min_column_width=340, gap=12):
         _chart(_("By airport of departure"), {airports.get(key, key): one for key, one in _sorted(cuts, "origin")})
         _chart(_("By scheduled hour of departure"), {f"{key:02d}": one for key, one in _sorted(cuts, "hour")})
-        _chart(_("By month"), {str(key): one for key, one in _sorted(cuts, "month")}, lying=True)
+        _chart(_("By month"), {_month(key): one for key, one in _sorted(cuts, "month")}, lying=True)
         worst = sorted(_sums(cuts, "airline").items(), key=lambda pair: -pair[1].late_percent)
         few = ", ".join(key for key, one in worst if one.arrived < FEWEST_FLIGHTS)
         note = _("Not shown, as under {n} of their flights arrived: {names}").format(n=FEWEST_FLIGHTS, names=few)
@@ -283,7 +291,7 @@ def _formed(form: str, value: float | None) -> str:
 def _scores(newest: dict[str, Judged], names: dict[str, str]) -> None:
     shown = [key for key in (MODEL, BASELINE) if key in newest]
     meanings = {
-        "test_roc_auc": ("ROC AUC", _("higher is better; 50 % is chance, 100 % is perfect"), "{:.1f} %"),
+        "test_roc_auc": ("ROC AUC", _("higher is better; 0.5 is chance, 1 is perfect"), "{:.3f}"),
         "test_log_loss": (_("Log loss"), _("lower is better"), "{:.3f}"),
         "test_brier": (_("Brier score"), _("lower is better"), "{:.3f}"),
         "test_calibration_error": (_("Calibration error"), _("lower is better; gap of forecast and truth"), "{:.1f} %"),

@@ -52,17 +52,17 @@ def upload_form(name: str = "") -> None:
     """A form that makes a dataset, or the next version of the one named."""
     with st.form(f"upload-{name}", border=False):
         chosen = name or st.text_input(
-            _("Dataset"), placeholder="my-table", help=_("a-z, 0-9 and dashes"), max_chars=30
+            _("Dataset"), placeholder=_("the file's name"), help=_("a-z, 0-9 and dashes"), max_chars=30
         )
         file = st.file_uploader(_("CSV with a header, or Parquet; at most 200 MiB"), type=["csv", "parquet"])
         append = st.toggle(_("Append to the present rows"))
         if st.form_submit_button(_("Upload"), type="primary"):
-            if not chosen.strip():
-                st.warning(_("Give the dataset a name."))
-            elif not file:
+            if not file:
                 st.warning(_("Choose a file."))
+            elif named := chosen.strip() or feature_store.name_of_file(file.name):
+                _upload(named, file.getvalue(), file.name, append)
             else:
-                _upload(chosen.strip(), file.getvalue(), file.name, append)
+                st.warning(_("Give the dataset a name."))
 
 
 def _upload(name: str, content: bytes, file: str, append: bool) -> None:
@@ -78,15 +78,16 @@ def _upload(name: str, content: bytes, file: str, append: bool) -> None:
 
 def _tables() -> None:
     states = {one.value: _(one.value) for one in feature_store.DatasetState}
-    asked, owner, chosen = paging.narrowed(KEY, _("Changed by"), states)
+    asked, owner, chosen = paging.asked_for(KEY)
     state = feature_store.DatasetState(chosen) if chosen else None
     found = feature_store.list_datasets(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner, state)
+    if not (found.items or asked or owner or state):
+        empty("database", _("No datasets yet"), _("Upload a CSV or Parquet file, or run a pipeline that writes one."),
+              "pipelines", _("Pipelines"))  # fmt: skip
+        return
+    paging.narrowing(KEY, _("Changed by"), states)
     if not found.items:
-        if asked or owner or state:
-            st.caption(_("None matches."))
-        else:
-            empty("database", _("No datasets yet"), _("Upload a CSV or Parquet file, or run a pipeline that writes one."),
-                  "pipelines", _("Pipelines"))  # fmt: skip
+        st.caption(_("None matches."))
         return
     columns = [
         Column(_("Name")), Column(_("Rows"), "number"), Column(_("Size"), "number"), Column(_("Version"), "short"),

@@ -61,15 +61,16 @@ def _new() -> None:
 
 
 def _list() -> None:
-    asked, owner, gone = paging.narrowed(KEY, _("Begun by"), {Lifecycle.DELETED.value: _("Deleted")})
+    asked, owner, gone = paging.asked_for(KEY)
     state = Lifecycle(gone) if gone else Lifecycle.ACTIVE
     found = model_registry.list_experiments(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner, state)
+    if not (found.items or asked or owner or gone or _deleted_ones()):
+        empty("science", _("No experiments yet"), _("Run a pipeline that trains, or log runs with the MLflow client."),
+              "pipelines", _("Pipelines"))  # fmt: skip
+        return
+    paging.narrowing(KEY, _("Begun by"), {Lifecycle.DELETED.value: _("Deleted")})
     if not found.items:
-        if asked or owner or gone:
-            st.caption(_("None matches."))
-        else:
-            empty("science", _("No experiments yet"), _("Run a pipeline that trains, or log runs with the MLflow client."),
-                  "pipelines", _("Pipelines"))  # fmt: skip
+        st.caption(_("None matches."))
         return
     columns = [
         Column(_("Experiment")),
@@ -92,6 +93,11 @@ def _list() -> None:
         _restore(clicked.row)
     elif clicked:
         paging.show("experiment", clicked.row)
+
+
+def _deleted_ones() -> bool:
+    """Whether the project has experiments that could be brought back: then the filter that shows them must stand."""
+    return bool(model_registry.list_experiments(who(), project(), None, 1, state=Lifecycle.DELETED).items)
 
 
 def _restore(experiment: str) -> None:

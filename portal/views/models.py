@@ -25,7 +25,7 @@ from portal.ui import (
     text,
 )
 from portal.views import one_version, paging
-from portal.views.snippets import tools
+from portal.views.snippets import put_text, tools
 from portal.words import _
 
 KEY = "models"
@@ -47,14 +47,16 @@ def page() -> None:
 
 
 def _list() -> None:
-    asked, owner, _every = paging.narrowed(KEY, _("Made by"))
+    asked, owner, _every = paging.asked_for(KEY)
     found = model_registry.list_models(who(), project(), paging.after(KEY), paging.PAGE_ROWS, asked, owner)
+    if not (found.items or asked or owner):
+        empty("deployed_code", _("No models yet"), _("A pipeline registers them, or mlflow.register_model."),
+              "pipelines", _("Pipelines"))  # fmt: skip
+        tools({"MLflow": (put_text(project(), "my-model"), "python")})
+        return
+    paging.narrowing(KEY, _("Made by"))
     if not found.items:
-        if asked or owner:
-            st.caption(_("None matches."))
-        else:
-            empty("deployed_code", _("No models yet"), _("A pipeline registers them, or mlflow.register_model."),
-                  "pipelines", _("Pipelines"))  # fmt: skip
+        st.caption(_("None matches."))
         return
     columns = [Column(_("Model")), Column(_("Newest version"), "short"), Column(_("Aliases")), Column(_("Changed"), "soft"),
                Column(_("Made by"), "soft", phone=False)]  # fmt: skip

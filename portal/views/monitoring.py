@@ -26,6 +26,7 @@ from portal.ui import (
     why_section,
 )
 from portal.views.monitoring_charts import charts
+from portal.views.snippets import metric_texts, tools
 from portal.words import _
 
 SILENT_SECONDS = 60.0
@@ -41,6 +42,8 @@ def page() -> None:
     _state()
     charts()
     _components()
+    if who().administrator:
+        tools(metric_texts())
 
 
 @st.fragment(run_every="5s")

@@ -13,7 +13,7 @@ from portal.words import _
 
 MIB, GIB = 2.0**20, 2.0**30
 MOST_LINES = 5
-HEIGHT = 220
+HEIGHT = 240
 NARROWEST = 260
 
 
@@ -114,5 +114,5 @@ def _chart(
             for label, values in shown
             for at, value in values
         ]
-        told = {"at": _("At"), "line": _("Name"), "value": unit or _("Value")}
+        told = {"at": _("At"), "line": _("Name"), "value": f"{title}, {unit}" if unit else title}
         lines(rows, "at", "value", "line", told, f"{title}, {unit}", HEIGHT, key=f"chart-{key}-{span}")

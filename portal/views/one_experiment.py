@@ -73,17 +73,16 @@ def _delete(one: ExperimentView) -> None:
 
 def _runs(experiment: str) -> None:
     key = f"tracking-{experiment}"
-    name, owner, state = paging.narrowed(key, _("Begun by"), {one: state_word(one) for one in STATUSES})
+    name, owner, state = paging.asked_for(key)
     found = model_registry.list_tracking_runs(
         who(), project(), experiment, paging.after(key), paging.PAGE_ROWS, name, state, owner
     )
+    if not (found.items or name or owner or state):
+        empty("science", _("No runs yet"), _("Each training run that MLflow tracks in this experiment stands here."))
+        return
+    paging.narrowing(key, _("Begun by"), {one: state_word(one) for one in STATUSES})
     if not found.items:
-        if name or owner or state:
-            st.caption(_("None matches."))
-        else:
-            empty(
-                "science", _("No runs yet"), _("Each training run that MLflow tracks in this experiment stands here.")
-            )
+        st.caption(_("None matches."))
         return
     with card(_("Runs")):
         clicked = table(key, *_rows(found.items), _("Runs of the experiment, newest first"))

@@ -29,6 +29,7 @@ from portal.ui import (
 )
 from portal.views import paging
 from portal.views.origins import depend_words, path_card
+from portal.views.snippets import put_text
 from portal.words import _
 
 DEPLOY_SECONDS = 30
@@ -81,6 +82,8 @@ def _told(found: ModelCard) -> None:
         st.warning(
             _("It cannot be put into service: it has no {what}.").format(what=_(found.lacks)), icon=":material/warning:"
         )
+        st.caption(_("Log it so, with all that serving needs; it becomes the model's next version:"))
+        st.code(put_text(project(), one.model), language="python")
 
 
 def _alias(found: ModelCard) -> None:

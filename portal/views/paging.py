@@ -34,29 +34,33 @@ def _field(kind: str, name: str, part: str = "") -> str:
     return "-".join(one for one in (kind, project(), name, part) if one)
 
 
-def _chosen_state(name: str, states: Mapping[str, str]) -> str:
+def _chosen_state(name: str, states: Mapping[str, str]) -> None:
     """A choice of one state, or of all (an empty text)."""
     titles = {"": _("All"), **states}
-    found = st.selectbox(
+    st.selectbox(
         _("State"), list(titles), format_func=titles.__getitem__, key=_field("state", name), width=FIELD_PIXELS,
         on_change=_forget, args=(name,),
     )  # fmt: skip
-    return str(found or "")
 
 
-def narrowed(name: str, owner: str, states: Mapping[str, str] | None = None) -> tuple[str, str, str]:
-    """A list's filters: a part of the name, and behind a button who (`owner` is the field's label) and one of `states`, words by value.
+def asked_for(name: str) -> tuple[str, str, str]:
+    """What a list's filters hold (a part of the name, who, a state; an empty text stands for all), before they are drawn."""
+    fields = (_field("search", name), _field("search", name, "owner"), _field("state", name))
+    part, by, state = (str(st.session_state.get(one) or "").strip() for one in fields)
+    return part, by, state
 
-    Returns what each holds; an empty text stands for all.
-    """
-    used = sum(bool(st.session_state.get(one)) for one in (_field("search", name, "owner"), _field("state", name)))
+
+def narrowing(name: str, owner: str, states: Mapping[str, str] | None = None) -> None:
+    """A list's filters: a part of the name, and behind a button who (`owner` is the field's label) and one of `states`, words by value."""
+    _part, by, state = asked_for(name)
+    used = bool(by) + bool(state)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        asked = searched(name)
+        searched(name)
         label = _("Filters ({n})").format(n=used) if used else _("Filters")
         with st.popover(label, icon=":material/filter_list:", key=_field("filters", name)):
-            by = searched(name, owner, "owner")
-            state = _chosen_state(name, states) if states else ""
-    return asked, by, state
+            searched(name, owner, "owner")
+            if states:
+                _chosen_state(name, states)
 
 
 def after(name: str) -> str | None:

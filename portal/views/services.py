@@ -57,6 +57,12 @@ def page() -> None:
             empty("rocket_launch", _("No services yet"), told, "models", _("Open the models"))
             return
         name = next(iter(found))
+        asked = str(st.query_params.get("service", ""))
+        if asked and asked not in found:
+            st.warning(
+                _("There is no service {name} in this project.").format(name=plain(asked[:60])),
+                icon=":material/search_off:",
+            )
         if len(found) > 1:
             name = st.selectbox(_("Service"), list(found), key="service", bind="query-params")
         one = found[name]

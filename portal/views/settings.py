@@ -29,6 +29,7 @@ from portal.views.images import images
 from portal.words import _
 
 AUDIT_LINES = 30
+OPEN = "settings-tab"
 
 
 def page() -> None:
@@ -48,8 +49,9 @@ def page() -> None:
     if visitor.administrator:
         parts |= {_("Users and projects"): users_and_projects, _("Images"): images, _("Clusters"): clusters}
     addresses = {draw.__name__.strip("_"): title for title, draw in parts.items()}
-    first = addresses.get(st.query_params.get("tab", ""), next(iter(parts)))
-    tabs = st.tabs(list(parts), default=first, key="settings-tab", on_change="rerun")
+    if OPEN not in st.session_state:  # a `default` that followed the address would close the tab that was just opened
+        st.session_state[OPEN] = addresses.get(st.query_params.get("tab", ""), next(iter(parts)))
+    tabs = st.tabs(list(parts), key=OPEN, on_change="rerun")
     for tab, draw in zip(tabs, parts.values(), strict=True):
         if tab.open:
             st.query_params["tab"] = draw.__name__.strip("_")
@@ -173,12 +175,18 @@ def _members(visitor: Actor) -> None:
     if manages:
         with card(_("Add a member, or give another role")), st.form("member", border=False):
             with st.grid(2, min_column_width=180):
-                user = st.selectbox(_("User"), [one.name for one in tenancy.list_users(visitor) if one.active])
+                user = st.selectbox(
+                    _("User"), [one.name for one in tenancy.list_users(visitor) if one.active], None,
+                    placeholder=_("Choose a user"),
+                )  # fmt: skip
                 allowed = _allowed()
                 role = st.selectbox(
                     _("Role"), [one.value for one in Role], format_func=lambda word: f"{_(word)}: {allowed[word]}"
                 )
-            if st.form_submit_button(_("Add"), type="primary") and user:
+            asked = st.form_submit_button(_("Add"), type="primary")
+            if asked and not user:
+                st.warning(_("Choose a user."))
+            elif asked and user:
                 tenancy.add_member(visitor, project(), user, Role(role))
                 say_after(_("{name} is a member now.").format(name=user))
                 st.rerun()

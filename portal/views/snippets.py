@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 import serving
+from atrium.metrics import prometheus_access
 from atrium.names import model_name
 from atrium.settings import get_settings
 from portal.ui import link_to
@@ -88,6 +89,31 @@ def service_texts(one: serving.ServiceView) -> Texts:
         )
         found[title] = (text, "python")
     return found
+
+
+def metric_texts() -> Texts:
+    """Curl for what the platform measures: its own page of metrics, and the Prometheus that keeps them, where there is one."""
+    found = {"/metrics": (f'curl -H "Authorization: Bearer $TOKEN" {get_settings().public_url}/metrics', "bash")}
+    if kept := prometheus_access():
+        url, given = kept.url, ""
+        if kept.certificate:  # the supervisor's own lets in who holds its key: run this on the platform's machine
+            certificate, key = kept.certificate
+            given = f"--cacert {certificate} --cert {certificate} --key {key} "
+        asked = "--data-urlencode query=atrium_component_up"
+        found["Prometheus"] = (f"curl {given}{url}/api/v1/query {asked}", "bash")
+    return found
+
+
+def put_text(here: str, model: str) -> str:
+    """Python that logs an ONNX model so that it can be served, and registers it as a version of `model`."""
+    url = get_settings().public_url
+    return (
+        f'import os\n\nos.environ["MLFLOW_TRACKING_URI"] = "{url}/mlflow"\nos.environ["MLFLOW_TRACKING_TOKEN"] = os.environ["TOKEN"]\n'
+        f'os.environ["MLFLOW_WORKSPACE"] = "{here}"\n\nimport mlflow\nfrom mlflow.models import infer_signature\n\n'
+        "# onnx_model: of skl2onnx, torch.onnx or the like; inputs: a pandas table of some rows; outputs: what the model says of them\n"
+        'mlflow.set_experiment("my-experiment")\nwith mlflow.start_run():\n    mlflow.onnx.log_model(\n        onnx_model, name="model",\n'
+        f'        registered_model_name="{model}",\n        signature=infer_signature(inputs, outputs), input_example=inputs.head(5),\n    )'
+    )
 
 
 def lookup_texts(here: str, service: str, entities: Mapping[str, object], moment: datetime) -> Texts:

@@ -34,6 +34,7 @@ HEAD: Final = """
 })();</script>
 """
 SCRIPT: Final = """
+document.title = element.querySelector("nav").dataset[document.documentElement.lang.startsWith("zh") ? "zh" : "en"];
 const other = document.documentElement.lang.startsWith("zh") ? "en" : "zh";
 element.querySelector(".atrium-language").addEventListener("click", () => {
   const page = new URL(location.href);
@@ -58,12 +59,15 @@ def both(key: str) -> str:
     return "".join(f'<span class="atrium-{tongue}">{escape(LABELS[tongue][key])}</span>' for tongue in LABELS)
 
 
-def bar(view: DemoView) -> gr.HTML:
-    """The row above a demo: for members the way back to the portal, for everybody the choice of language and of light or dark."""
+def bar(view: DemoView, titles: tuple[str, str]) -> gr.HTML:
+    """The row above a demo: for members the way back to the portal, for everybody the choice of language and of light or dark.
+
+    It also gives the browser's tab the one of `titles` (English, Chinese) that the visitor reads.
+    """
     back = f"{get_settings().public_url}/app/demos?project={quote(view.project)}"
     way = "" if view.public else f'<a class="atrium-back" href="{escape(back)}">← {both("back")}</a>'
     text = (
-        f'<nav class="atrium-bar-top">{way}<span></span>'
+        f'<nav class="atrium-bar-top" data-en="{escape(titles[0])}" data-zh="{escape(titles[1])}">{way}<span></span>'
         '<button type="button" class="atrium-language"><span class="atrium-en" lang="zh-CN">中文</span>'
         '<span class="atrium-zh" lang="en">English</span></button>'
         f'<button type="button" class="atrium-theme">{SUN_AND_MOON}{both("theme")}</button></nav>'

@@ -288,7 +288,7 @@ def build(view: DemoView, service: ServiceView, asker: Asker) -> gr.Blocks:
     demo = Demo(view, service, asker)
     page: gr.Blocks
     with gr.Blocks(title=view.title, analytics_enabled=False) as page:
-        bar(view)
+        bar(view, demo.form.headed(view.title))
         gr.Markdown(_label("heading"))
         if any(demo.form.about):
             gr.Markdown(_label("about"), elem_classes="atrium-about")

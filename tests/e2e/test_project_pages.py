@@ -120,7 +120,8 @@ def test_a_stored_secret_and_config_map_reach_a_step(page: Page, platform: Platf
     _settings(page, platform, "Secrets")
     _store(page, Name=key, Value="open sesame")
     expect(page.get_by_text(f"{key} was stored.")).to_be_visible()
-    _settings(page, platform, "Config maps")
+    page.get_by_role("tab", name="Config maps").click()
+    expect(page).to_have_url(re.compile("tab=config_maps"))
     _store(page, Config_map=limits, Key="rows", Value="12")
     expect(page.get_by_role("button", name=f"Delete: {limits}/rows")).to_be_visible()
     sources = {

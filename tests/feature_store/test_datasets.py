@@ -134,7 +134,8 @@ def test_a_dataset_that_leads_out_of_the_project_is_not_deleted_through_its_link
         ("Cities", CSV, "a.csv", Invalid), ("../x", CSV, "a.csv", Invalid), ("cities", b"", "a.csv", Invalid),
         ("cities", b"a,b\n1,2\n3\n", "a.csv", Invalid), ("cities", b"PAR1 no parquet", "a.parquet", Invalid),
         ("cities", CSV, "a.xlsx", Invalid), ("cities", b"city\n", "a.csv", Invalid),
-        ("cities", bytes(200 * 1024 * 1024 + 1), "a.csv", TooLarge),
+        ("cities", bytes(200 * 1024 * 1024 + 1), "a.csv", TooLarge), ("cities", "城市,数\n波恩,9\n".encode("gb18030"), "a.csv", Invalid),
+        ("cities", b"a,a\n1,2\n", "a.csv", Invalid),
     ],
 )  # fmt: skip
 def test_a_bad_upload_is_refused_in_words_and_changes_nothing(
@@ -144,6 +145,24 @@ def test_a_bad_upload_is_refused_in_words_and_changes_nothing(
     with pytest.raises(error):
         feature_store.import_file(who, "flights", name, content, file)
     assert [(one.name, one.version) for one in feature_store.list_datasets(who, "flights")] == [("cities", 0)]
+
+
+def test_a_table_in_another_encoding_is_told_how_to_become_utf_8(who: Actor) -> None:
+    with pytest.raises(Invalid, match="gb18030"):
+        feature_store.import_file(who, "flights", "cities", "城市,数\n波恩,9\n".encode("gb18030"), "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Ice sales 2025.csv", "ice-sales-2025"),
+        ("a.b.parquet", "a-b"),
+        ("城市.csv", ""),
+        (f"{'x' * 29}-y.csv", "x" * 29),
+    ],
+)
+def test_a_dataset_may_take_its_name_from_its_file(file: str, name: str) -> None:
+    assert feature_store.name_of_file(file) == name
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

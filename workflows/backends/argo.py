@@ -74,6 +74,8 @@ class ArgoBackend:
         kind = ManifestInvalid if unknown else kinds.get(response.status_code)
         if kind is None:
             raise Unavailable(f"the workflow server failed: {message}", "it answers 200", "see logs/argo.log")
+        if kind is RunNotFound:
+            raise RunNotFound(message, "it must exist in this project", "see the list on the page")
         raise kind(message, "the workflow server does not take it", "change it and try again")
 
     def submit(self, manifest: Json) -> Json:

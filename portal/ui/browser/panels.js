@@ -8,6 +8,8 @@ const SIGNS = {
   idle: '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.4" stroke-dasharray="2.4 2"/>',
 };
 
+const LONGEST_WHOLE = 16; // letters
+
 function made(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -54,6 +56,8 @@ function fill(td, cell, send) {
   } else {
     td.textContent = cell.text;
   }
+  // A column of short words is not narrowed into them; long ids and paths may break anywhere.
+  if (td.textContent.split(/[\s/-]+/).every((word) => word.length <= LONGEST_WHOLE)) td.classList.add("whole");
 }
 
 function tableOf(data, send) {

@@ -7,7 +7,8 @@ function made(tag, className, text) {
 }
 
 function thing(one, send) {
-  const name = made(one.href && !one.current ? "a" : "span", one.current ? "current" : "", one.text);
+  const name = made(one.href && !one.current ? "a" : "span", one.current ? "current" : "");
+  for (const part of one.text.split(/(?<=[_/.\-])/)) name.append(part, made("wbr")); // where a name may end a line
   name.title = one.title || one.text;
   if (one.current) name.setAttribute("aria-current", "true");
   if (name.tagName === "A") {
