@@ -1,15 +1,21 @@
 """What is let through to a real Argo: the project and the right are read from the path, and the body must agree."""
 
+import asyncio
 import base64
 import json
+import socket
+import ssl
+import threading
 from pathlib import Path
 
 import pytest
+from kubeconfigs import certificate
 from small_platform import forget_settings
 from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
 from workflows.clusters.steps import as_home_template
+from workflows.proxy.app import Proxy
 from workflows.proxy.asked import Asked, check_body, owned, read_asked
 from workflows.proxy.exchange import claimed_namespace, claimed_run, has_step, owns
 
@@ -184,3 +190,34 @@ def test_kept_templates_and_cron_workflows_take_their_images_from_the_private_re
     assert plain == cron["workflowSpec"] and cron["schedule"] == "* * * * *"
     assert plain["imagePullSecrets"] == [{"name": "atrium-registry"}]
     assert plain["templates"][0]["container"]["image"] == "registry.site:5000/docker.io/library/busybox:1.36"
+
+
+def test_a_connection_to_argo_that_does_not_come_about_is_made_again(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pair.pem").write_text("".join(certificate()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pair.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            listening.accept()[0].close()
+            with context.wrap_socket(listening.accept()[0], server_side=True) as second:
+                second.recv(65536)
+                second.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+        monkeypatch.setenv("ATRIUM_ARGO_URL", f"https://127.0.0.1:{listening.getsockname()[1]}")
+        monkeypatch.setenv("ATRIUM_ARGO_CHECKED", "false")
+        forget_settings()
+        server = threading.Thread(target=serve)
+        server.start()
+        assert asyncio.run(_asked_once()) == 200
+        server.join(60)
+
+
+async def _asked_once() -> int:
+    proxy = Proxy()
+    async with proxy.http:
+        found = await proxy._send("GET", "/api/v1/version", "", b"", {})
+        await found.aread()
+        return found.status_code

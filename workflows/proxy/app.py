@@ -33,6 +33,7 @@ PASSED_HEADERS = ("accept", "content-type")
 JSON, NOT_KEPT = "application/json", {"cache-control": "no-store"}
 MOST_REVIEWS = 8  # questions of pods at once; others wait their turn, so that nobody fills the API server with them
 CONNECT_SECONDS, SEND_SECONDS = 3.0, 60.0
+CONNECT_RETRIES = 2  # a busy Argo Server misses one at times, and clients that wait for a run end with the first error
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
 
@@ -48,9 +49,8 @@ class Proxy:
         verify: ssl.SSLContext | bool = ssl.create_default_context() if settings.argo_checked else False
         timeout = httpx.Timeout(SEND_SECONDS, connect=CONNECT_SECONDS, read=None)  # a watch is quiet for long
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        self.http = httpx.AsyncClient(
-            base_url=settings.argo_url.rstrip("/"), verify=verify, timeout=timeout, limits=limits, trust_env=False
-        )
+        way = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False, retries=CONNECT_RETRIES)
+        self.http = httpx.AsyncClient(base_url=settings.argo_url.rstrip("/"), transport=way, timeout=timeout)
         self.reviews = asyncio.Semaphore(MOST_REVIEWS)
 
     async def about(self, request: Request) -> Response:
