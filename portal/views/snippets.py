@@ -15,6 +15,9 @@ from atrium.settings import get_settings
 from portal.ui import link_to
 from portal.words import _
 
+ADMINISTERS = (
+    "# with an administrator's token: export TOKEN=$(.venv/bin/atrium token create metrics --administrator | tail -1)"
+)
 Texts = dict[str, tuple[str, str]]
 
 
@@ -93,7 +96,12 @@ def service_texts(one: serving.ServiceView) -> Texts:
 
 def metric_texts() -> Texts:
     """Curl for what the platform measures: its own page of metrics, and the Prometheus that keeps them, where there is one."""
-    found = {"/metrics": (f'curl -H "Authorization: Bearer $TOKEN" {get_settings().public_url}/metrics', "bash")}
+    found = {
+        "/metrics": (
+            f'{ADMINISTERS}\ncurl -H "Authorization: Bearer $TOKEN" {get_settings().public_url}/metrics',
+            "bash",
+        )
+    }
     if kept := prometheus_access():
         url, given = kept.url, ""
         if kept.certificate:  # the supervisor's own lets in who holds its key: run this on the platform's machine

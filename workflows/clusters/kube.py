@@ -52,7 +52,8 @@ def telling(cluster: str) -> Iterator[None]:
             told = f"its certificate must be of the authority that was given ({problem})"
             raise ClusterUnavailable(f"cluster {cluster!r}", told, "give the authority that signed it") from error
         raise ClusterUnavailable(
-            f"cluster {cluster!r} did not answer ({problem})", "what was seen last is still shown", f"atrium cluster check {cluster}"
+            f"cluster {cluster!r} did not answer ({problem})", "it must answer this machine; of a connected one, what was seen last is still shown",
+            f"see that its API server runs, then try again; of a connected one: atrium cluster check {cluster}",
         ) from error  # fmt: skip
 
 
