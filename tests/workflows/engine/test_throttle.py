@@ -55,6 +55,23 @@ def test_a_workflow_over_the_limit_is_pending_with_argos_words_and_runs_when_ano
     assert (second.phase, "message" in second.status) == ("Running", False)
 
 
+@pytest.mark.timeout(60)
+def test_a_workflow_that_was_let_in_and_waits_for_a_lock_may_be_changed_meanwhile():
+    """Suspended, stopped or terminated it is taken up again, as pending as it was: once this never came to an end."""
+    world, mutex = world_of(0, 0), {"synchronization": {"mutexes": [{"name": "one"}]}}
+    first, second = made("first", **mutex), made("second", **mutex)
+    advance(first, START, world)
+    advance(second, START, world)
+    assert (second.phase, second.status["message"]) == (
+        "Pending",
+        "Waiting for flights/Mutex/one lock. Lock status: 0/1",
+    )
+    second.spec["shutdown"] = "Terminate"
+    assert world.throttle.take_up([second]) == set()
+    advance(second, START, world)
+    assert second.phase == "Failed"
+
+
 def test_who_waits_goes_by_priority_then_age():
     world = world_of(1, 0)
     names = {"old": (1, 0), "young": (2, 0), "urgent": (3, 5)}

@@ -67,6 +67,8 @@ class Throttle:
 
     def _join(self, workflow: Workflow) -> None:
         key, priority = _key(workflow), -int(workflow.spec.get("priority") or 0)
+        if key in self._running:  # let in, and pending for a lock
+            return
         before = self._places.get(key)
         if before is not None and before[0] == priority:
             return
