@@ -165,3 +165,12 @@ def test_shared_memory_of_a_step_is_bounded_as_in_a_pod(engine_server):
     done = engine_server.run(single(container("main", f"{said} || echo fixed")))
     lines = lines_of(engine_server, done["metadata"]["name"])
     assert lines[0].split()[1] == "64" and lines[1] == "No space left on device" and lines[-1] == "fixed"
+
+
+def test_a_loop_of_a_hundred_million_is_refused_at_once(engine_server):
+    steps = [[{"name": "many", "template": "one", "withSequence": {"count": "100000000"}}]]
+    one = {"name": "one", "container": {"image": "busybox", "command": ["true"]}}
+    spec = {"entrypoint": "main", "templates": [{"name": "main", "steps": steps}, one]}
+    done = engine_server.run({"metadata": {"generateName": "vast-"}, "spec": spec})["status"]
+    assert (done["phase"], "a loop has at most 10000" in done["message"]) == ("Failed", True), done["message"]
+    answered(engine_server)

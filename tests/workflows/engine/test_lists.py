@@ -148,6 +148,8 @@ def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_ser
     assert engine_server.http.put(f"/api/v1/archived-workflows/{uid}/retry", json={}).status_code == 409
     assert engine_server.http.delete(f"{WHERE}/{name}").status_code == 200
     assert engine_server.http.get(f"{WHERE}/{name}").status_code == 404
+    assert engine_server.http.get(f"{WHERE}/{name}", params={"uid": uid}).json()["metadata"]["uid"] == uid
+    assert engine_server.http.get(f"{WHERE}/other", params={"uid": uid}).status_code == 404
     listed = engine_server.http.get(
         "/api/v1/archived-workflows", params={"listOptions.labelSelector": "kept=here"}
     ).json()

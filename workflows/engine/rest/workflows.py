@@ -132,10 +132,12 @@ class Workflows:
         return answer_list(metadata, items)
 
     async def get(self, request: Request) -> Response:
-        """GET /workflows/{namespace}/{name}; `fields` keeps parts of it."""
-        namespace = request.path_params["namespace"]
+        """GET /workflows/{namespace}/{name}; `fields` keeps parts of it, `uid` (of Argo 4) finds the one of that name in the archive too."""
+        namespace, name = request.path_params["namespace"], request.path_params["name"]
         self.desk.who(request, Verb.READ, namespace)
-        workflow = self.desk.find(namespace, request.path_params["name"])
+        kept = self.desk.store.by_uid(request.query_params.get("uid") or "")
+        is_it = kept is not None and kept.done and (kept.namespace, kept.name) == (namespace, name)
+        workflow = kept if kept is not None and is_it else self.desk.find(namespace, name)
         if wanted := request.query_params.get("getOptions.resourceVersion"):
             _check_version(wanted)
         mask = Mask(request.query_params.get("fields") or "")
