@@ -203,8 +203,10 @@ def stop() -> bool:
     home = get_home()
     if not running(home):
         return end_keeper(home)
-    pid = int(_proxy(home).getPID())
-    _proxy(home).shutdown()
+    proxy = _proxy(home)
+    pid = int(proxy.getPID())
+    proxy.stopAllProcesses()  # at once; its own shutdown stops one after the other, a second or more each
+    proxy.shutdown()
     due = time.monotonic() + STOP_SECONDS * 2
     while Path(f"/proc/{pid}").exists() and time.monotonic() < due:
         time.sleep(0.1)
