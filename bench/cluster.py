@@ -119,7 +119,7 @@ def _many(instance: Instance, there: Space, page: Page, client: httpx.Client) ->
     there.fill(one, MANY)
     wait_until(lambda: client.get(f"{RUNS}/copy-{MANY - 1}").is_success, PATIENCE_SECONDS)
     note = f"copies of one real run, told by the watch; median of {LIST_ROUNDS}"
-    spent = median_of(lambda: seconds_of(lambda: client.get(f"{RUNS}?limit=50").raise_for_status()), LIST_ROUNDS)
+    spent = _answer(client, f"{RUNS}?limit=50")
     yield Figure(f"list of runs by REST, {MANY:,} workflows at the API server", spent, "s", MOST_LIST_SECONDS, note)
     yield Figure(
         f"page with that list, {MANY:,} workflows at the API server",
@@ -128,6 +128,11 @@ def _many(instance: Instance, there: Space, page: Page, client: httpx.Client) ->
         MOST_LIST_SECONDS,
         f"a move inside the app; with {len(there.seen) - MANY} of them {few:.2f} s",
     )
+
+
+def _answer(client: httpx.Client, path: str) -> float:
+    """Seconds that an answer takes, the median."""
+    return median_of(lambda: seconds_of(lambda: client.get(path).raise_for_status()), LIST_ROUNDS)
 
 
 def _moves(instance: Instance, page: Page) -> float:
@@ -148,7 +153,7 @@ def _silent(instance: Instance, there: Space, page: Page, client: httpx.Client) 
     there.tunnel.freeze()
     wait_until(lambda: "did not answer" in client.get(f"{RUNS}/{one}").json()["problem"], PATIENCE_SECONDS)
     for name, path in (("a list", f"{RUNS}?limit=50"), ("a run", f"{RUNS}/{one}")):
-        spent = median_of(lambda path=path: seconds_of(lambda: client.get(path).raise_for_status()), LIST_ROUNDS)  # type: ignore[misc]
+        spent = _answer(client, path)
         yield Figure(f"silent API server: {name} by REST", spent, "s", MOST_SILENT_SECONDS, f"median of {LIST_ROUNDS}")
     yield Figure(
         "silent API server: the page of the list",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from app.deploying.keys import NAMESPACE
-from app.deploying.kubectl import Json, items
+from app.deploying.kubectl import items
 from bench.figures import Figure
 
 PIPELINE, NAME, LIMIT_SECONDS = "flight-delay", "flights pipeline on the cluster, end to end", 1800
@@ -24,7 +24,7 @@ def flights() -> Iterator[Figure]:
         return
     run = _run(project)
     [workflow] = items("workflow", run, "-n", project)
-    whole = _span([workflow["status"]])
+    whole = _moment(workflow["status"]["finishedAt"]) - _moment(workflow["status"]["startedAt"])
     work = covered(_own_work(project, run))
     yield Figure(NAME, whole, "s", note=f"{len(workflow['status']['nodes'])} nodes")
     yield Figure("  of it some step's own program runs", work, "s")
@@ -47,20 +47,8 @@ def _project() -> str:
 def _run(project: str) -> str:
     """The name of a finished run. Raises RuntimeError with its words where it does not succeed."""
     known = {one["metadata"]["name"] for one in items("workflows", "-n", project)}
-    command = [
-        "kubectl",
-        "exec",
-        "-n",
-        NAMESPACE,
-        "deployment/atrium",
-        "--",
-        "atrium",
-        "run",
-        PIPELINE,
-        "--project",
-        project,
-        "--watch",
-    ]
+    asked = ["atrium", "run", PIPELINE, "--project", project, "--watch"]
+    command = ["kubectl", "exec", "-n", NAMESPACE, "deployment/atrium", "--", *asked]
     made = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, env=os.environ)
     if made.returncode:
         raise RuntimeError(
@@ -89,10 +77,6 @@ def covered(spans: Sequence[tuple[float, float]]) -> float:
         total += max(0.0, ended - max(begun, until))
         until = max(until, ended)
     return total
-
-
-def _span(of: list[Json]) -> float:
-    return _moment(of[0]["finishedAt"]) - _moment(of[0]["startedAt"])
 
 
 def _moment(text: str) -> float:

@@ -20,15 +20,8 @@ from portal.views.first_steps import SEEN
 from portal.words import _
 
 STYLE = Path(__file__).parent / "ui" / "style.css"
-OPENED = (
-    "run",
-    "pipeline",
-    "tracking",
-    "experiment",
-    "model",
-    "dataset",
-    "service",
-)  # in addresses: the thing that is open
+# in addresses: the thing that is open
+OPENED = ("run", "pipeline", "tracking", "experiment", "model", "dataset", "service")
 THEMES = ("System", "Light", "Dark")
 
 

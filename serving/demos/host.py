@@ -27,9 +27,8 @@ from serving.models import DemoRow, DemoView, ServiceRow, ServiceView
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
-FREE_SECONDS = (
-    0.05  # between looks of a demo at its queue; Gradio's own, a thousandth, cost 1.5 % of a core for each idle demo
-)
+# between looks of a demo at its queue; Gradio's own, a thousandth, cost 1.5 % of a core for each idle demo
+FREE_SECONDS = 0.05
 HEALTH = "/healthz"
 NO_DOCS = {"docs_url": None, "redoc_url": None, "openapi_url": None}
 Wanted = dict[str, tuple[DemoView, ServiceView | None]]

@@ -47,7 +47,7 @@ def run(there: There, page: Page) -> dict[str, Any]:
     page.get_by_role("row", name=PIPELINE).get_by_role("button", name="Run").first.click()
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"[?&]run=flight-delay-"))
-    name = str(re.search(r"[?&]run=([a-z0-9-]+)", page.url)[1])  # type: ignore[index]
+    name = re.findall(r"[?&]run=([a-z0-9-]+)", page.url)[0]
     expect(page.get_by_text(re.compile(r"^[1-9]/10$")).first).to_be_visible(timeout=PIPELINE_SECONDS * 1000)
     assert page.get_by_text("Running").first.is_visible()
     found = ended(there, name, PIPELINE_SECONDS)
@@ -103,7 +103,7 @@ def test_hera_runs_the_pipeline_as_it_is_written(there: There) -> None:
 def test_the_argo_cli_runs_the_pipeline_and_reads_it_after_its_pods_are_gone(there: There) -> None:
     said = argo(there, "submit", "--watch", str(FLIGHTS), seconds=PIPELINE_SECONDS)
     assert "Succeeded" in said and "smoke-test" in said
-    run = str(re.search(r"Name:\s+(\S+)", said)[1])  # type: ignore[index]
+    run = re.findall(r"Name:\s+(\S+)", said)[0]
     assert "10/10" in argo(there, "get", run)
     kubectl("delete", "pods", "-n", PROJECT, "-l", f"workflows.argoproj.io/workflow={run}")
     assert ended(there, run)["phase"] == "Succeeded"

@@ -69,9 +69,9 @@ def test_an_output_whose_folder_becomes_a_link_while_it_is_packed_holds_nothing_
 ):
     store, taken = Artifacts(tmp_path / "store", "flights"), 0
     for _ in range(100):
-        for below in ("", "swap", "swap/deep"):
+        for spot in (Spot(claim), Spot(claim, "swap"), Spot(claim, "swap/deep")):
             try:
-                kept = store.take({"name": "o", "path": "/o", "archive": archive}, "key", lambda _: Spot(claim, below))  # noqa: B023
+                kept = store.take({"name": "o", "path": "/o", "archive": archive}, "key", lambda _, spot=spot: spot)
             except (OutputMissing, OSError):
                 continue
             taken += 1
