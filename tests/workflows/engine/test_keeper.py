@@ -1,5 +1,8 @@
 """The process that starts containers: what it survives, what it tells, and roots that are used again."""
 
+import contextlib
+import os
+import selectors
 import signal
 import time
 from pathlib import Path
@@ -10,11 +13,12 @@ from servers import wait_until
 from test_running import container, node, steps_workflow
 
 from atrium.home import Home
-from workflows.engine.images import Image
-from workflows.engine.keeper import Ahead, Journal
+from workflows.engine.images import Image, shipped_image
+from workflows.engine.keeper import Ahead, Interpreter, Journal, not_needed
 from workflows.engine.launcher import end_keeper
-from workflows.engine.roots import Roots
+from workflows.engine.roots import Roots, prepare_etc
 from workflows.engine.sandbox import Container, Mount, order, sandbox_works
+from workflows.engine.warm import warm_order
 
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # the second where its own child went first
 
@@ -181,36 +185,91 @@ def test_a_step_that_leaves_processes_behind_ends_with_them(engine_server):
 
 @pytest.fixture
 def ordered(roots, tmp_path):
-    """An order as the server gives it, for a step of which the next one's sandbox may be made ahead."""
+    """Orders as the server gives them, for a step and for the next one, whose sandbox may be made ahead."""
     token = tmp_path / "token"
     token.write_text("one")
     etc = tmp_path / "etc"
-    etc.mkdir()
+    prepare_etc(etc)
 
     def made(root: Path) -> dict:
         mounts = (Mount(token, "/atrium/token", writable=False),)
         return order(Container(tmp_path, "main", root, ["true"], {"A": "1"}, Image("busybox", ""), mounts=mounts), etc)
 
     first, second = roots.take("flights"), roots.take("flights")
-    return made(first) | {"next": str(second)}, made(second) | {"warm": {"key": "one"}}, token
+    return {
+        "first": made(first) | {"next": str(second)},
+        "second": made(second) | {"warm": {"key": "one"}},
+        "token": token,
+        "etc": etc,
+    }
+
+
+class Watches:
+    """What is watched, and acted on where it can be read, as the keeper's loop does."""
+
+    def __init__(self):
+        self.selector = selectors.DefaultSelector()
+
+    def watch(self, one, act):
+        self.selector.register(one, selectors.EVENT_READ, act)
+
+    def leave(self, one):
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(one)
+
+    def turn(self):
+        for key, _ in self.selector.select(0.05):
+            key.data(key.fileobj)
+
+
+@pytest.fixture
+def ahead():
+    watches = Watches()
+    made = Ahead(watches.watch, watches.leave)
+    made.turn = watches.turn
+    yield made
+    assert not watches.selector.get_map(), "nothing is watched any more"
+
+
+@pytest.fixture
+def interpreter(ordered):
+    """A warm Python, which forks."""
+    etc, image = ordered["etc"], shipped_image("python:3.11")
+    asked = Container(etc, "main", Path(ordered["first"]["root"]), ["python", "-c", "pass"], {}, image)
+    one = Interpreter(warm_order(asked, etc))
+    one.connection.settimeout(60)
+    assert one.connection.recv(1) == b"r"
+    yield one
+    one.close()
+
+
+def waits(ahead, sandbox) -> bool:
+    ahead.turn()
+    return bool(sandbox.fork and sandbox.fork.pid)
 
 
 @pytest.mark.skipif(not sandbox_works(), reason="bubblewrap does not work here")
-@pytest.mark.parametrize("change", ["", "options", "token", "executed"])
-def test_a_sandbox_made_ahead_is_given_to_a_step_that_would_get_just_this(ordered, change):
-    ahead, (first, second, token) = Ahead(), ordered
-    ahead.make(first)
+@pytest.mark.parametrize("change", ["", "options", "token", "executed", "interpreter", "ended"])
+def test_a_sandbox_made_ahead_is_given_to_a_step_that_would_get_just_this(ahead, ordered, interpreter, change):
+    about, ready = ordered, interpreter
+    ahead.make(about["first"], interpreter)
     (made,) = ahead.kept.values()
     process = psutil.Process(made.pid)
-    wait_until(process.children, "the sandbox is there")
+    wait_until(lambda: waits(ahead, made), "a process waits in the sandbox")
+    second = about["second"]
     if change == "options":
         second["options"].insert(0, "--new-session")
     elif change == "token":
-        token.rename(f"{token}.old")
-        token.write_text("two")
+        about["token"].rename(f"{about['token']}.old")
+        about["token"].write_text("two")
     elif change == "executed":
-        del second["warm"]
-    taken = ahead.take(second)
+        ready = None
+    elif change == "interpreter":
+        ready = object()
+    elif change == "ended":
+        os.kill(made.fork.pid, signal.SIGKILL)
+        ahead.died(made.fork.pid)
+    taken = ahead.take(second, ready)
     if not change:
         assert taken is made
         made.end()
@@ -219,12 +278,45 @@ def test_a_sandbox_made_ahead_is_given_to_a_step_that_would_get_just_this(ordere
 
 
 @pytest.mark.skipif(not sandbox_works(), reason="bubblewrap does not work here")
-def test_a_sandbox_made_ahead_that_nobody_takes_is_ended(ordered):
-    ahead = Ahead()
-    ahead.make(ordered[0])
-    ahead.make(ordered[0])
+def test_a_sandbox_made_ahead_that_nobody_takes_is_ended(ahead, ordered, interpreter):
+    for _ in range(2):
+        ahead.make(ordered["first"], interpreter)
     (made,) = ahead.kept.values()
+    wait_until(lambda: waits(ahead, made), "a process waits in the sandbox")
+    waiting = psutil.Process(made.fork.pid)
     ahead.drop(idle_seconds=3600)
     assert ahead.kept
     ahead.drop()
     assert (ahead.kept, psutil.Process(made.pid).wait(30) in KILLED) == ({}, True)
+    wait_until(
+        lambda: not waiting.is_running() or waiting.status() == psutil.STATUS_ZOMBIE, "what waited there has ended"
+    )
+
+
+MOUNTED = """\
+24 1 8:1 / / rw shared:1 - ext4 /dev/sda rw
+25 24 0:5 / /proc rw - proc proc rw
+26 24 0:6 / /sys rw - sysfs sysfs rw
+27 26 0:7 / /sys/kernel/debug rw - debugfs debugfs rw
+28 26 0:8 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+29 26 0:9 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+30 26 0:10 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+31 24 8:2 / /data\\040of/kubelet/pods rw - nfs server:/x rw
+32 31 0:11 / /data\\040of/kubelet/pods/1/volumes/a rw - tmpfs tmpfs rw
+33 24 0:4 net:[1] /run/netns/one rw - nsfs nsfs rw
+34 24 0:12 / /var/lib/docker/overlay2/1/merged rw - overlay overlay rw
+35 24 0:13 / /mnt/images/root rw - overlay overlay rw
+"""
+
+
+def test_the_keeper_leaves_the_mounts_that_no_step_can_need():
+    assert not_needed(MOUNTED) == ["/sys/kernel/debug", "/sys/fs/cgroup/pids", "/data of/kubelet/pods/1/volumes/a", "/run/netns/one",
+                                   "/var/lib/docker/overlay2/1/merged"]  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts are root's")
+def test_the_keeper_is_among_mounts_of_its_own(engine_server):
+    engine_server.run(steps_workflow(container("one", "true"), steps=[[{"name": "s", "template": "one"}]]))
+    kept = keeper_of(engine_server.home).pid
+    assert os.readlink(f"/proc/{kept}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+    assert not_needed(Path(f"/proc/{kept}/mountinfo").read_text()) == []

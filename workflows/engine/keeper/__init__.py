@@ -10,8 +10,10 @@ from pathlib import Path
 
 from .ahead import Ahead
 from .journal import Journal
+from .kernel import not_needed
 from .loop import LENGTH, main
 from .units import CHUNK_BYTES
+from .warm import Interpreter
 
 FOLDER = str(Path(__file__).parent)
-__all__ = ["CHUNK_BYTES", "FOLDER", "LENGTH", "Ahead", "Journal", "main"]
+__all__ = ["CHUNK_BYTES", "FOLDER", "LENGTH", "Ahead", "Interpreter", "Journal", "main", "not_needed"]

@@ -1,30 +1,34 @@
 """Sandboxes made ahead of need, so that a step that is forked need not wait for its own: each is entered once, by one step, or ended.
 
 It is bubblewrap's, made with the options of a step that began just before, over another root, and holds at its very end as any sandbox
-does whose step is forked (see `warm`). Nothing has run in it. A step gets it where its own options are the same to the letter and what is
-mounted is what was mounted.
+does whose step is forked (see `warm`). Once it is whole, a process is forked into it, which waits for its order; nothing else has run in
+it. A step gets it where its own options are the same to the letter and what is mounted is what was mounted.
 """
 
 import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from .processes import children_of, held
-from .warm import PLACEHOLDER, Gate
+from .warm import PLACEHOLDER, Fork, Gate, Interpreter, sandbox_of
 
 OPTIONS_DESCRIPTOR = 9
 MOST, IDLE_SECONDS = 2, 5.0
 MOUNTS = ("--bind", "--ro-bind")
 OF_ONE_STEP = ("--ro-bind-data", "--dev-bind-try", "--bind-fd", "--ro-bind-fd")
+Watch = Callable[[Any, Callable[[Any], None]], None]
 
 
 class Sandbox:
     """One that was made ahead. `order` is that of the step before, `root` the folder that this one's step will see as /."""
 
-    def __init__(self, order: dict[str, Any], root: str) -> None:
+    def __init__(self, order: dict[str, Any], root: str, interpreter: Interpreter) -> None:
         self.root, self.since = root, time.monotonic()
+        self.interpreter = interpreter
+        self.fork: Fork | None = None
         self.options = [root if one == order["root"] else one for one in order["options"]]
         self.mounted = self._mounted()
         self.gate = Gate()
@@ -57,29 +61,43 @@ class Sandbox:
         except OSError:
             return False
 
+    def begin(self) -> Fork:
+        """Has a process forked into it, which is whole. Raises OSError where it or the interpreter is gone."""
+        first = sandbox_of(self.pid)
+        if first is None:
+            raise ProcessLookupError("the sandbox has ended")
+        self.fork = Fork(self.interpreter, first, self.root)
+        return self.fork
+
     def end(self) -> None:
-        """Ends it, with nothing in it."""
+        """Ends it, with nothing in it but what waits."""
         for pid in (*children_of(self.pid), self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.gate.close()
+        if self.fork:
+            self.fork.close()
 
 
 class Ahead:
-    """Those that wait, by root."""
+    """Those that wait, by root; `watch` calls a function when a descriptor can be read, `leave` ends that."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch, leave: Callable[[Any], None]) -> None:
         self.kept: dict[str, Sandbox] = {}
+        self.watch, self.leave = watch, leave
 
-    def take(self, order: dict[str, Any]) -> Sandbox | None:
+    def take(self, order: dict[str, Any], interpreter: Interpreter | None) -> Sandbox | None:
         """The one that stands ready for the step of that order; another over its root is ended."""
-        found = self.kept.pop(order["root"], None)
-        if found and not (order.get("warm") and found.fits(order)):
-            found.end()
+        found = self.kept.get(order["root"])
+        if found is None:
             return None
+        if found.interpreter is not interpreter or not found.fits(order):
+            self._end(found)
+            return None
+        self._forget(found)
         return found
 
-    def make(self, order: dict[str, Any]) -> None:
+    def make(self, order: dict[str, Any], interpreter: Interpreter) -> None:
         """Begins one like the sandbox of that order where it names a root for it (`next`), and nothing in it is for one step alone."""
         root, options = order.get("next"), order["options"]
         own = options[-1] != "/" or any(
@@ -88,16 +106,55 @@ class Ahead:
         if not root or own or root in self.kept or len(self.kept) >= MOST:
             return
         with contextlib.suppress(OSError):  # then the next step makes its own
-            self.kept[root] = Sandbox(order, root)
+            made = self.kept[root] = Sandbox(order, root, interpreter)
+            self.watch(made.gate.seen, lambda _: self._whole(made))
+
+    def _whole(self, one: Sandbox) -> None:
+        """One is whole, or could not be made, which its end will tell."""
+        if self.kept.get(one.root) is not one:
+            return
+        try:
+            whole = one.gate.reached()
+        except BlockingIOError:
+            return
+        self.leave(one.gate.seen)
+        if not whole:
+            return
+        try:
+            told = one.begin().told
+        except OSError:
+            self._end(one)
+        else:
+            self.watch(told, lambda _: self._heard(one, told))
+
+    def _heard(self, one: Sandbox, told: int) -> None:
+        """There is word of what was to be forked into one."""
+        if self.kept.get(one.root) is not one or one.fork is None or one.fork.told != told:
+            return
+        try:
+            why_not = one.fork.hear()
+        except BlockingIOError:
+            return
+        self.leave(told)
+        if why_not:
+            self._end(one)
+
+    def _forget(self, one: Sandbox) -> None:
+        del self.kept[one.root]
+        self.leave(one.gate.seen)
+        if one.fork and one.fork.told >= 0:
+            self.leave(one.fork.told)
+
+    def _end(self, one: Sandbox) -> None:
+        self._forget(one)
+        one.end()
 
     def died(self, pid: int) -> None:
-        """Forgets one whose process has ended."""
-        for one in [one for one in self.kept.values() if one.pid == pid]:
-            one.gate.close()
-            del self.kept[one.root]
+        """Ends one of which a process has ended."""
+        for one in [one for one in self.kept.values() if pid in (one.pid, one.fork and one.fork.pid)]:
+            self._end(one)
 
     def drop(self, idle_seconds: float = 0.0) -> None:
         """Ends those that nobody took for so long."""
         for one in [one for one in self.kept.values() if time.monotonic() - one.since >= idle_seconds]:
-            del self.kept[one.root]
-            one.end()
+            self._end(one)

@@ -4,12 +4,13 @@ It is no module of the platform: the keeper shows this file to a Python in bubbl
 before it runs what it was started for, `python -c TOKEN` or `python SCRIPT`. Here it waits; what it forks goes on from here as any
 Python does, with nothing of ours on its stack. Of the standard library alone.
 
-A request is one packet on descriptor 3: the step's sandbox (a pidfd of its first process), standard input, output and error, a file with
-what to run, a pipe for the word of how it went. This process reads none of it, so that no step finds another's secrets in its memory.
-A child reads it, enters the sandbox, gives up what bubblewrap gives up, checks that it is where it should be, forks the step and ends:
-the step falls to the keeper, in a session that the sandbox does not see, as a step that bubblewrap executes.
+A request is one packet on descriptor 3: the root that the step is to see, its sandbox (a pidfd of its first process), a socket from
+which it takes what to run, a pipe for the word of how it went. A child enters the sandbox, checks that it is where it should be, gives
+up what bubblewrap gives up, forks the step and ends: the step falls to the keeper, in a session that the sandbox does not see, as a step
+that bubblewrap executes. There it waits for its order, one packet: standard input, output and error, and a file with what to run. Only
+the step reads that, so that none finds another's secrets in its memory.
 
-A step that is no Python is asked for in the same way, where its sandbox was made ahead: the child executes it there.
+A step that is no Python is asked for in the same way, where its sandbox was made ahead: the process forked executes it there.
 """
 
 import sys
@@ -150,29 +151,29 @@ def become(words: list[bytes], field: int) -> None:
         ctypes.c_void_p.from_address(field).value = kept
 
 
-def enter(sandbox: int, order: int) -> tuple[bool, list[bytes], list[bytes]]:
-    """Enters the step's sandbox; returns whether to execute, arguments, environment. Raises OSError where it is another place than was asked for."""
-    folder, root, executes, count, *rest = os.pread(order, os.fstat(order).st_size, 0).split(b"\0")
+def enter(sandbox: int, root: str) -> None:
+    """Enters the step's sandbox. Raises OSError where it is another place than was asked for."""
     call("setns", sandbox, NAMESPACES)
     seen = os.stat("/")
-    if root.decode() != f"{seen.st_dev}:{seen.st_ino}":
+    if root != f"{seen.st_dev}:{seen.st_ino}":
         raise OSError(f"this is not the step's root: {seen.st_dev}:{seen.st_ino}")
-    os.chdir(folder)
     os.setsid()
-    return bool(executes), rest[: int(count)], rest[int(count) :]
 
 
-def begin(descriptors: list[int], field: int) -> bool:
-    """Carries a request out; True in the step itself, which goes on as Python does. Never returns in the process between."""
-    sandbox, *streams, order, told = descriptors
+def received(connection: "_socket.socket", most: int) -> tuple[bytes, list[int]]:
+    """A packet and the descriptors in it, `most` at most; ends this process where no more will come."""
+    data, held, _, _ = connection.recvmsg(64, _socket.CMSG_SPACE(most * 4))
+    if not data:
+        os._exit(0)
+    return data, list(array("i", held[0][2]))
+
+
+def begin(root: str, descriptors: list[int], field: int) -> None:
+    """Carries a request out; returns in the step itself, which goes on as Python does. Never returns in the process between."""
+    sandbox, order, told = descriptors
     step, why = -1, "it broke"
     try:
-        executes, words, environment = enter(sandbox, order)
-        for number, one in enumerate(streams):
-            os.dup2(one, number)
-        set_environment(environment)
-        if not executes:
-            become(words, field)
+        enter(sandbox, root)
         give_up()
         step = os.fork()
     except OSError as error:
@@ -183,23 +184,38 @@ def begin(descriptors: list[int], field: int) -> bool:
             os._exit(0)
     if (os.getpid(), os.getppid()) != (2, 0):
         os._exit(70)  # not the first in namespaces of its own: no step runs there
+    os.close(told)
+    take(_socket.socket(fileno=order), field)
+
+
+def take(connection: "_socket.socket", field: int) -> None:
+    """Waits in the sandbox for the order, and becomes what it says."""
+    _, (*streams, order) = received(connection, 4)
+    folder, executes, count, *rest = os.pread(order, os.fstat(order).st_size, 0).split(b"\0")
+    words, environment = rest[: int(count)], rest[int(count) :]
+    for number, one in enumerate(streams):
+        os.dup2(one, number)
+    connection.detach()
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        os.write(2, b"bwrap: Can't chdir to %s: %s\n" % (folder, str(error.strerror).encode()))
+        os._exit(1)
+    set_environment(environment)
     if executes:
         execute(words)
+    become(words, field)
     show_as(words, environment)
-    return True
 
 
-def requests(connection: "_socket.socket", field: int) -> bool:
+def requests(connection: "_socket.socket", field: int) -> None:
     """Forks for each request, until the keeper is gone; returns in a step."""
-    room = _socket.CMSG_SPACE(6 * 4)
     while True:
-        data, held, _, _ = connection.recvmsg(1, room)
-        if not data:
-            os._exit(0)
-        descriptors = list(array("i", held[0][2]))
+        root, descriptors = received(connection, 3)
         child = os.fork()
         if not child:
-            return begin(descriptors, field)
+            begin(root.decode(), descriptors, field)
+            return
         for one in descriptors:
             os.close(one)
         os.waitpid(child, 0)

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from .ahead import IDLE_SECONDS as AHEAD_SECONDS
 from .ahead import Ahead
 from .journal import Journal
+from .kernel import become_subreaper, leave_mounts_of_others
 from .processes import children_of, session_of
 from .units import Unit
-from .warm import Interpreter, Interpreters
+from .warm import Fork, Interpreter, Interpreters
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -56,7 +57,7 @@ class Keeper:
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self.selector.register(wake, selectors.EVENT_READ, self._wake)
         self.died = self.quitting = False
-        self.warm, self.ahead = Interpreters(self._leave), Ahead()
+        self.warm, self.ahead = Interpreters(self._leave), Ahead(self._watch, self._leave)
         self.idle_since = time.monotonic()
 
     def run(self) -> None:
@@ -136,11 +137,8 @@ class Keeper:
             self._start(order)
 
     def _start(self, order: dict[str, Any]) -> None:
-        ahead = self.ahead.take(order)
         ready, begun = self.warm.find(order.get("warm"))
-        if ahead and not ready:
-            ahead.end()
-            ahead = None
+        ahead = self.ahead.take(order, ready)
         if begun:
             self._watch(begun.connection, lambda _: self._said(begun))
         forks = ready if ahead or not (order.get("warm") or {}).get("executes") else None
@@ -151,8 +149,10 @@ class Keeper:
             return
         self.units[unit.key] = unit
         self._follow(unit)
+        if ahead:
+            self._join(unit)
         if ready:
-            self.ahead.make(order)
+            self.ahead.make(order, ready)
 
     def _follow(self, unit: Unit) -> None:
         self.by_pid[unit.pid] = unit
@@ -177,24 +177,32 @@ class Keeper:
                 self.warm.disable(interpreter.key, interpreter.complaint())
 
     def _join(self, unit: Unit) -> None:
-        """A sandbox is whole: its step is forked into it. Of one that could not be made the end comes as of any."""
+        """A sandbox may be whole: its step is forked into it. Of one that could not be made the end comes as of any."""
         if unit.gate is None:
             return
+        try:
+            whole = unit.gate.reached()
+        except BlockingIOError:
+            return
         self._leave(unit.gate.seen)
-        if unit.gate.reached():
+        if whole:
             unit.unsure = False
             try:
-                self._watch(unit.join(), lambda _: self._joined(unit))
+                fork = unit.join()
             except OSError as error:
                 self._start_cold(unit, str(error))
+                return
+            if not fork.pid:
+                self._watch(fork.told, lambda told: self._joined(unit, fork, told))
+            else:
+                self._joined(unit, fork, -1)
 
-    def _joined(self, unit: Unit) -> None:
+    def _joined(self, unit: Unit, fork: Fork, told: int) -> None:
         """There is word of a step that was to be forked."""
-        told = unit.told
-        if told < 0:
+        if fork.told != told:  # it was heard
             return
         try:
-            why_not = unit.joined()
+            why_not = unit.joined(fork)
         except BlockingIOError:
             return
         self._leave(told)
@@ -212,7 +220,7 @@ class Keeper:
             self.warm.disable(unit.warm.key, why)
         if unit.gate:
             self._leave(unit.gate.seen)
-        for descriptor in unit.pipes:
+        for descriptor in (*unit.pipes, unit.told):
             self._leave(descriptor)
         del self.by_pid[unit.pid]
         unit.start_cold()
@@ -245,8 +253,8 @@ class Keeper:
             if seen is None:
                 return
             if seen.si_pid not in self.by_pid:
-                for one in [one for one in self.units.values() if one.told >= 0]:
-                    self._joined(one)  # it may be a step of which we were told and have not heard
+                for one, fork in [(one, one.fork) for one in self.units.values() if one.fork and one.told >= 0]:
+                    self._joined(one, fork, fork.told)  # it may be a step of which we were told and have not heard
             unit = self.by_pid.get(seen.si_pid) or self.by_pid.get(session_of(seen.si_pid))
             if unit and seen.si_pid == unit.pid:  # what it left is ours by now
                 left = [
@@ -286,16 +294,8 @@ def main(path: str, journal: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
-    _become_subreaper()
+    become_subreaper()
+    leave_mounts_of_others()
     keeper = Keeper(path, journal)
     keeper.run()
     Path(path).unlink(missing_ok=True)
-
-
-def _become_subreaper() -> None:
-    """Has the kernel give us what our children leave behind, so that its use of CPU and memory is known."""
-    import ctypes
-
-    set_child_subreaper = 36
-    if ctypes.CDLL(None, use_errno=True).prctl(set_child_subreaper, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")

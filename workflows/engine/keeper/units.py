@@ -11,7 +11,7 @@ from typing import Any
 from .ahead import Sandbox
 from .output import CUT, Output
 from .processes import children_of, disk_bytes, free_bytes, held, memory_bytes, oom_kills, opened, readable, tree_of
-from .warm import PLACEHOLDER, Gate, Interpreter, sandbox_of
+from .warm import PLACEHOLDER, Fork, Gate, Interpreter, sandbox_of
 
 DISK_SECONDS = 2.0
 CHUNK_BYTES = 64 * 1024
@@ -49,8 +49,9 @@ class Unit:
         self.used = {"cpu_seconds": 0.0, "peak_memory_bytes": 0, "read_bytes": 0, "written_bytes": 0}
         self.pipes: dict[int, bool] = {}
         self.disk_at = time.monotonic() + DISK_SECONDS
-        self.warm, self.step, self.told = warm, 0, -1
+        self.warm, self.step = warm, 0
         self.gate: Gate | None = None
+        self.fork: Fork | None = None
         self.streams: list[int] = []
         self.alive = True
         self.unsure = ahead is not None  # whether the sandbox could be made, so that its end is not the step's
@@ -59,7 +60,7 @@ class Unit:
     def _enter(self, ahead: Sandbox) -> int:
         """Takes a sandbox that was made ahead."""
         self.streams = self._streams()
-        self.gate = ahead.gate
+        self.gate, self.fork = ahead.gate, ahead.fork
         return ahead.pid
 
     def _streams(self) -> list[int]:
@@ -107,23 +108,22 @@ class Unit:
             os.close(one)
         self.streams = []
 
-    def join(self) -> int:
-        """Has the step forked into its sandbox, which is whole; returns the descriptor that will tell. Raises OSError."""
-        sandbox = sandbox_of(self.pid)
-        if sandbox is None or self.warm is None:
-            raise ProcessLookupError("the sandbox has ended")
-        self.told = self.warm.fork(sandbox, (self.streams[0], self.streams[1], self.streams[2]), self.order)
+    def join(self) -> Fork:
+        """Has the step forked into its sandbox, which is whole, unless something waits there, and tells it what to run. Raises OSError."""
+        if self.fork is None:
+            sandbox = sandbox_of(self.pid)
+            if sandbox is None or self.warm is None:
+                raise ProcessLookupError("the sandbox has ended")
+            self.fork = Fork(self.warm, sandbox, self.order["root"])
+        self.fork.order(self.streams, self.order["warm"])
         self._close_streams()
-        return self.told
+        return self.fork
 
-    def joined(self) -> str:
-        """Why the step was not forked; empty where it runs. Asked once, when there is word. Raises BlockingIOError before that."""
-        text = os.read(self.told, 1 << 12).decode() or "refused: the interpreter ended"
-        os.close(self.told)
-        self.told = -1
-        if text.startswith("refused"):
-            return text
-        self.step = int(text)
+    def joined(self, fork: Fork) -> str:
+        """Why the step was not forked; empty where it runs. Raises BlockingIOError before that is known."""
+        if not fork.pid and (why_not := fork.hear()):
+            return why_not
+        self.step = fork.pid
         if self.kill_at is not None:
             self.tell(signal.SIGTERM)
         return ""
@@ -143,6 +143,9 @@ class Unit:
         if self.gate:
             self.gate.close()
             self.gate = None
+        if self.fork:
+            self.fork.close()
+            self.fork = None
         if self.streams:
             self._close_streams()
 
@@ -234,6 +237,11 @@ class Unit:
                 self.code = code
         elif pid == self.inner:
             self.inner = None
+
+    @property
+    def told(self) -> int:
+        """The descriptor from which word of its fork is to come; -1 where none is."""
+        return self.fork.told if self.fork else -1
 
     @property
     def over(self) -> bool:

@@ -5,7 +5,6 @@ mounted and every capability given up, and never executes anything but, once the
 that its first process takes those in.
 """
 
-import array
 import os
 import socket
 import struct
@@ -39,9 +38,9 @@ class Gate:
         return ["--block-fd", str(first), "--seccomp", str(first + 1)]
 
     def reached(self) -> bool:
-        """Whether the sandbox is whole; False where its making failed. Asked once, when `seen` can be read."""
+        """Whether the sandbox is whole; False where its making failed. Raises BlockingIOError before that is known."""
         try:
-            return self.seen.recv(1) == b""
+            return self.seen.recv(1, socket.MSG_DONTWAIT) == b""
         except ConnectionError:
             return False
 
@@ -93,30 +92,6 @@ class Interpreter:
         except OSError:
             return False
 
-    def fork(self, sandbox: int, streams: tuple[int, int, int], order: dict[str, Any]) -> int:
-        """Asks for a step in the sandbox of that pid, which it has entered when its pid, or `refused: …`, comes from the descriptor returned.
-
-        Raises:
-            OSError: it is gone, or has too many requests.
-        """
-        ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        root = os.stat(order["root"])
-        words, environment = order["warm"]["words"], order["warm"]["environment"]
-        executes = "1" if order["warm"].get("executes") else ""
-        place = [order["warm"]["folder"], f"{root.st_dev}:{root.st_ino}"]
-        text = "\0".join([*place, executes, str(len(words)), *words, *environment])
-        passed = [os.pidfd_open(sandbox), *streams, held(text), theirs]
-        try:
-            control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", passed))]
-            self.connection.sendmsg([b"f"], control)
-        except OSError:
-            os.close(ours)
-            raise
-        finally:
-            for one in (passed[0], *passed[4:]):
-                os.close(one)
-        return ours
-
     def close(self) -> None:
         """Ends it: it sees that nobody asks any more."""
         self.connection.close()
@@ -128,6 +103,62 @@ class Interpreter:
             return os.read(self.words, 1 << 16).decode(errors="replace").strip().rpartition("\n")[2]
         except BlockingIOError:
             return "it ended"
+
+
+class Fork:
+    """A process forked from a warm Python into a sandbox, given by the pid of its first process, where it waits for what to run.
+
+    It is there when its pid, or `refused: …`, comes from `told`; `pid` is 0 before that.
+
+    Raises:
+        OSError: the interpreter or the sandbox is gone, or there are too many requests.
+    """
+
+    def __init__(self, interpreter: Interpreter, sandbox: int, root: str) -> None:
+        self.interpreter, self.pid = interpreter, 0
+        seen = os.stat(root)
+        self.told, says = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.orders, takes = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        passed = [os.pidfd_open(sandbox), takes.fileno(), says]
+        try:
+            socket.send_fds(interpreter.connection, [f"{seen.st_dev}:{seen.st_ino}".encode()], passed)
+        except OSError:
+            self.close()
+            raise
+        finally:
+            takes.close()
+            for one in (passed[0], says):
+                os.close(one)
+
+    def hear(self) -> str:
+        """Takes the word of how it went: why it is not there, empty where it is. Raises BlockingIOError before there is word."""
+        text = os.read(self.told, 1 << 12).decode() or "refused: the interpreter ended"
+        os.close(self.told)
+        self.told = -1
+        if text.startswith("refused"):
+            return text
+        self.pid = int(text)
+        return ""
+
+    def order(self, streams: list[int], step: dict[str, Any]) -> None:
+        """Has it run a step, of which `words`, `environment`, `folder` and `executes` are given. Raises OSError where it is gone."""
+        words = step["words"]
+        text = "\0".join(
+            [step["folder"], "1" if step.get("executes") else "", str(len(words)), *words, *step["environment"]]
+        )
+        file = held(text)
+        try:
+            socket.send_fds(self.orders, [b"o"], [*streams, file])
+        finally:
+            os.close(file)
+            self.orders.close()
+
+    def close(self) -> None:
+        """Leaves it; where it still waits for its order, it ends."""
+        self.orders.close()
+        if self.told >= 0:
+            os.close(self.told)
+            self.told = -1
 
 
 class Interpreters:
