@@ -45,7 +45,7 @@ def _submit(client: httpx.Client, workflow: Json) -> str:
 def _phases(client: httpx.Client, name: str) -> Iterator[str]:
     """The workflow's phase now and at each change, as the server's stream of events tells it; empty where the stream only shows that it lives."""
     asked = {"listOptions.fieldSelector": f"metadata.name={name}", "fields": "result.object.status.phase"}
-    with client.stream("GET", EVENTS, params=asked) as stream:
+    with client.stream("GET", EVENTS, params=asked, headers={"Accept": "text/event-stream"}) as stream:
         for line in stream.raise_for_status().iter_lines():
             told = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
             yield str(told.get("result", {}).get("object", {}).get("status", {}).get("phase", ""))

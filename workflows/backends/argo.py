@@ -113,7 +113,7 @@ class ArgoBackend:
         with (
             self.server.reaching(),
             self.server.client(LOG_SECONDS) as http,
-            http.stream("GET", path, params=query) as response,
+            http.stream("GET", path, params=query, headers={"Accept": "text/event-stream"}) as response,
         ):
             if not response.is_success:
                 response.read()

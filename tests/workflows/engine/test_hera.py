@@ -106,3 +106,118 @@ def test_lists_and_the_archive_are_read_through_it(service):
     assert service.list_archived_workflows(namespace="flights").items
     assert service.get_version().version.startswith("v3.7")
     assert service.get_info() is not None
+
+
+def test_every_call_of_its_service_is_answered_in_a_form_that_it_reads(engine_server, service):
+    from hera.workflows import WorkflowsService
+
+    called = Called(service)
+    runs(engine_server, called)
+    kept_objects(called)
+    known = {name for name in dir(WorkflowsService) if not name.startswith("_")}
+    assert {name for name in known if callable(getattr(WorkflowsService, name))} - called.names == {"close"}
+
+
+class Called:
+    """The service, which remembers what was called."""
+
+    def __init__(self, service):
+        self.service, self.names = service, set()
+
+    def __getattr__(self, name):
+        self.names.add(name)
+        return getattr(self.service, name)
+
+
+STEP = {"name": "main", "container": {"image": "busybox", "command": ["sh", "-c", "echo hello; echo 1 >/tmp/x"]},
+        "outputs": {"artifacts": [{"name": "x", "path": "/tmp/x"}]}}  # fmt: skip
+SPEC = {"entrypoint": "main", "arguments": {"parameters": [{"name": "who", "value": "x"}]}, "templates": [STEP]}
+ASKED = {"name": "main", "suspend": {}, "outputs": {"parameters": [{"name": "said", "valueFrom": {"supplied": {}}}]}}
+LONG = {"name": "main", "container": {"image": "busybox", "command": ["sleep", "60"]}}
+
+
+def runs(engine_server, called):
+    from hera.workflows import models as of
+
+    def made(name, **spec):
+        workflow = of.Workflow(metadata={"name": name}, spec={**SPEC, **spec})
+        assert called.lint_workflow(of.WorkflowLintRequest(workflow=workflow, namespace="flights")).spec
+        return called.create_workflow(of.WorkflowCreateRequest(workflow=workflow)).metadata.name
+
+    first = made("hera-first")
+    engine_server.ended(first)
+    uid = called.get_workflow(first, uid="").metadata.uid
+    assert called.list_workflows(label_selector="workflows.argoproj.io/completed=true").items
+    assert called.workflow_logs(first, container="main") is not None
+    assert called.pod_logs(first, first, container="main", tail_lines="1") is not None
+    assert called.get_output_artifact(first, first, "x") == called.get_output_artifact_by_uid(uid, first, "x")
+    assert called.get_artifact_file("archived-workflows", uid, first, "x", "outputs")
+    for missing in (called.get_input_artifact, called.get_input_artifact_by_uid):
+        with pytest.raises(Exception, match="artifact x of node hera-first not found"):
+            missing(uid if missing.__name__.endswith("uid") else first, first, "x")
+    assert first in called.get_workflow_link(first) and called.get_cron_workflow_link("c").endswith("/c")
+    again = called.resubmit_workflow(first, of.WorkflowResubmitRequest(parameters=["who=y"])).metadata.name
+    engine_server.ended(again)
+    selected = {"restart_successful": True, "node_field_selector": f"displayName={first}"}
+    assert called.retry_workflow(first, of.WorkflowRetryRequest(**selected)).status.phase == "Running"
+    asked, long, longer = made("hera-asks", templates=[ASKED]), *(made(n, templates=[LONG]) for n in ("h-1", "h-2"))
+    answers = {"node_field_selector": f"displayName={asked}", "output_parameters": '{"said": "yes"}'}
+    assert called.suspend_workflow(asked, of.WorkflowSuspendRequest()).spec.suspend
+    assert called.set_workflow(asked, of.WorkflowSetRequest(**answers)).spec
+    assert called.resume_workflow(asked, of.WorkflowResumeRequest()).spec.suspend is None
+    assert called.stop_workflow(long, of.WorkflowStopRequest(message="enough")).spec.shutdown == "Stop"
+    assert called.terminate_workflow(longer, of.WorkflowTerminateRequest()).spec.shutdown == "Terminate"
+    phases = [engine_server.ended(one)["status"]["phase"] for one in (asked, long, longer)]
+    assert phases == ["Succeeded", "Failed", "Failed"]
+    archived(engine_server, called, long)
+
+
+def archived(engine_server, called, name):
+    from hera.workflows import models as of
+
+    uid = called.get_workflow(name).metadata.uid
+    assert called.get_archived_workflow(uid).metadata.name == name
+    assert called.list_archived_workflows(name_prefix="h-").items and called.list_archived_workflow_label_keys().items
+    label = "workflows.argoproj.io/phase"
+    assert "Failed" in called.list_archived_workflow_label_values(label_selector=label).items
+    again = called.resubmit_archived_workflow(uid, of.ResubmitArchivedWorkflowRequest(uid=uid, namespace="flights"))
+    called.delete_workflow(name, force=True)
+    anew = called.retry_archived_workflow(uid, of.RetryArchivedWorkflowRequest(uid=uid, namespace="flights"))
+    for one in (again.metadata.name, anew.metadata.name):
+        called.delete_workflow(one)
+    called.delete_archived_workflow(uid)
+    assert called.get_info() and called.get_user_info().subject == "ada" and called.get_version().version
+
+
+def kept_objects(called):
+    from hera.workflows import models as of
+    from hera.workflows.models import sync
+
+    for cluster in ("", "cluster_"):
+        title, name = f"{cluster}workflow_template".title().replace("_", ""), f"hera-{cluster}kept".replace("_", "-")
+        kind, ask = getattr(of, title), lambda word, title=title: getattr(of, f"{title}{word}Request")
+        call = lambda verb, *given, cluster=cluster: getattr(called, f"{verb}_{cluster}workflow_template")(*given)  # noqa: E731
+        one = kind(metadata={"name": name}, spec=SPEC)
+        assert call("lint", ask("Lint")(template=one)).spec
+        made = call("create", ask("Create")(template=one))
+        assert call("update", name, ask("Update")(name=name, template=made)).spec
+        assert call("get", name).metadata.name == name
+        assert getattr(called, f"list_{cluster}workflow_templates")().items
+        options = {"resource_kind": title, "resource_name": name, "submit_options": {"parameters": ["who=z"]}}
+        run = called.submit_workflow(of.WorkflowSubmitRequest(**options))
+        called.delete_workflow(run.metadata.name)
+        call("delete", name)
+    cron = of.CronWorkflow(metadata={"name": "hera-c"}, spec={"schedules": ["1 2 3 4 *"], "workflowSpec": SPEC})
+    assert called.lint_cron_workflow(of.LintCronWorkflowRequest(cron_workflow=cron)).spec
+    called.create_cron_workflow(of.CreateCronWorkflowRequest(cron_workflow=cron))
+    assert called.suspend_cron_workflow("hera-c", made_request("hera-c")).spec.suspend
+    resumed = called.resume_cron_workflow("hera-c", of.CronWorkflowResumeRequest(name="hera-c", namespace="flights"))
+    assert not resumed.spec.suspend and called.list_cron_workflows().items
+    called.update_cron_workflow("hera-c", of.UpdateCronWorkflowRequest(name="hera-c", cron_workflow=resumed))
+    assert called.get_cron_workflow("hera-c").spec.schedules == ["1 2 3 4 *"]
+    called.delete_cron_workflow("hera-c")
+    limit = {"key": "k", "limit": 1, "type": sync.SyncConfigType.database}
+    called.create_sync_limit(sync.CreateSyncLimitRequest(**limit))
+    called.update_sync_limit("k", sync.UpdateSyncLimitRequest(**limit))
+    assert called.get_sync_limit("k", type_="DATABASE") is not None
+    called.delete_sync_limit("k", type_="DATABASE")

@@ -123,7 +123,10 @@ def test_a_mask_keeps_or_leaves_out_parts(engine_server, rows):
 
 def events(server, count: int, **query) -> list[dict]:
     found = []
-    with server.http.stream("GET", "/api/v1/workflow-events/flights", params=query, timeout=60) as stream:
+    accept = {"Accept": "text/event-stream"}
+    with server.http.stream(
+        "GET", "/api/v1/workflow-events/flights", params=query, headers=accept, timeout=60
+    ) as stream:
         for line in stream.iter_lines():
             if line.startswith("data: "):
                 found.append(json.loads(line.removeprefix("data: "))["result"])
@@ -140,6 +143,18 @@ def test_a_watcher_sees_what_is_there_and_later_only_what_changed_since(engine_s
     engine_server.ended(made)
     since = events(engine_server, 1, **{"listOptions.resourceVersion": version})
     assert since[0]["object"]["metadata"]["name"] == made
+
+
+def test_a_stream_is_a_json_object_a_line_to_who_asks_for_no_events(engine_server, rows):
+    name = rows[0]["metadata"]["name"]
+    query = {"listOptions.fieldSelector": f"metadata.name={name}", "fields": "result.object.metadata.name"}
+    with engine_server.http.stream("GET", "/api/v1/workflow-events/flights", params=query) as stream:
+        assert stream.headers["content-type"] == "application/json"
+        assert json.loads(next(stream.iter_lines()))["result"]["object"]["metadata"]["name"] == name
+    answer = engine_server.http.get(f"{WHERE}/none/log")
+    assert (answer.status_code, answer.json()["error"]["http_status"]) == (404, "Not Found")
+    asked = engine_server.http.get(f"{WHERE}/none/log", headers={"Accept": "text/event-stream"})
+    assert asked.text == f"data: {answer.text}\n"
 
 
 def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_server):
@@ -168,6 +183,26 @@ def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_ser
     assert engine_server.http.delete(f"/api/v1/archived-workflows/{again['metadata']['uid']}").status_code == 200
     assert engine_server.http.delete(f"/api/v1/archived-workflows/{uid}").status_code == 200
     assert engine_server.http.get(f"/api/v1/archived-workflows/{uid}").status_code == 404
+
+
+@pytest.mark.parametrize("noun", ["workflows", "workflow-templates", "cron-workflows"])
+def test_what_is_only_tried_or_presupposes_another_object_changes_nothing(engine_server, noun):
+    name, spec = f"tried-{noun}", workflow()["spec"]
+    if noun == "cron-workflows":
+        spec = {"schedules": ["1 2 3 4 *"], "workflowSpec": spec}
+    word = {"workflows": "workflow", "workflow-templates": "template", "cron-workflows": "cronWorkflow"}[noun]
+    body, where = {word: {"metadata": {"name": name}, "spec": spec}}, f"/api/v1/{noun}/flights"
+    assert engine_server.http.post(where, json=body | {"createOptions": {"dryRun": ["All"]}}).status_code == 200
+    assert engine_server.http.get(f"{where}/{name}").status_code == 404
+    assert engine_server.http.post(where, json=body).status_code == 200
+    other = {"deleteOptions.preconditions.uid": "another"}
+    refused = engine_server.http.delete(f"{where}/{name}", params=other)
+    assert (refused.status_code, "does not match the UID in record" in refused.json()["message"]) == (409, True)
+    assert engine_server.http.delete(f"{where}/{name}", params={"deleteOptions.dryRun": "All"}).status_code == 200
+    found = engine_server.http.get(f"{where}/{name}").json()["metadata"]
+    this = {"deleteOptions.preconditions.uid": found["uid"]}
+    assert engine_server.http.delete(f"{where}/{name}", params=this).status_code == 200
+    assert engine_server.http.get(f"{where}/{name}").status_code == 404
 
 
 def test_what_is_deleted_from_the_archive_alone_stays_listed_and_files_of_its_namesake_stay(engine_server):

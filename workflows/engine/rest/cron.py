@@ -6,9 +6,10 @@ from starlette.routing import Route
 
 from atrium.identity import IDENTITY_HEADER, Verb, read_identity
 from workflows.engine.cron import CronScheduler, checked
-from workflows.engine.rest.body import read_body, worked
+from workflows.engine.rest.body import part, read_body, worked
 from workflows.engine.rest.desk import Desk, answer
 from workflows.engine.rest.errors import refused
+from workflows.engine.rest.queries import is_meant, is_to_be_deleted
 from workflows.engine.rest.templates import changed_object, kept, list_kept, named_in, new_object
 from workflows.engine.state import Json
 from workflows.engine.submit import lookup_in
@@ -24,7 +25,8 @@ class Cron:
         self.desk, self.scheduler = desk, scheduler
 
     async def _document(self, request: Request, namespace: str) -> Json:
-        document = (await read_body(request)).get("cronWorkflow")
+        body = await read_body(request)
+        document, request.state.meant = body.get("cronWorkflow"), is_meant(part(body, "createOptions").get("dryRun"))
         if not isinstance(document, dict):
             raise WorkflowInvalid("cron workflow was not found in the request body", missing=True)
         whole: Json = {"metadata": {}, "spec": {}} | document
@@ -52,6 +54,8 @@ class Cron:
         if self.desk.store.template(KIND, namespace, name):
             return refused(409, f'cronworkflows.argoproj.io "{name}" already exists')
         document["status"] = {}
+        if not request.state.meant:
+            return answer(document)
         return await self._keep(request, "create", namespace, document)
 
     async def update(self, request: Request) -> Response:
@@ -80,6 +84,8 @@ class Cron:
         namespace, name = request.path_params["namespace"], request.path_params["name"]
         who = self.desk.who(request, Verb.WRITE, namespace)
         document = kept(self.desk, KIND, namespace, name)
+        if not is_to_be_deleted(request.query_params, document["metadata"]):
+            return answer({})
         self.desk.store.delete_template(KIND, namespace, name)
         for workflow in self.scheduler.children.every(document):
             self.desk.runner.remove(workflow)

@@ -1,7 +1,5 @@
 """Errors as Argo Server words them."""
 
-import json
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -40,13 +38,6 @@ def told(error: Exception) -> tuple[int, str]:
 def explain(_request: Request, error: Exception) -> Response:
     """The answer for an error that a handler raised."""
     return refused(*told(error))
-
-
-def explain_stream(error: Exception) -> Response:
-    """The same where a stream was asked for: Argo tells it as an event."""
-    status, message = told(error)
-    payload = {"error": {"grpc_code": GRPC.get(status, UNKNOWN), "http_code": status, "message": message}}
-    return Response(f"data: {json.dumps(payload)}\n\n", status, media_type="text/event-stream")
 
 
 HANDLERS = dict.fromkeys(

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 
 from workflows.engine.expressions import ExpressionInvalid
 from workflows.engine.expressions.patterns import matches
@@ -76,6 +77,34 @@ def _listed_fields(query: QueryParams) -> list[Term]:
     selector = query.get("listOptions.fieldSelector") or ""
     check_listed(selector)
     return parse_fields(selector)
+
+
+def is_to_be_deleted(query: QueryParams, metadata: Json) -> bool:
+    """Whether a DELETE of the object with this metadata is meant, not only tried (`deleteOptions.dryRun`).
+
+    Raises:
+        HTTPException: 409 where its uid or version is not what the request presupposes.
+    """
+    for key, title, fate in (
+        ("uid", "UID", "deleted and then recreated"),
+        ("resourceVersion", "ResourceVersion", "modified"),
+    ):
+        wanted, found = query.get(f"deleteOptions.preconditions.{key}"), str(metadata.get(key, ""))
+        if wanted and wanted != found:
+            raise HTTPException(
+                409, f'Operation cannot be fulfilled on  "{metadata["name"]}": the {title} in the precondition ({wanted}) does not match '
+                f"the {title} in record ({found}). The object might have been {fate}",
+            )  # fmt: skip
+    return is_meant(query.getlist("deleteOptions.dryRun"))
+
+
+def is_meant(dry_run: object) -> bool:
+    """Whether a change is to be made, not only tried, by its options' `dryRun`. Raises `SelectorInvalid`."""
+    if dry_run in (None, [], "", [""]):
+        return True
+    if dry_run not in (["All"], "All"):
+        raise SelectorInvalid(f'dryRun: Invalid value: {dry_run}: supported values: "All"')
+    return False
 
 
 def check_namespace(query: Query, namespace: str) -> None:

@@ -20,7 +20,7 @@ from workflows.engine.logs import Asked, stream_logs
 from workflows.engine.masks import Mask
 from workflows.engine.pods import Place
 from workflows.engine.rest.desk import Desk
-from workflows.engine.rest.errors import explain_stream
+from workflows.engine.rest.frames import Frames
 from workflows.engine.rest.queries import list_query, masked, number, pattern
 from workflows.engine.selectors import SelectorInvalid, Term, fits_fields, fits_labels
 from workflows.engine.state import Json, Workflow
@@ -42,10 +42,11 @@ class Streams:
         self.desk = desk
 
     async def events(self, request: Request) -> Response:
-        """GET /workflow-events/{namespace}: what changes, as server-sent events.
+        """GET /workflow-events/{namespace}: what changes, as it changes.
 
         First comes what is there; with `listOptions.resourceVersion` only what changed since.
         """
+        frames = Frames.asked(request)
         try:
             namespace = request.path_params.get("namespace") or ""
             namespaces = self.desk.readable(request, namespace)
@@ -53,10 +54,10 @@ class Streams:
             query = self._named(query, namespace)
             since = number(request.query_params, "listOptions.resourceVersion")
         except TOLD as error:
-            return explain_stream(error)
+            return frames.refused(error)
         mask = Mask(request.query_params.get("fields") or "", "result.object.")
-        stream = self._events(query, since, mask)
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        stream = self._events(query, since, mask, frames)
+        return StreamingResponse(stream, media_type=frames.media_type, headers={"X-Accel-Buffering": "no"})
 
     def _named(self, query: Query, namespace: str) -> Query:
         """The query with `@latest` replaced by the name that it means. A name alone must be there, else 404."""
@@ -68,23 +69,23 @@ class Streams:
         ]
         return replace(query, fields=fields)
 
-    async def _events(self, query: Query, since: int, mask: Mask) -> AsyncIterator[str]:
+    async def _events(self, query: Query, since: int, mask: Mask, frames: Frames) -> AsyncIterator[str]:
         names = query.namespaces
         watcher = Watcher(names[0] if names and len(names) == 1 else None)
         self.desk.runner.watchers.add(watcher)
         shown: set[str] = set()
         try:
-            yield ":\n\n"
+            yield frames.alive
             async for uid in self._first(Query(**{**query.__dict__, "newer_than": since, "limit": FIRST})):
                 workflow = self.desk.by_uid(uid)
                 if workflow is not None:
                     shown.add(uid)
-                    yield self._event(ADDED, workflow, mask)
+                    yield frames.told(self._event(ADDED, workflow, mask))
             while True:
                 try:
                     uid, gone = await asyncio.wait_for(watcher.next(), KEEP_ALIVE_SECONDS)
                 except TimeoutError:
-                    yield ":\n\n"
+                    yield frames.alive
                     continue
                 workflow = Workflow(gone) if gone is not None else self.desk.by_uid(uid)
                 if workflow is None or (names is not None and workflow.namespace not in names):
@@ -93,7 +94,7 @@ class Streams:
                 if fits or uid in shown:
                     kind = DELETED if not fits else MODIFIED if uid in shown or since else ADDED
                     (shown.add if fits else shown.discard)(uid)
-                    yield self._event(kind, workflow, mask)
+                    yield frames.told(self._event(kind, workflow, mask))
         finally:
             self.desk.runner.watchers.discard(watcher)
 
@@ -111,24 +112,26 @@ class Streams:
     @staticmethod
     def _event(kind: str, workflow: Workflow, mask: Mask) -> str:
         text = masked(workflow, mask, mask.keeps("status.nodes")) if mask.fields else workflow.text()
-        return f'data: {{"result": {{"type": "{kind}", "object": {text}}}}}\n\n'
+        return f'{{"result": {{"type": "{kind}", "object": {text}}}}}'
 
     async def kubernetes_events(self, request: Request) -> Response:
         """GET /stream/events/{namespace}: Kubernetes' events, of which there are none here; the stream stays open."""
+        frames = Frames.asked(request)
         try:
             self.desk.who(request, Verb.READ, request.path_params["namespace"])
         except TOLD as error:
-            return explain_stream(error)
+            return frames.refused(error)
 
         async def quiet() -> AsyncIterator[str]:
             while True:
-                yield ":\n\n"
+                yield frames.alive
                 await asyncio.sleep(KEEP_ALIVE_SECONDS)
 
-        return StreamingResponse(quiet(), media_type="text/event-stream")
+        return StreamingResponse(quiet(), media_type=frames.media_type)
 
     async def logs(self, request: Request) -> Response:
         """GET /workflows/{namespace}/{name}/log and /{pod}/log: lines of its pods, followed where asked."""
+        frames = Frames.asked(request)
         try:
             namespace = request.path_params["namespace"]
             self.desk.who(request, Verb.READ, namespace)
@@ -140,7 +143,7 @@ class Streams:
             moment = number(query, "logOptions.sinceTime.seconds")
             grep = pattern(query, "grep")
         except TOLD as error:
-            return explain_stream(error)
+            return frames.refused(error)
         since = now() - timedelta(seconds=seconds) if seconds else None
         since = datetime.fromtimestamp(moment, UTC) if moment else since
         asked = Asked(
@@ -148,7 +151,7 @@ class Streams:
             query.get("logOptions.timestamps") == "true", since,
         )  # fmt: skip
         lines = stream_logs(self.desk.runner, Place(self.desk.home, workflow), pod, asked)
-        return StreamingResponse(_told(lines), media_type="text/event-stream")
+        return StreamingResponse(_told(lines, frames), media_type=frames.media_type)
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
@@ -167,13 +170,9 @@ def _fits(query: Query, workflow: Workflow) -> bool:
     return fits_labels(query.labels, labels) and fits_fields(query.fields, workflow.document)
 
 
-async def _told(lines: AsyncIterator[Json]) -> AsyncIterator[str]:
+async def _told(lines: AsyncIterator[Json], frames: Frames) -> AsyncIterator[str]:
     try:
         async for line in lines:
-            yield _line(line)
+            yield frames.told(json.dumps({"result": line}))
     except ExpressionInvalid as error:  # a pattern that took too long on a line
-        yield bytes(explain_stream(SelectorInvalid(str(error))).body).decode()
-
-
-def _line(payload: Json) -> str:
-    return f"data: {json.dumps({'result': payload})}\n\n"
+        yield bytes(frames.refused(SelectorInvalid(str(error))).body).decode()

@@ -7,10 +7,10 @@ from starlette.routing import Route
 
 from atrium.clock import now
 from atrium.identity import IDENTITY_HEADER, Verb, read_identity
-from workflows.engine.rest.body import read_body, worked
+from workflows.engine.rest.body import part, read_body, worked
 from workflows.engine.rest.desk import Desk, answer
 from workflows.engine.rest.errors import UNKNOWN, refused
-from workflows.engine.rest.queries import watched_fields
+from workflows.engine.rest.queries import is_meant, is_to_be_deleted, watched_fields
 from workflows.engine.rest.workflows import PLURALS
 from workflows.engine.runner import OWNER
 from workflows.engine.selectors import Term, fits_fields, fits_labels, parse_labels
@@ -108,7 +108,8 @@ class Templates:
         return str(namespace)
 
     async def _document(self, request: Request, namespace: str) -> Json:
-        document = (await read_body(request)).get("template")
+        body = await read_body(request)
+        document, request.state.meant = body.get("template"), is_meant(part(body, "createOptions").get("dryRun"))
         if not isinstance(document, dict):
             word = "cluster workflow template" if self.kind.startswith("Cluster") else "workflow template"
             raise WorkflowInvalid(f"{word} was not found in the request body")
@@ -136,6 +137,8 @@ class Templates:
         name = document["metadata"]["name"]
         if self.desk.store.template(self.kind, namespace, name):
             return refused(409, f'{PLURALS[self.kind]}.argoproj.io "{name}" already exists')
+        if not request.state.meant:
+            return answer(document)
         self.desk.store.put_template(self.kind, namespace, document)
         await self.desk.note(who, f"{self.kind}.create", namespace, name)
         return answer(document)
@@ -168,7 +171,9 @@ class Templates:
         """DELETE of one."""
         namespace, name = self._may(request, Verb.WRITE), request.path_params["name"]
         who = read_identity(request.headers.get(IDENTITY_HEADER))
-        kept(self.desk, self.kind, namespace, name)
+        found = kept(self.desk, self.kind, namespace, name)
+        if not is_to_be_deleted(request.query_params, found["metadata"]):
+            return answer({})
         self.desk.store.delete_template(self.kind, namespace, name)
         await self.desk.note(who, f"{self.kind}.delete", namespace, name)
         return answer({})

@@ -11,7 +11,7 @@ from workflows.engine.masks import Mask
 from workflows.engine.rest.body import part, read_body, texts, worked
 from workflows.engine.rest.desk import Desk, answer, answer_list, answer_workflow
 from workflows.engine.rest.errors import UNKNOWN, refused
-from workflows.engine.rest.queries import check_namespace, list_query, masked, shown
+from workflows.engine.rest.queries import check_namespace, is_to_be_deleted, list_query, masked, shown
 from workflows.engine.state import Json
 from workflows.engine.submit import check, take_in, with_parameters
 from workflows.engine.validate import WorkflowInvalid
@@ -150,6 +150,8 @@ class Workflows:
         namespace, name = request.path_params["namespace"], request.path_params["name"]
         who = self.desk.who(request, Verb.WRITE, namespace)
         workflow = self.desk.find(namespace, name)
+        if not is_to_be_deleted(request.query_params, workflow.metadata):
+            return answer({})
         self.desk.runner.remove(workflow)
         await self.desk.note(who, "workflow.delete", namespace, workflow.name)
         return answer({})
