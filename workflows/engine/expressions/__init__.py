@@ -9,6 +9,7 @@ from workflows.engine.expressions import tree
 from workflows.engine.expressions.conditions import holds
 from workflows.engine.expressions.evaluation import Evaluator, named
 from workflows.engine.expressions.gojson import go_json_error
+from workflows.engine.expressions.kinds import compiled
 from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, printed, text_of
 
 __all__ = [
@@ -32,7 +33,8 @@ def evaluate(text: str, names: Mapping[str, Value]) -> Value:
         ExpressionInvalid: it cannot be read, or names what is not there.
     """
     try:
-        return Evaluator(names).value(tree.parsed(text))
+        node, needed = compiled(text)
+        return Evaluator(names).checked(needed).value(node)
     except RecursionError:
         raise ExpressionInvalid(f"{text[:60]!r} is nested too deep") from None
 

@@ -1,7 +1,7 @@
 """Evaluates trees of the expr language. Values are JSON's, texts above all; there is no way out of them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from workflows.engine.expressions import tree
@@ -11,9 +11,11 @@ from workflows.engine.expressions.patterns import matches
 from workflows.engine.expressions.predicates import PREDICATES
 from workflows.engine.expressions.sprig import SPRIG
 from workflows.engine.expressions.values import ExpressionInvalid, Value, type_name
+from workflows.engine.expressions.versions import Version
 
 LONGEST_RANGE = 100_000
 MOST_ITEMS = 1_000_000
+HALF = 1 << 63
 
 
 def nested(names: Mapping[str, Value], root: str) -> Value:
@@ -60,6 +62,12 @@ class Evaluator:
     roots: dict[str, Value] = field(default_factory=dict)
     spent: list[int] = field(default_factory=lambda: [0])
 
+    def checked(self, needed: Iterable[str]) -> "Evaluator":
+        """Itself, once all these names are known to be there. Raises `ExpressionInvalid`."""
+        for name in sorted(needed):
+            self._name(tree.Name(name))
+        return self
+
     def value(self, node: tree.Node) -> Value:
         """The value of a node. Raises `ExpressionInvalid`."""
         return READERS[type(node)](self, node)
@@ -95,22 +103,12 @@ class Evaluator:
         return -value if node.operator == "-" else value
 
     def _binary(self, node: tree.Binary) -> Value:
-        left = self._left(node)
+        left = self.value(node.left)
         if node.operator in ("||", "or", "&&", "and"):
             return self._logic(node, left)
         if node.operator == "??":
             return self.value(node.right) if left is None else left
         return OPERATORS[node.operator](left, self.value(node.right))
-
-    def _left(self, node: tree.Binary) -> Value:
-        if node.operator != "??":
-            return self.value(node.left)
-        try:
-            return self.value(node.left)
-        except ExpressionInvalid as error:
-            if "cannot fetch" in str(error):  # `a.b ?? c` where a is nil
-                return None
-            raise
 
     def _logic(self, node: tree.Binary, left: Value) -> bool:
         either = node.operator in ("||", "or")
@@ -129,9 +127,11 @@ class Evaluator:
         of = self.value(node.of)
         if not isinstance(of, (list, str)):
             raise ExpressionInvalid(f"cannot slice {type_name(of)}")
-        start = 0 if node.start is None else self._place(node.start, len(of))
-        end = len(of) if node.end is None else self._place(node.end, len(of))
-        return of[min(start, end) : end]
+        items = of.encode() if isinstance(of, str) else of  # Go slices the bytes of a text
+        start = 0 if node.start is None else self._place(node.start, len(items))
+        end = len(items) if node.end is None else self._place(node.end, len(items))
+        part = items[min(start, end) : end]
+        return part.decode(errors="replace") if isinstance(part, bytes) else part
 
     def _place(self, node: tree.Node, size: int) -> int:
         value = self.value(node)
@@ -141,11 +141,15 @@ class Evaluator:
 
     def _call(self, node: tree.Call) -> Value:
         if isinstance(node.function, tree.Name) and node.function.name in PREDICATES and node.arguments:
-            return PREDICATES[node.function.name](self._closures(node))
+            name, closures = node.function.name, self._closures(node)
+            return self._answer(node, lambda: PREDICATES[name](closures))
         function = self._function(node.function)
         given = [self.value(one) for one in node.arguments]
+        return self._answer(node, lambda: function(*given))
+
+    def _answer(self, node: tree.Call, ask: Callable[[], Value]) -> Value:
         try:
-            return function(*given)
+            return ask()
         except ExpressionInvalid:
             raise
         except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
@@ -158,7 +162,7 @@ class Evaluator:
             return FUNCTIONS[node.name]
         if isinstance(node, tree.Member):
             of, key = self.value(node.of), self.value(node.key)
-            if isinstance(of, (Moment, Duration)):
+            if isinstance(of, (Moment, Duration, Version)):
                 return of.method(str(key))
             found = of.get(key) if isinstance(of, dict) else None
             if callable(found):
@@ -225,10 +229,11 @@ def fetched(of: Value, key: Value) -> Value:
     if isinstance(of, dict):
         return of.get(key)
     if isinstance(of, (list, str)) and isinstance(key, int) and not isinstance(key, bool):
-        place = key + len(of) if key < 0 else key
-        if not 0 <= place < len(of):
-            raise ExpressionInvalid(f"index out of range: {key} (array length is {len(of)})")
-        return of[place]
+        items = of.encode() if isinstance(of, str) else of
+        place = key + len(items) if key < 0 else key
+        if not 0 <= place < len(items):
+            raise ExpressionInvalid(f"index out of range: {key} (array length is {len(items)})")
+        return items[place]
     raise ExpressionInvalid(f"cannot fetch {key} from {type_name(of)}")
 
 
@@ -255,16 +260,21 @@ def _computed(operator: str, sum_up: Callable[[float, float], float]) -> Callabl
     def compute(left: Value, right: Value) -> Value:
         if _numbers(left, right):
             try:
-                return sum_up(left, right)  # type: ignore[arg-type]  # both are numbers
+                return _wrapped(sum_up(left, right))  # type: ignore[arg-type]  # both are numbers
             except (ZeroDivisionError, OverflowError) as error:
                 raise ExpressionInvalid(f"{left} {operator} {right}: {error}") from error
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             return left + right
-        if operator in "+-" and isinstance(left, (Moment, Duration)):
+        if operator in "+-*" and isinstance(left, (Moment, Duration)):
             return left.computed(operator, right)
         raise _mismatched(operator, left, right)
 
     return compute
+
+
+def _wrapped(value: float) -> float:
+    """A whole number as 64 bits hold it."""
+    return (value + HALF) % (2 * HALF) - HALF if isinstance(value, int) and not -HALF <= value < HALF else value
 
 
 def _remainder(left: float, right: float) -> float:

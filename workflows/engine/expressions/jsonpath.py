@@ -21,7 +21,7 @@ FILTER = re.compile(r"^@((?:\.[\w$-]+|\['[^']+'\])*)\s*(?:(==|!=|<=|>=|<|>|=~)\s
 def query(text: Value, path: Value) -> Value:
     """The part of a JSON text that a path names. Raises `ExpressionInvalid`."""
     try:
-        root = json.loads(str(text))
+        root = json.loads(str(text), parse_int=float)
     except ValueError as error:
         raise ExpressionInvalid(f"jsonpath: not JSON: {error}") from error
     found, definite = [root], True
@@ -76,7 +76,9 @@ def _all_below(value: Any) -> Iterator[Any]:
 def _named(value: Any, name: str, wild: bool = True) -> list[Any]:
     if wild and name == "*":
         return _children(value)
-    return [value[name]] if isinstance(value, dict) and name in value else []
+    if isinstance(value, dict) and name in value:
+        return [value[name]]
+    return [len(value)] if name == "length" and isinstance(value, (dict, list, str)) else []
 
 
 def _placed(value: Any, places: str) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from atrium.clock import now
-from workflows.engine.expressions.values import ExpressionInvalid, Value
+from workflows.engine.expressions.values import ExpressionInvalid, Value, Worded
 
 LAYOUT = re.compile(
     r"2006|January|Jan|Monday|Mon|MST|Z07:00|Z0700|-07:00|-0700|-07|\.0+|\.9+|15|06|02|01|03|04|05|_2|PM|pm|[1-5]"
@@ -33,6 +33,8 @@ def go_format(moment: datetime, layout: str) -> str:
 
     def part(found: re.Match[str]) -> str:
         text = found[0]
+        if text == "2006":
+            return f"{moment.year:04}"
         if text in CODES:
             return moment.strftime(CODES[text])
         if text in single:
@@ -78,6 +80,10 @@ class Duration:
 
     seconds: float
 
+    def as_json(self) -> object:
+        """Nanoseconds."""
+        return round(self.seconds * 1e9)
+
     def method(self, name: str) -> Callable[..., Value]:
         """Go's method of that name. Raises `ExpressionInvalid`."""
         table: dict[str, Callable[..., Value]] = {
@@ -95,7 +101,9 @@ class Duration:
         """The sum or difference with another. Raises `ExpressionInvalid`."""
         if isinstance(other, Moment) and operator == "+":
             return other.computed("+", self)
-        if not isinstance(other, Duration):
+        if operator == "*" and isinstance(other, int):
+            return Duration(self.seconds * other)
+        if not isinstance(other, Duration) or operator == "*":
             raise ExpressionInvalid(f"a duration {operator} {other!r} is not known")
         return Duration(self.seconds + other.seconds if operator == "+" else self.seconds - other.seconds)
 
@@ -120,21 +128,26 @@ class Moment:
 
     at: datetime
 
+    def as_json(self) -> object:
+        """RFC 3339."""
+        return str(self)
+
     def method(self, name: str) -> Callable[..., Value]:
         """Go's method of that name. Raises `ExpressionInvalid`."""
         at = self.at
         table: dict[str, Callable[..., Value]] = {
             "Year": lambda: at.year,
-            "Month": lambda: at.month,
+            "Month": lambda: Worded(at.month, at.strftime("%B")),
             "Day": lambda: at.day,
             "Hour": lambda: at.hour,
             "Minute": lambda: at.minute,
             "Second": lambda: at.second,
-            "Weekday": lambda: (at.weekday() + 1) % 7,
+            "Weekday": lambda: Worded((at.weekday() + 1) % 7, at.strftime("%A")),
             "YearDay": lambda: at.timetuple().tm_yday,
             "Unix": lambda: int(at.timestamp()),
             "UnixMilli": lambda: int(at.timestamp() * 1000),
             "UTC": lambda: Moment(at.astimezone(UTC)),
+            "In": lambda zone: Moment(at.astimezone(zone.info)),
             "Format": lambda layout: go_format(at, layout),
             "Add": lambda span: self.computed("+", span),
             "Sub": lambda other: self.computed("-", other),
@@ -164,6 +177,17 @@ class Moment:
     def __str__(self) -> str:
         """RFC 3339, as JSON has it."""
         return go_format(self.at, "2006-01-02T15:04:05Z07:00")
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A time zone."""
+
+    info: ZoneInfo
+
+    def as_json(self) -> object:
+        """Go shows nothing of it."""
+        return {}
 
 
 def current() -> Moment:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from workflows.engine.expressions.values import ExpressionInvalid, Value, text_of, type_name
+from workflows.engine.expressions.builtins import descends
+from workflows.engine.expressions.values import AnyMap, ExpressionInvalid, Value, type_name
 
 Closure = Callable[..., Value]
 
@@ -63,18 +64,18 @@ def _map(given: list[Value]) -> Value:
 
 
 def _group(given: list[Value]) -> Value:
-    groups: dict[str, list[Value]] = {}
+    groups: dict[Any, list[Value]] = {}
     closure = _closure(given)
     for place, item in enumerate(_items(given[0])):
-        groups.setdefault(text_of(closure(item, place)), []).append(item)
-    return groups
+        groups.setdefault(closure(item, place), []).append(item)
+    return AnyMap(groups)
 
 
 def _sort(given: list[Value]) -> Value:
-    closure, order = _closure(given), str(given[2]) if len(given) > 2 else "asc"
+    closure, down = _closure(given), descends(given[2]) if len(given) > 2 else False
     keyed: list[Any] = [(closure(item, place), item) for place, item in enumerate(_items(given[0]))]
     try:
-        return [item for _, item in sorted(keyed, key=lambda pair: pair[0], reverse=order == "desc")]
+        return [item for _, item in sorted(keyed, key=lambda pair: pair[0], reverse=down)]
     except TypeError as error:
         raise ExpressionInvalid(f"sortBy: {error}") from error
 

@@ -1,18 +1,21 @@
 """Sprig's functions, without those that read the environment: numbers, lists, maps, dates, paths; texts are in `sprig_texts`."""
 
+import inspect
 import json
 import math
 import posixpath
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from workflows.engine.expressions.moments import Duration, Moment, current, go_format, go_parse, seconds_of
 from workflows.engine.expressions.sprig_texts import TEXTS
-from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, type_name
+from workflows.engine.expressions.values import ExpressionInvalid, NilList, Value, compact, raw_json, type_name
 
 LONGEST_LIST = 1_000_000
 
@@ -22,12 +25,17 @@ def whole(value: Any) -> int:
     if isinstance(value, bool):
         return int(value)
     try:
-        return math.trunc(value) if isinstance(value, (int, float)) else int(str(value), 0)
+        return math.trunc(value) if isinstance(value, (int, float)) else _read(str(value))
     except ValueError:
         try:
             return int(float(value))
         except (ValueError, TypeError, OverflowError):
             return 0
+
+
+def _read(text: str) -> int:
+    """A whole number in the base that its beginning names: `0x1F`, `0b11`, `017`. Raises `ValueError`."""
+    return int(text, 8) if re.fullmatch(r"[+-]?0\d+", text) else int(text, 0)
 
 
 def real(value: Any) -> float:
@@ -42,8 +50,31 @@ def _empty(value: Any) -> bool:
     return value is None or value is False or value == 0 or (isinstance(value, (str, list, dict)) and not value)
 
 
-def _product(*values: Any) -> int:
-    return math.prod(whole(one) for one in values)
+def _product(first: Any, *more: Any) -> int:
+    return math.prod(whole(one) for one in (first, *more))
+
+
+def _decimal(compute: Callable[[Decimal, Decimal], Decimal], start: str) -> Callable[..., float]:
+    """A computation without the errors of binary fractions."""
+
+    def run(*values: Any) -> float:
+        total = Decimal(start)
+        for one in values:
+            total = compute(total, Decimal(repr(real(one))))
+        return float(total)
+
+    return run
+
+
+def _less(first: Any, *more: Any) -> float:
+    return float(Decimal(repr(real(first))) - sum(Decimal(repr(real(one))) for one in more))
+
+
+def _octal(value: Any) -> int:
+    try:
+        return int(str(value), 8)
+    except ValueError:
+        return 0
 
 
 def _div(left: Any, right: Any) -> int:
@@ -73,14 +104,19 @@ def _until(count: Any) -> list[int]:
 
 def _sequence(*given: Any) -> str:
     numbers = [whole(one) for one in given]
-    start, end = (numbers[0], numbers[-1]) if len(numbers) > 1 else (1, numbers[0] if numbers else 0)
+    if not numbers:
+        return ""
+    start, end = (numbers[0], numbers[-1]) if len(numbers) > 1 else (1, numbers[0])
     by = numbers[1] if len(numbers) == 3 else 1 if end >= start else -1
     return " ".join(str(one) for one in _steps(start, end + (1 if by > 0 else -1), by))
 
 
 def _rounded(value: Any, places: int, half: float = 0.5) -> float:
-    scale = math.pow(10, places)
-    return math.floor(real(value) * scale + half) / scale
+    scaled = real(value) * math.pow(10, places)
+    part = abs(math.modf(scaled)[0])
+    return math.copysign(math.ceil(abs(scaled)) if part >= half else math.floor(abs(scaled)), scaled) / math.pow(
+        10, places
+    )
 
 
 def _default(instead: Value, *given: Value) -> Value:
@@ -91,20 +127,49 @@ def _coalesce(*values: Value) -> Value:
     return next((one for one in values if not _empty(one)), None)
 
 
-def _ternary(yes: Value, no: Value, test: bool) -> Value:
+def _ternary(yes: Value, no: Value, test: Value) -> Value:
+    if not isinstance(test, bool):
+        raise ExpressionInvalid(f"ternary asks a bool, not {type_name(test)}")
     return yes if test else no
 
 
 def _parsed(text: Any) -> Value:
     try:
-        found: Value = json.loads(str(text))
+        found: Value = json.loads(str(text), parse_int=float)
     except ValueError:
         return None
     return found
 
 
-def _pretty(value: Value) -> str:
-    return json.dumps(json.loads(compact(value)), indent=2, ensure_ascii=False)
+def _strictly_parsed(text: Any) -> Value:
+    found: Value = json.loads(str(text), parse_int=float)
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list. Raises `ExpressionInvalid` for anything else."""
+    if not isinstance(value, list):
+        raise ExpressionInvalid(f"cannot take the items of type {type_name(value)}")
+    return value
+
+
+def _cut(items: Any, start: Any = 0, end: Any = None) -> Value:
+    count = len(_listed(items))
+    first, last = whole(start), count if end is None else whole(end)
+    if not 0 <= first <= last <= count:
+        raise ExpressionInvalid(f"slice bounds out of range [{first}:{last}] of {count} items")
+    return items[first:last]
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Whether two values and all in them are of one type and equal."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return bool(left == right)
 
 
 def _unique(items: list[Value]) -> list[Value]:
@@ -134,14 +199,16 @@ def _merged(*tables: dict[str, Any], over: bool = False) -> dict[str, Any]:
 def _dug(*given: Any) -> Value:
     *path, instead, table = given
     for key in path:
-        if not isinstance(table, dict) or key not in table:
+        if not isinstance(table, dict):
+            raise ExpressionInvalid(f"dig: a map is wanted at {key}, not {type_name(table)}")
+        if key not in table:
             return instead
         table = table[key]
     return table
 
 
 def _chunks(size: int, items: list[Value]) -> list[list[Value]]:
-    return [items[place : place + size] for place in range(0, len(items), size)]
+    return [items[place : place + size] for place in range(0, len(_listed(items)), size)]
 
 
 def _kind(value: Value) -> str:
@@ -171,30 +238,57 @@ def _moved(span: str, value: Any) -> Moment:
 
 
 def _spanned(value: Any) -> str:
-    return str(Duration(float(seconds_of(value) if isinstance(value, str) and not value.isdigit() else whole(value))))
+    return str(Duration(float(whole(value) if isinstance(value, str) else 0)))
 
 
 def _rounded_span(value: Any) -> str:
     seconds = abs(seconds_of(value) if isinstance(value, str) else (current().at - _moment(value)).total_seconds())
     for unit, size in (("y", 31536000), ("mo", 2592000), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        if seconds >= size:
+        if seconds > size:
             return f"{int(seconds // size)}{unit}"
     return "0s"
 
 
+def _date(layout: str, text: str) -> Moment:
+    try:
+        return Moment(go_parse(text, layout))
+    except ExpressionInvalid:
+        return Moment(datetime.min.replace(tzinfo=UTC))
+
+
+def _clean(path: str) -> str:
+    return re.sub("^//", "/", posixpath.normpath(path or "."))
+
+
 def _url(text: str) -> dict[str, str]:
+    if re.match(r"[^/?#]*:", text) and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text):
+        raise ExpressionInvalid(f"unable to parse url: parse {json.dumps(text)}: missing protocol scheme")
     parts = urlsplit(text)
     user = parts.netloc.rpartition("@")[0]
     return {"scheme": parts.scheme, "host": parts.netloc.rpartition("@")[2], "hostname": parts.hostname or "", "path": parts.path,
             "query": parts.query, "opaque": "", "fragment": parts.fragment, "userinfo": user}  # fmt: skip
 
 
+def _url_of(parts: dict[str, Any]) -> str:
+    user = f"{parts['userinfo']}@" if parts.get("userinfo") else ""
+    made: str = urlunsplit(
+        (
+            parts.get("scheme", ""),
+            user + parts.get("host", ""),
+            parts.get("path", ""),
+            parts.get("query", ""),
+            parts.get("fragment", ""),
+        )
+    )
+    return made
+
+
 NUMBERS: dict[str, Callable[..., Value]] = {
-    "atoi": whole, "int": whole, "int64": whole, "float64": real, "toDecimal": lambda value: int(str(value), 8),
+    "atoi": whole, "int": whole, "int64": whole, "float64": real, "toDecimal": _octal,
     "add": lambda *values: sum(map(whole, values)), "add1": lambda value: whole(value) + 1,
     "sub": lambda a, b: whole(a) - whole(b), "mul": _product, "div": _div, "mod": _mod,
-    "addf": lambda *values: sum(map(real, values)), "add1f": lambda value: real(value) + 1,
-    "subf": lambda first, *rest: real(first) - sum(map(real, rest)), "mulf": lambda *values: math.prod(map(real, values)),
+    "addf": _decimal(Decimal.__add__, "0"), "add1f": lambda value: real(value) + 1,
+    "subf": _less, "mulf": _decimal(Decimal.__mul__, "1"),
     "divf": lambda first, *rest: real(first) / math.prod(map(real, rest)),
     "max": lambda *values: max(map(whole, values)), "min": lambda *values: min(map(whole, values)),
     "biggest": lambda *values: max(map(whole, values)), "maxf": lambda *values: max(map(real, values)),
@@ -205,19 +299,22 @@ NUMBERS: dict[str, Callable[..., Value]] = {
 LOGIC: dict[str, Callable[..., Value]] = {
     "default": _default, "empty": _empty, "coalesce": _coalesce, "ternary": _ternary, "fail": _fail,
     "all": lambda *values: not any(map(_empty, values)), "any": lambda *values: not all(map(_empty, values)),
-    "toJson": compact, "toRawJson": lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True),
-    "toPrettyJson": _pretty, "fromJson": _parsed, "kindOf": _kind, "kindIs": lambda kind, value: _kind(value) == kind,
-    "typeOf": type_name, "typeIs": lambda kind, value: type_name(value) == kind, "deepEqual": lambda a, b: a == b,
+    "toJson": compact, "toRawJson": raw_json,
+    "toPrettyJson": lambda value: compact(value, indent=2), "mustFromJson": _strictly_parsed, "fromJson": _parsed,
+    "kindOf": _kind, "kindIs": lambda kind, value: _kind(value) == kind,
+    "typeOf": type_name, "typeIs": lambda kind, value: type_name(value) == kind,
+    "typeIsLike": lambda kind, value: type_name(value) in (kind, f"*{kind}"), "deepEqual": _same,
 }  # fmt: skip
 LISTS: dict[str, Callable[..., Value]] = {
     "list": lambda *items: list(items), "tuple": lambda *items: list(items),
-    "first": lambda items: items[0] if items else None, "last": lambda items: items[-1] if items else None,
-    "rest": lambda items: items[1:], "initial": lambda items: items[:-1], "reverse": lambda items: items[::-1],
-    "uniq": _unique, "without": lambda items, *gone: [one for one in items if one not in gone],
-    "has": lambda item, items: item in (items or []), "slice": lambda items, start=0, end=None: items[start:end],
-    "concat": lambda *lists: [one for items in lists for one in items], "chunk": _chunks,
-    "compact": lambda items: [one for one in items if not _empty(one)], "append": lambda items, one: [*items, one],
-    "push": lambda items, one: [*items, one], "prepend": lambda items, one: [one, *items],
+    "first": lambda items: items[0] if _listed(items) else None, "last": lambda items: items[-1] if _listed(items) else None,
+    "rest": lambda items: items[1:] if _listed(items) else NilList(),
+    "initial": lambda items: items[:-1] if _listed(items) else NilList(), "reverse": lambda items: _listed(items)[::-1],
+    "uniq": _unique, "without": lambda items, *gone: [one for one in _listed(items) if one not in gone],
+    "has": lambda item, items: items is not None and any(_same(item, one) for one in _listed(items)), "slice": _cut,
+    "concat": lambda *lists: [one for items in lists for one in _listed(items)], "chunk": _chunks,
+    "compact": lambda items: [one for one in items if not _empty(one)], "append": lambda items, one: [*_listed(items), one],
+    "push": lambda items, one: [*_listed(items), one], "prepend": lambda items, one: [one, *_listed(items)],
     "dict": _dict, "get": lambda table, key: table.get(key, ""), "hasKey": lambda table, key: key in table,
     "set": lambda table, key, value: {**table, key: value},
     "unset": lambda table, gone: {key: value for key, value in table.items() if key != gone},
@@ -230,15 +327,39 @@ LISTS: dict[str, Callable[..., Value]] = {
     "deepCopy": lambda value: json.loads(compact(value)),
 }  # fmt: skip
 PLACES: dict[str, Callable[..., Value]] = {
-    "base": posixpath.basename, "dir": lambda path: posixpath.dirname(path) or ".", "clean": posixpath.normpath,
-    "ext": lambda path: posixpath.splitext(path)[1], "isAbs": posixpath.isabs, "urlParse": _url,
-    "osBase": posixpath.basename, "osDir": posixpath.dirname, "osExt": lambda path: posixpath.splitext(path)[1],
+    "base": lambda path: posixpath.basename(path.rstrip("/")) or ("/" if path else "."), "dir": lambda path: posixpath.dirname(path) or ".",
+    "clean": _clean, "ext": lambda path: posixpath.splitext(path)[1], "isAbs": posixpath.isabs, "urlParse": _url, "urlJoin": _url_of,
 }  # fmt: skip
+PLACES |= {f"os{name[0].upper()}{name[1:]}": PLACES[name] for name in ("base", "dir", "clean", "ext", "isAbs")}
 DATES: dict[str, Callable[..., Value]] = {
     "now": current, "date": lambda layout, value: _in_zone(layout, value, "UTC"), "dateInZone": _in_zone, "date_in_zone": _in_zone,
     "htmlDate": lambda value: _in_zone("2006-01-02", value, "UTC"), "dateModify": _moved, "date_modify": _moved,
     "unixEpoch": lambda value: str(int(_moment(value).timestamp())), "duration": _spanned, "durationRound": _rounded_span,
     "ago": lambda value: str(Duration(float(round((current().at - _moment(value)).total_seconds())))),
-    "toDate": lambda layout, text: Moment(go_parse(text, layout)), "mustToDate": lambda layout, text: Moment(go_parse(text, layout)),
+    "toDate": _date, "htmlDateInZone": lambda value, zone: _in_zone("2006-01-02", value, zone), 
+    "mustToDate": lambda layout, text: Moment(go_parse(text, layout)),
 }  # fmt: skip
-SPRIG: dict[str, Value] = {**TEXTS, **NUMBERS, **LOGIC, **LISTS, **PLACES, **DATES}
+ALL: dict[str, Callable[..., Value]] = {**TEXTS, **NUMBERS, **LOGIC, **LISTS, **PLACES, **DATES}
+STRICT = (
+    "toJson", "toPrettyJson", "toRawJson", "append", "push", "prepend", "first", "rest", "last", "initial", "reverse", "uniq", "without",
+    "has", "slice", "chunk", "compact", "merge", "mergeOverwrite", "deepCopy", "regexFind", "regexFindAll", "regexReplaceAll",
+    "regexReplaceAllLiteral", "regexSplit", "dateModify",
+)  # fmt: skip
+ALL |= {f"must{name[0].upper()}{name[1:]}": ALL[name] for name in STRICT} | {"must_date_modify": ALL["dateModify"]}
+
+
+def _as_go_calls(name: str, function: Callable[..., Value]) -> Callable[..., Value]:
+    """A function as Go calls it: nil is an empty text where one is wanted, and cannot stand among what a list of arguments takes."""
+    kinds = [one.kind for one in inspect.signature(function).parameters.values()]
+    named = len(kinds) if inspect.Parameter.VAR_POSITIONAL in kinds else None
+    takes_texts = name in TEXTS and named is None and name not in ("toString", "toStrings", "join", "sortAlpha")
+
+    def run(*given: Value) -> Value:
+        if named is not None and None in given[named:]:
+            raise ExpressionInvalid("reflect: Func index out of bounds")
+        return function(*["" if one is None else one for one in given] if takes_texts else given)
+
+    return run
+
+
+SPRIG: dict[str, Value] = {name: _as_go_calls(name, function) for name, function in ALL.items()}

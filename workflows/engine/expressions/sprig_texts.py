@@ -9,11 +9,12 @@ import string
 import textwrap
 import uuid
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from workflows.engine.expressions import patterns
-from workflows.engine.expressions.values import ExpressionInvalid, Value, printed
+from workflows.engine.expressions.values import ExpressionInvalid, NilList, Value, printed
+from workflows.engine.expressions.versions import Version, meets
 
 LONGEST_TEXT = 1_000_000
 
@@ -30,12 +31,31 @@ def _abbreviated(width: int, text: str) -> str:
     return text if width < 4 or len(text) <= width else text[: width - 3] + "..."
 
 
+def _abbreviated_both(left: int, right: int, text: str) -> str:
+    """A part of a text from `left`, at most `right` characters, with dots for what is left out."""
+    if right < 4 or (left > 0 and right < 7) or len(text) <= right:
+        return text
+    start = min(left, len(text))
+    if len(text) - start < right - 3:
+        start = len(text) - (right - 3)
+    if start <= 4:
+        return text[: right - 3] + "..."
+    if start + right - 3 < len(text):
+        return "..." + _abbreviated(right - 3, text[start:])
+    return "..." + text[len(text) - (right - 3) :]
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", text)
+    return re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+", text)
 
 
 def _camel(text: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[_\-\s.]+", text) if part)
+    parts = [re.sub(r"[A-Z]+", _lowered, part) for part in re.split(r"[_\-\s.]+", text) if part]
+    return "".join(part[:1].upper() + part[1:] for part in parts)
+
+
+def _lowered(run: re.Match[str]) -> str:
+    return run[0][:1] + run[0][1:].lower()
 
 
 def _dollar(pattern: str) -> str:
@@ -62,7 +82,15 @@ def _repeated(count: int, text: str) -> str:
 
 
 def _joined(separator: str, items: Any) -> str:
-    return separator.join(printed(one) for one in (items if isinstance(items, list) else [items]))
+    return separator.join(_strings(items))
+
+
+def _strings(items: Any) -> list[str]:
+    return [printed(one) for one in (items if isinstance(items, list) else [items]) if one is not None]
+
+
+def _wrapped(width: int, end: str, text: str, anywhere: bool = True) -> str:
+    return end.join(textwrap.wrap(text, width, break_long_words=anywhere, break_on_hyphens=False))
 
 
 def _unquoted(text: str) -> str:
@@ -75,54 +103,31 @@ def _quoted(*values: Value) -> str:
     )
 
 
-def _decoded(decode: Callable[[str], bytes]) -> Callable[[str], str]:
-    def run(text: str) -> str:
-        try:
-            return decode(text).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
-            return str(error)
+def _from_base64(text: str) -> str:
+    """The text that was encoded, or what Go says is wrong with it."""
+    try:
+        return base64.b64decode(text, validate=True).decode(errors="replace")
+    except binascii.Error:
+        good = len(re.match(r"[A-Za-z0-9+/]*", text)[0])  # type: ignore[index]  # it matches any text
+        return f"illegal base64 data at input byte {good if good < len(text.rstrip('=')) else good // 4 * 4}"
 
-    return run
+
+def _from_base32(text: str) -> str:
+    try:
+        return base64.b32decode(text).decode(errors="replace")
+    except binascii.Error as error:
+        return str(error)
+
+
+def _ask_pattern(pattern: str, text: str) -> bool:
+    try:
+        return patterns.matches(pattern, text)
+    except ExpressionInvalid:
+        return False
 
 
 def _any_has(test: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
     return lambda part, text: test(text, part)
-
-
-def _version(text: str) -> tuple[int, int, int, str]:
-    match = re.match(r"^[vV]?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([\w.-]+))?(?:\+.*)?$", text.strip())
-    if match is None:
-        raise ExpressionInvalid(f"Invalid Semantic Version: {text!r}")
-    return int(match[1]), int(match[2] or 0), int(match[3] or 0), match[4] or ""
-
-
-def _rank(version: tuple[int, int, int, str]) -> tuple[int, int, int, bool, str]:
-    return (*version[:3], version[3] == "", version[3])
-
-
-def _meets(rule: str, text: str) -> bool:
-    match = re.match(r"^\s*(=|!=|>=|<=|>|<|\^|~)?\s*(\S+)\s*$", rule)
-    if match is None:
-        raise ExpressionInvalid(f"improper constraint: {rule}")
-    have, want = _rank(_version(text)), _rank(_version(match[2]))
-    same = {"^": have[0] == want[0] and (want[0] > 0 or have[1] == want[1]), "~": have[:2] == want[:2]}
-    table = {
-        "=": have == want,
-        "!=": have != want,
-        ">": have > want,
-        "<": have < want,
-        ">=": have >= want,
-        "<=": have <= want,
-    }
-    operator = match[1] or "="
-    return have >= want and same[operator] if operator in same else table[operator]
-
-
-def _semver_compare(rules: str, text: str) -> bool:
-    return any(
-        all(_meets(one, text) for one in re.split(r"\s*,\s*|(?<=\d)\s+(?=[<>=!^~\d])", group.strip()))
-        for group in rules.split("||")
-    )
 
 
 def _plural(one: str, many: str, count: int) -> str:
@@ -145,8 +150,8 @@ def _hash(name: str) -> Callable[[str], str]:
     return lambda text: hashlib.new(name, text.encode()).hexdigest()
 
 
-def _sorted_texts(items: Sequence[Value]) -> list[str]:
-    return sorted(printed(one) for one in items)
+def _sorted_texts(items: Any) -> list[str]:
+    return sorted(_strings(items))
 
 
 TEXTS: dict[str, Callable[..., Value]] = {
@@ -164,9 +169,11 @@ TEXTS: dict[str, Callable[..., Value]] = {
     "nospace": _nospace,
     "trunc": _trunc,
     "abbrev": _abbreviated,
+    "abbrevboth": _abbreviated_both,
+    "hello": lambda: "Hello!",
     "initials": lambda text: "".join(word[0] for word in text.split()),
-    "wrap": lambda width, text: "\n".join(textwrap.wrap(text, width)),
-    "wrapWith": lambda width, end, text: end.join(textwrap.wrap(text, width)),
+    "wrap": lambda width, text: _wrapped(width, "\n", text, anywhere=False),
+    "wrapWith": lambda width, end, text: _wrapped(width, end, text),
     "contains": _any_has(lambda text, part: part in text),
     "hasPrefix": _any_has(str.startswith),
     "hasSuffix": _any_has(str.endswith),
@@ -182,16 +189,16 @@ TEXTS: dict[str, Callable[..., Value]] = {
     "kebabcase": lambda text: "-".join(_words(text)).lower(),
     "swapcase": lambda text: text.swapcase(),
     "shuffle": lambda text: "".join(secrets.SystemRandom().sample(text, len(text))),
-    "regexMatch": patterns.matches,
+    "regexMatch": _ask_pattern,
     "mustRegexMatch": patterns.matches,
     "regexFind": lambda pattern, text: patterns.found(pattern, text) or "",
-    "regexFindAll": patterns.all_found,
+    "regexFindAll": lambda pattern, text, most: patterns.all_found(pattern, text, most) or NilList(),
     "regexReplaceAll": lambda pattern, text, new: patterns.replaced(pattern, _dollar(new), text),
     "regexReplaceAllLiteral": lambda pattern, text, new: patterns.replaced(pattern, lambda _: new, text),
     "regexSplit": _split_by,
     "regexQuoteMeta": lambda text: re.escape(text),
     "toString": printed,
-    "toStrings": lambda items: [printed(one) for one in items],
+    "toStrings": _strings,
     "join": _joined,
     "split": _split,
     "splitList": lambda separator, text: list(text) if separator == "" else text.split(separator),
@@ -204,15 +211,16 @@ TEXTS: dict[str, Callable[..., Value]] = {
     "randNumeric": _chars(string.digits),
     "randAscii": _chars(string.printable[:95]),
     "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
-    "b64dec": _decoded(lambda text: base64.b64decode(text, validate=True)),
+    "b64dec": _from_base64,
     "b32enc": lambda text: base64.b32encode(text.encode()).decode(),
-    "b32dec": _decoded(base64.b32decode),
+    "b32dec": _from_base32,
     "sha1sum": _hash("sha1"),
     "sha256sum": _hash("sha256"),
     "sha512sum": _hash("sha512"),
     "adler32sum": lambda text: str(zlib.adler32(text.encode())),
     "uuidv4": lambda: str(uuid.uuid4()),
     "unquote": _unquoted,
-    "semver": lambda text: dict(zip(("Major", "Minor", "Patch", "Prerelease"), _version(text), strict=True)),
-    "semverCompare": _semver_compare,
+    "randBytes": lambda count: base64.b64encode(secrets.token_bytes(min(int(count), LONGEST_TEXT))).decode(),
+    "semver": Version.read,
+    "semverCompare": meets,
 }

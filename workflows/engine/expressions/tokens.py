@@ -8,7 +8,7 @@ from workflows.engine.expressions.values import ExpressionInvalid, compact
 
 PATTERN = re.compile(
     r"(?P<space>\s+|//[^\n]*|/\*.*?\*/)"
-    r"|(?P<number>0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*)?\.?\d[\d_]*(?:[eE][+-]?\d+)?)"
+    r"|(?P<number>0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*\.(?!\.)[\d_]*|\.\d[\d_]*|\d[\d_]*)(?:[eE][+-]?\d+)?)"
     r"|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)"
     r"|(?P<pointer>#[A-Za-z_]\w*|#)"
     r"|(?P<name>[A-Za-z_$][\w$]*)"
@@ -16,6 +16,10 @@ PATTERN = re.compile(
     re.DOTALL,
 )
 KINDS = {"number": "Number", "text": "String", "name": "Identifier", "pointer": "Operator", "operator": "Operator"}
+ESCAPES = re.compile(
+    r"""(?:[^\\]|\\(?:[abfnrtv\\'"?`]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}))*""", re.DOTALL
+)
+LARGEST = (1 << 63) - 1
 RANGE = re.compile(r"(\d[\d_]*)\.\.")
 
 
@@ -63,14 +67,23 @@ def _value(kind: str, text: str) -> object:
     if kind == "number":
         plain = text.replace("_", "")
         if plain[:2].lower() in ("0x", "0o", "0b"):
-            return int(plain, 0)
-        return float(plain) if any(mark in plain for mark in ".eE") else int(plain)
+            return _whole(plain, 0)
+        return float(plain) if any(mark in plain for mark in ".eE") else _whole(plain, 10)
     if kind == "text":
         return text[1:-1] if text[0] == "`" else _unescaped(text)
     return None
 
 
+def _whole(text: str, base: int) -> int:
+    value = int(text, base)
+    if value > LARGEST:
+        raise ExpressionInvalid("integer literal is too large")
+    return value
+
+
 def _unescaped(text: str) -> str:
+    if not ESCAPES.fullmatch(text[1:-1]):
+        raise ExpressionInvalid(f"unable to unescape string: {text}")
     try:
         return str(ast.literal_eval(text.replace("\n", "\\n")))
     except (ValueError, SyntaxError):

@@ -13,6 +13,7 @@ BINARY = {
     "matches": 20, "contains": 20, "startsWith": 20, "endsWith": 20, "..": 25, "+": 30, "-": 30, "*": 60, "/": 60, "%": 60,
     "**": 100, "^": 100, "??": 500,
 }  # fmt: skip
+COMPARISONS = ("<", ">", "<=", ">=")
 NEGATED = ("contains", "matches", "startsWith", "endsWith", "in")
 PREDICATES = (
     "all", "any", "none", "one", "filter", "map", "count", "find", "findIndex", "findLast", "findLastIndex", "groupBy",
@@ -139,7 +140,8 @@ class _Parser:
 
     def take(self) -> Token:
         token = self.now
-        self.place += 1
+        if token.kind != "end":
+            self.place += 1
         return token
 
     def at(self, *texts: str) -> bool:
@@ -208,7 +210,12 @@ class _Parser:
     def _right(self, operator: str, left: Node) -> Node:
         strength = BINARY[operator]
         right = self.expression(strength if operator in ("**", "^") else strength + 1)
-        return Binary(operator, left, right)
+        made: Node = Binary(operator, left, right)
+        while operator in COMPARISONS and self.at(*COMPARISONS):  # `1 < a < 5`
+            operator, left = self.take().text, right
+            right = self.expression(strength + 1)
+            made = Binary("&&", made, Binary(operator, left, right))
+        return made
 
     def let(self) -> Node:
         self.take()

@@ -6,7 +6,7 @@ from datetime import datetime
 from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of
 from workflows.engine.machine.arguments import MapValue, listed
 from workflows.engine.machine.world import ConfigMapInvalid
-from workflows.engine.state import RUNNING, Json, Workflow
+from workflows.engine.state import Json, Workflow
 
 TIME_CODES = "aAbBcdDeFhHIjklmMnpPrRStTuUwxXyYzZ"
 
@@ -26,7 +26,7 @@ def global_names(workflow: Workflow, map_value: MapValue) -> dict[str, Value]:
     names: dict[str, Value] = {
         "workflow.name": workflow.name, "workflow.namespace": workflow.namespace, "workflow.uid": workflow.uid,
         "workflow.mainEntrypoint": spec.get("entrypoint", ""), "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
-        "workflow.status": RUNNING, "workflow.parameters": listed(parameters), "workflow.parameters.json": listed(parameters),
+        "workflow.parameters": listed(parameters), "workflow.parameters.json": listed(parameters),
     }  # fmt: skip
     if spec.get("priority") is not None:
         names["workflow.priority"] = str(spec["priority"])
@@ -37,7 +37,7 @@ def global_names(workflow: Workflow, map_value: MapValue) -> dict[str, Value]:
         names[f"workflow.artifacts.{one['name']}"] = one
     for kind in ("labels", "annotations"):
         found = metadata.get(kind) or {}
-        names |= {f"workflow.{kind}": compact(found), f"workflow.{kind}.json": compact(found)}
+        names |= dict.fromkeys((f"workflow.{kind}", f"workflow.{kind}.json"), compact(found or None))
         names |= {f"workflow.{kind}.{key}": value for key, value in found.items()}
     if scheduled := (metadata.get("annotations") or {}).get("workflows.argoproj.io/scheduled-time"):
         names["workflow.scheduledTime"] = scheduled
