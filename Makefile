@@ -33,9 +33,9 @@ test: dev  ## Every test, those of the whole platform and in the browser too
 images:  ## Build the platform's container image and print its size
 	@deploy/images/build
 
-cluster-up: install  ## Put Atrium on the Kubernetes that KUBECONFIG names: OVERLAY=minimal, RELEASES=folder or address, REGISTRY=private one
+cluster-up: install  ## Put Atrium on the Kubernetes that KUBECONFIG names: OVERLAY=minimal, RELEASES=folder or address, REGISTRY=private one, PART= or REMOVE=one part
 	@.venv/bin/atrium cluster-up "$(or $(OVERLAY),minimal)" --releases "$(RELEASES)" --registry "$(REGISTRY)" \
-	  $(if $(LOCK),--lock "$(LOCK)") $(if $(AUTHFILE),--authfile "$(AUTHFILE)")
+	  $(if $(LOCK),--lock "$(LOCK)") $(if $(AUTHFILE),--authfile "$(AUTHFILE)") $(if $(PART),--part "$(PART)") $(if $(REMOVE),--remove "$(REMOVE)")
 
 cluster-test: dev  ## Put Atrium on the Kubernetes that KUBECONFIG names and test it there: OVERLAY=minimal
 	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one, see docs/cluster-install.md"; exit 2; }

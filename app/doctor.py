@@ -24,6 +24,7 @@ from atrium.errors import AtriumError
 from atrium.home import get_home
 from atrium.objects import object_store
 from atrium.settings import CHECKOUT, Settings, get_settings, unknown_settings
+from feature_store import check_online_store
 from workflows.engine.sandbox import sandbox_works
 
 LOW_DISK_GIB = 5.0
@@ -157,6 +158,14 @@ def _object_store() -> Finding:
     )
 
 
+def _online_store() -> Finding:
+    try:
+        place = check_online_store()
+    except AtriumError as error:
+        return Finding("online features", Verdict.BAD, error.asked, error.next_step)
+    return _good("online features", f"{place} answers" if place else "in the projects' data folders (SQLite)")
+
+
 def _names() -> Finding:
     """Browsers take every `*.localhost` for this machine themselves; other programs ask the resolver."""
     settings = get_settings()
@@ -264,6 +273,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _secrets,
     _database,
     _object_store,
+    _online_store,
     _certificate,
     _names,
     _unknown,

@@ -32,7 +32,7 @@ ADDRESSES: dict[str, tuple[tuple[str, ...], str]] = {
     "redis_url": (("redis", "rediss"), "redis://host:6379/0"),
 }
 # seams whose other end cannot be set yet; refused, for a setting without effect would be a lie
-EMBEDDED_ONLY = frozenset({"mlflow_url", "triton_url", "redis_url", "oidc_issuer"})
+EMBEDDED_ONLY = frozenset({"mlflow_url", "triton_url", "oidc_issuer"})
 # variables with our prefix that steps get or tests use
 NOT_SETTINGS = frozenset(
     {
@@ -106,7 +106,10 @@ class Settings(BaseSettings):
         None,
         description="File of the object store's keys, as ~/.aws/credentials; empty means what AWS' own programs find",
     )
-    redis_url: str = Field("", description="Redis of online features; empty means SQLite")
+    redis_url: str = Field("", description="Redis of online features, redis://host:6379/0; empty means SQLite")
+    redis_url_file: Path | None = Field(
+        None, description="File that holds that address with its password, instead of `ATRIUM_REDIS_URL`"
+    )
     triton_url: str = Field("", description="Triton's HTTP address; empty means the embedded Triton")
     prometheus_url: str = Field(
         "", description="Prometheus' address; empty means one started here, or the built-in sampler"
@@ -188,6 +191,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """Address of our own state, with its password; empty means SQLite in the home. Raises `SettingInvalid`."""
         return _address_with_secret("database_url", self.database_url, self.database_url_file)
+
+    @property
+    def redis(self) -> str:
+        """Address of the Redis of online features, with its password; empty means SQLite. Raises `SettingInvalid`."""
+        return _address_with_secret("redis_url", self.redis_url, self.redis_url_file)
 
     @property
     def content_port_or_next(self) -> int:

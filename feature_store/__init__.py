@@ -9,16 +9,19 @@ from feature_store.models import (
     DatasetView,
     FeaturesMissing,
     FeaturesRefused,
+    FeaturesSilent,
     OnlineValue,
     QueryInvalid,
     TableInvalid,
     VersionView,
 )
 from feature_store.moving import move_repository
+from feature_store.online_store import check_online_store
 from feature_store.writes import dataset_dependents, dataset_written, delete_dataset, import_file, name_of_file, restore
 
 __all__ = [
-    "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "OnlineValue", "QueryInvalid", "TableInvalid",
-    "VersionView", "dataset_dependents", "dataset_written", "delete_dataset", "entity_values", "get_dataset", "import_file", "list_datasets",
-    "materialize", "move_repository", "name_of_file", "point_in_time_sample", "preview", "profile", "query", "read_online", "registry", "restore",
+    "Answer", "DatasetNotFound", "DatasetState", "DatasetView", "FeaturesMissing", "FeaturesRefused", "FeaturesSilent", "OnlineValue", "QueryInvalid",
+    "TableInvalid", "VersionView", "check_online_store", "dataset_dependents", "dataset_written", "delete_dataset", "entity_values", "get_dataset",
+    "import_file", "list_datasets", "materialize", "move_repository", "name_of_file", "point_in_time_sample", "preview", "profile", "query",
+    "read_online", "registry", "restore",
 ]  # fmt: skip

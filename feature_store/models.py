@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
-from atrium.errors import Invalid, NotFound
+from atrium.errors import Invalid, NotFound, Unavailable
 
 
 class DatasetNotFound(NotFound):
@@ -26,6 +26,10 @@ class FeaturesMissing(DatasetNotFound):
 
 class FeaturesRefused(Invalid):
     """The feature server refused a request."""
+
+
+class FeaturesSilent(Unavailable):
+    """The feature server answers, and what it keeps newest values in does not."""
 
 
 class QueryInvalid(Invalid):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feature_store.confined import require_inside
+from feature_store.online_store import configuration
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -66,7 +67,7 @@ def shared_configuration(project: str, data: Path) -> "RepoConfig":
             "registry_store_type": "feature_store.checked_registry.CheckedRegistryStore",
         },
         offline_store={"type": "feature_store.offline_store.AsofOfflineStore", "within": data},
-        online_store={"type": "sqlite", "path": str(online)},
+        online_store=configuration(online),
         entity_key_serialization_version=3,
         auth={"type": "no_auth"},
     )

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -26,12 +26,14 @@ from atrium.lineage import Node, NodeKind, connect
 from atrium.serve import serve
 from atrium.web import unexpected
 from feature_store.features import MOST_SAMPLE_ROWS
+from feature_store.online_store import in_words
 from feature_store.repository import features_folder, shared_configuration
 from feature_store.tables import folder_of, newest_version
 from tenancy import audit
 
 if TYPE_CHECKING:
     from feast import FeatureStore
+    from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 VERBS = {
@@ -81,9 +83,17 @@ class Projects:
 def _open(project: str, changed: float) -> _Opened:
     from feast import FeatureStore
     from feast.feature_server import get_app
+    from redis.exceptions import RedisError
 
     store = FeatureStore(config=shared_configuration(project, get_home().data(project)))
-    return _Opened(store, get_app(store), changed)
+    app = get_app(store)
+    app.add_exception_handler(RedisError, _told_of_redis)
+    return _Opened(store, app, changed)
+
+
+def _told_of_redis(request: Request, error: Exception) -> Response:
+    told = in_words(cast("RedisError", error))
+    return JSONResponse(error_body(told, accepted=request.headers.get("accept-language", "")), told.status)
 
 
 def _iso(moment: Any) -> str | None:

@@ -53,12 +53,17 @@ def backup(file: Path, passphrase_file: Path | None, without_keys: bool, artifac
 def restore(file: Path, passphrase_file: Path | None, without_keys: bool) -> None:
     """Fill the empty home with what the backup FILE holds; then run make up."""
     from app.backup.restoring import restore_backup
+    from feature_store import check_online_store
 
     secret = _passphrase(passphrase_file, without_keys, twice=False)
     made = restore_backup(platform_actor("cli"), file.absolute(), secret)
     click.echo(f"{made.files} files of {made.created_at[:19]} (Atrium {made.version}) are back. Start with: make up")
     if made.objects:
         click.echo(f"Artifacts stayed in {made.objects}: they are not in a backup.")
+    if place := check_online_store():
+        click.echo(
+            f"Newest values of features are in {place}, not in a backup: bring them online again (page Features)."
+        )
     if not made.keys:
         click.echo("New keys are made: tokens have ended, and secrets must be set again.")
 

@@ -24,6 +24,10 @@ import click
     default=None,
     help="Its credentials, for the pull secrets.",
 )
+@click.option(
+    "--part", default="", help="Install or upgrade this part alone: platform, redis, postgres, argo-workflows …"
+)
+@click.option("--remove", default="", help="Remove this part alone; its volume claims and secrets stay.")
 def cluster_up(
     overlay: str,
     releases: str,
@@ -32,11 +36,20 @@ def cluster_up(
     registry: str,
     lock: Path | None,
     authfile: Path | None,
+    part: str,
+    remove: str,
 ) -> None:
     """Put Atrium on the Kubernetes cluster that KUBECONFIG names: detect, plan, apply, wait; may be repeated."""
+    from app.deploying.apart import install_part, remove_part
     from app.deploying.up import Registry, bring_up
 
-    bring_up(overlay, releases, only_plan, wait_seconds, Registry(registry, lock, authfile))
+    if part and remove:
+        raise click.UsageError("name one of --part and --remove")
+    if part:
+        return install_part(part, overlay, releases, only_plan, wait_seconds, Registry(registry, lock, authfile))
+    if remove:
+        return remove_part(remove, releases, only_plan, wait_seconds)
+    return bring_up(overlay, releases, only_plan, wait_seconds, Registry(registry, lock, authfile))
 
 
 @click.command("cluster-data")

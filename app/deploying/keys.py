@@ -25,7 +25,14 @@ def _seaweedfs() -> dict[str, str]:
     return {"keys": "\n".join(lines), "identities": json.dumps({"identities": [one]})}
 
 
-MADE: dict[str, Callable[[], dict[str, str]]] = {"atrium-postgres": _postgres, "atrium-seaweedfs": _seaweedfs}
+def _redis() -> dict[str, str]:
+    word = secrets.token_urlsafe(WORD_BYTES)
+    return {"password": word, "url": f"redis://:{word}@atrium-redis:6379/0"}
+
+
+MADE: dict[str, Callable[[], dict[str, str]]] = {
+    "atrium-postgres": _postgres, "atrium-seaweedfs": _seaweedfs, "atrium-redis": _redis,
+}  # fmt: skip
 
 
 def copy_artifact_keys(argo: Argo) -> None:
@@ -44,15 +51,20 @@ def make_keys(objects: Sequence[Json]) -> str | None:
     Raises:
         ClusterSaidNo.
     """
-    wanted = {name: made for name, made in MADE.items() if name in mounted(objects)}
-    for name, made in wanted.items():
-        if not items("secret", name, "-n", NAMESPACE):
-            _create(name, made())
+    make_mounted(objects)
     if items("secret", PASSWORD, "-n", NAMESPACE):
         return None
     password = secrets.token_urlsafe(WORD_BYTES)
     _create(PASSWORD, {"password": password})
     return password
+
+
+def make_mounted(objects: Sequence[Json]) -> None:
+    """Makes the secrets that `objects` mount, where they are missing. Raises `ClusterSaidNo`."""
+    wanted = {name: made for name, made in MADE.items() if name in mounted(objects)}
+    for name, made in wanted.items():
+        if not items("secret", name, "-n", NAMESPACE):
+            _create(name, made())
 
 
 def mounted(objects: Sequence[Json]) -> set[str]:

@@ -74,11 +74,16 @@ def label(one: Json) -> str:
 def _change(one: Json, before: Json | None, after: Json) -> Change:
     if before is None:
         return Change(label(one), "create", [f"image: {image['image']}" for image in containers(one)])
-    fields = list(_differences(_own(before), _own(after), one["kind"] == "Secret"))
-    restarts = one["kind"] in ("Deployment", "StatefulSet") and any(
+    return changed(before, after)
+
+
+def changed(before: Json, after: Json) -> Change:
+    """What differs between an object as it is and as it would be."""
+    fields = list(_differences(_own(before), _own(after), before["kind"] == "Secret"))
+    restarts = before["kind"] in ("Deployment", "StatefulSet") and any(
         text.startswith("spec.template.") for text in fields
     )
-    return Change(label(one), "change" if fields else "keep", fields, restarts)
+    return Change(label(before), "change" if fields else "keep", fields, restarts)
 
 
 def _own(one: Json) -> Json:
@@ -90,11 +95,21 @@ def _differences(before: object, after: object, secret: bool, path: str = "") ->
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
             yield from _differences(before.get(key), after.get(key), secret, f"{path}.{key}" if path else key)
+    elif (old := _by_key(before)) and (new := _by_key(after)):
+        for name in sorted({*old, *new}):
+            yield from _differences(old.get(name), new.get(name), secret, f"{path}[{name}]")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _differences(old, new, secret, f"{path}[{index}]")
     elif before != after:
         yield f"{path}: {_shown(before, secret)} → {_shown(after, secret)}"
+
+
+def _by_key(value: object) -> dict[str, object]:
+    """A list of objects that Kubernetes merges by a key, by that key; nothing for other values."""
+    parts = value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else []
+    names = [str(one.get("mountPath") or one.get("name") or "") for one in parts]
+    return dict(zip(names, parts, strict=True)) if all(names) and len({*names}) == len(names) else {}
 
 
 def _shown(value: object, secret: bool) -> str:

@@ -1,18 +1,19 @@
 """From an overlay to a platform that answers on a cluster: detect, plan, apply, wait."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import yaml
 
 from app.deploying.found import Argo, find_argo, storage_trouble
 from app.deploying.images.lock import NAME, read_lock
 from app.deploying.images.rewriting import check, pull_secrets, rewritten
 from app.deploying.keys import NAMESPACE, copy_artifact_keys, make_keys
 from app.deploying.kubectl import Json, apply, check_kubectl, kubectl
-from app.deploying.plan import make_plan
+from app.deploying.parts import composed
+from app.deploying.plan import Change, make_plan
 from app.deploying.releases import Release, release
 from app.deploying.waiting import wait_for
 from atrium.errors import Invalid, NotFound
@@ -72,15 +73,15 @@ def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int, re
     if only_plan:
         return
     every = [*parts, *objects]
-    _apply([one for one in every if one["kind"] == "Namespace"])
-    _apply(registry.secrets(every))
-    _apply(parts)
+    apply_all([one for one in every if one["kind"] == "Namespace"])
+    apply_all(registry.secrets(every))
+    apply_all(parts)
     copy_artifact_keys(find_argo(release("argo-workflows").knows) or argo)
     password = make_keys(objects)  # before what mounts them
-    _apply(objects)
+    apply_all(objects)
     waited = [(argo.namespace, "workflow-controller"), (argo.namespace, "argo-server")]
     waited += [(NAMESPACE, one["metadata"]["name"]) for one in objects if one["kind"] == "Deployment"]
-    late = [name for namespace, name in waited if not _waited(namespace, name, wait_seconds)]
+    late = waited_for(waited, wait_seconds)
     if late:
         click.secho(f"Not ready: {', '.join(late)}; run it again when what was told is mended", fg="red", err=True)
         sys.exit(1)
@@ -96,27 +97,28 @@ def _argo(releases: str) -> tuple[Argo, list[Json]]:
         click.echo(f"Argo Workflows {found.version} is there, in namespace {found.namespace}; it {logs}")
         return found, []
     click.echo(f"Argo Workflows is missing: {wanted.version} is installed in namespace {wanted.namespace}")
-    return _planned(wanted), [_namespace(wanted.namespace), *wanted.objects(releases)]
+    return _planned(wanted), [space_of(wanted.namespace), *wanted.objects(releases)]
 
 
 def _planned(wanted: Release) -> Argo:
     return Argo(wanted.namespace, f"https://argo-server.{wanted.namespace}:2746", wanted.version)
 
 
-def _namespace(name: str) -> Json:
+def space_of(name: str) -> Json:
+    """A namespace of that name."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def rendered(overlay: str, argo: Argo) -> list[Json]:
-    """The objects of an overlay, led to the cluster's own Argo. Raises `OverlayNotFound`, `ClusterSaidNo`."""
+def rendered(overlay: str, argo: Argo | None = None, more: Sequence[str] = ()) -> list[Json]:
+    """The objects of an overlay with further components, led to the cluster's own Argo. Raises `OverlayNotFound`, `ClusterSaidNo`."""
     known = sorted(path.name for path in OVERLAYS.iterdir())
     if overlay not in known:
         raise OverlayNotFound(
             f"overlay {overlay!r}", f"there are {', '.join(known)}", f"make cluster-up OVERLAY={known[0]}"
         )
-    objects = [one for one in yaml.safe_load_all(kubectl("kustomize", str(OVERLAYS / overlay))) if one]
+    objects = composed(overlay, more)
     for one in objects:
-        if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "atrium-settings"):
+        if argo and (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "atrium-settings"):
             one["data"]["ATRIUM_ARGO_URL"] = argo.url
     return objects
 
@@ -139,7 +141,7 @@ def everything(overlay: str, releases: str) -> list[Json]:
         OverlayNotFound, ClusterSaidNo, ReleaseMissing, ReleaseChanged, ReleaseUnreachable.
     """
     wanted = release("argo-workflows")
-    parts = [_namespace(wanted.namespace), *wanted.objects(releases)] if releases else []
+    parts = [space_of(wanted.namespace), *wanted.objects(releases)] if releases else []
     return [*parts, *rendered(overlay, _planned(wanted))]
 
 
@@ -148,20 +150,30 @@ def show(objects: list[Json]) -> None:
     click.echo("Plan:")
     changes = make_plan(objects)
     for one in (one for one in changes if one.verb != "keep"):
-        click.echo(f"  {one.verb:<7} {one.name}" + ("   (its pods restart)" if one.restarts else ""))
-        for text in one.fields[:MOST_SHOWN]:
-            click.echo(f"            {text}")
-        if len(one.fields) > MOST_SHOWN:
-            click.echo(f"            and {len(one.fields) - MOST_SHOWN} more")
+        show_change(one)
     click.echo(f"  keep    {sum(one.verb == 'keep' for one in changes)} of {len(changes)} objects as they are")
 
 
-def _apply(objects: list[Json]) -> None:
-    """Namespaces and custom resources first, for the others need them."""
+def show_change(one: Change) -> None:
+    """Prints what becomes of one object."""
+    click.echo(f"  {one.verb:<7} {one.name}" + ("   (its pods restart)" if one.restarts else ""))
+    for text in one.fields[:MOST_SHOWN]:
+        click.echo(f"            {text}")
+    if len(one.fields) > MOST_SHOWN:
+        click.echo(f"            and {len(one.fields) - MOST_SHOWN} more")
+
+
+def apply_all(objects: list[Json]) -> None:
+    """Applies objects, namespaces and custom resources first, for the others need them. Raises `ClusterSaidNo`."""
     first = [one for one in objects if one["kind"] in ("Namespace", "CustomResourceDefinition")]
     for group in (first, [one for one in objects if one not in first]):
         if group:
             apply(group)
+
+
+def waited_for(deployments: Sequence[tuple[str, str]], seconds: int) -> list[str]:
+    """Waits for Deployments by namespace and name, and says what they wait for; the names of those that are late. Raises `ClusterSaidNo`."""
+    return [name for namespace, name in deployments if not _waited(namespace, name, seconds)]
 
 
 def _waited(namespace: str, name: str, seconds: int) -> bool:

@@ -9,7 +9,7 @@ import httpx
 
 from atrium.identity import Actor
 from atrium.rpc import client, reaching
-from feature_store.models import Answer, FeaturesMissing, FeaturesRefused, OnlineValue
+from feature_store.models import Answer, FeaturesMissing, FeaturesRefused, FeaturesSilent, OnlineValue
 
 READ_SECONDS, PAST_SECONDS, MATERIALIZE_SECONDS = 20.0, 60.0, 120.0
 
@@ -26,6 +26,8 @@ class FeastServer:
         if response.is_success:
             return response.json() if response.content else None
         said = _said(response)
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise FeaturesSilent(*(str(said.get(part, said)) for part in ("asked", "allowed", "next_step")))
         missing = response.status_code == httpx.codes.NOT_FOUND and said.get("error") == "FeaturesNotDefined"
         kind = FeaturesMissing if missing else FeaturesRefused
         asked = str(said.get("asked") or said.get("message") or said.get("detail") or said)

@@ -1,15 +1,41 @@
 """What whoever answers for features must do: newest values online, what was known of the past, nothing later."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 
+from atrium.home import get_home
 from feature_store.backends import Features
 from feature_store.models import FeaturesRefused, OnlineValue
+from feature_store.repository import write_repository
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVICE, VIEW, ENTITY = "prices", "price", "shop"
+
+
+def contract_repository(project: str) -> Path:
+    """What a pipeline's step does: writes a table, defines features over it, applies them."""
+    from deltalake import write_deltalake
+    from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
+    from feast.data_format import DeltaFormat
+    from feast.types import Int64
+
+    data = get_home().data(project)
+    at = [NOON - timedelta(hours=2), NOON - timedelta(hours=1), NOON + timedelta(hours=1)]
+    frame = pd.DataFrame({ENTITY: ["a"] * 3, "event_timestamp": pd.to_datetime(at), "value": [1, 2, 3]})
+    path = data / "datasets" / "prices"
+    write_deltalake(str(path), frame, mode="overwrite")
+    shop = Entity(name=ENTITY, join_keys=[ENTITY], value_type=ValueType.STRING)
+    source = FileSource(name=VIEW, path=str(path), file_format=DeltaFormat(), timestamp_field="event_timestamp")
+    view = FeatureView(
+        name=VIEW, entities=[shop], ttl=timedelta(minutes=90), schema=[Field(name="value", dtype=Int64)], source=source
+    )
+    folder = write_repository(project, data)
+    FeatureStore(repo_path=str(folder)).apply([shop, view, FeatureService(name=SERVICE, features=[view])])
+    return folder
 
 
 class FeaturesContract:

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from contracts.features import ENTITY, NOON, SERVICE, VIEW, FeaturesContract
+from contracts.features import ENTITY, NOON, SERVICE, VIEW, FeaturesContract, contract_repository
 from small_platform import CHECKOUT, Small, forget_settings, free_port, make_people
 
 import feature_store
@@ -19,31 +19,9 @@ from atrium.identity import Actor, Kind, Role
 from atrium.lineage import Node, NodeKind, trace
 from feature_store.backends import FeastServer, Features
 from feature_store.models import Answer, FeaturesMissing, FeaturesRefused, OnlineValue
-from feature_store.repository import features_folder, write_repository
+from feature_store.repository import features_folder
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
-
-
-def contract_repository(project: str) -> Path:
-    """What a pipeline's step does: writes a table, defines features over it, applies them."""
-    from deltalake import write_deltalake
-    from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
-    from feast.data_format import DeltaFormat
-    from feast.types import Int64
-
-    data = get_home().data(project)
-    at = [NOON - timedelta(hours=2), NOON - timedelta(hours=1), NOON + timedelta(hours=1)]
-    frame = pd.DataFrame({ENTITY: ["a"] * 3, "event_timestamp": pd.to_datetime(at), "value": [1, 2, 3]})
-    path = data / "datasets" / "prices"
-    write_deltalake(str(path), frame, mode="overwrite")
-    shop = Entity(name=ENTITY, join_keys=[ENTITY], value_type=ValueType.STRING)
-    source = FileSource(name=VIEW, path=str(path), file_format=DeltaFormat(), timestamp_field="event_timestamp")
-    view = FeatureView(
-        name=VIEW, entities=[shop], ttl=timedelta(minutes=90), schema=[Field(name="value", dtype=Int64)], source=source
-    )
-    folder = write_repository(project, data)
-    FeatureStore(repo_path=str(folder)).apply([shop, view, FeatureService(name=SERVICE, features=[view])])
-    return folder
 
 
 @pytest.fixture(scope="module")
