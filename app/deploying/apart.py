@@ -5,7 +5,7 @@ import sys
 import click
 
 from app.deploying.found import find_argo
-from app.deploying.keys import NAMESPACE, make_mounted
+from app.deploying.keys import NAMESPACE, make_metrics_token, make_mounted
 from app.deploying.kubectl import MANAGER, Json, check_kubectl, items, kubectl
 from app.deploying.parts import (
     ARGO,
@@ -26,7 +26,7 @@ from app.deploying.parts import (
 )
 from app.deploying.plan import label
 from app.deploying.releases import release
-from app.deploying.up import Registry, apply_all, rendered, show, show_change, space_of, waited_for
+from app.deploying.up import Registry, apply_all, rendered, show, show_change, space_of, tell_detected, waited_for
 from workflows.clusters.images import containers
 
 
@@ -58,13 +58,16 @@ def install_part(
         patched(joint(part), dry=False)
         waited = [(NAMESPACE, "atrium")]
     _end(waited_for(waited, wait_seconds))
+    if any(one["kind"] == "ServiceMonitor" for one in objects):
+        make_metrics_token()
 
 
 def _of_overlay(part: str, overlay: str) -> list[Json]:
     """A part's objects; of a component that the overlay lacks, too. The platform keeps what else is joined to it."""
     there = platform()
     known = {part_of(one) for one in rendered(overlay)}
-    more = [
+    more = tell_detected() if part == PLATFORM else []
+    more += [
         one for one in COMPONENTS if one not in known and (one == part or (part == PLATFORM and joined(one, there)))
     ]
     argo = find_argo(release(ARGO).knows) if part == PLATFORM else None

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from app.deploying.detecting import findings
 from app.deploying.kubectl import Json, items, kubectl, tried
 from app.deploying.waiting import pod_reasons
 from app.doctor import Finding, Verdict
@@ -42,6 +43,7 @@ def check_cluster(asked: Asked) -> Iterator[Finding]:
     """Every check, as it ends; the namespace of its pods is gone afterwards. Raises `ClusterSaidNo`."""
     yield from ranges(asked.ranges)
     yield from image_collection()
+    yield from findings()
     clear_leavings()
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asked.space, "labels": {LABEL: "true"}}}
     with ending_at_term():

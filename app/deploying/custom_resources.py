@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import yaml
 
+from app.deploying.detecting import MONITORS
 from app.deploying.routes import KNOWS
 from atrium.settings import CHECKOUT
 
 RIGHTS = CHECKOUT / "deploy" / "project"
-ARGO, GATEWAY = "Argo Workflows v3.7", "a Gateway API v1"
+ARGO, GATEWAY, PROMETHEUS = "Argo Workflows v3.7", "a Gateway API v1", "a Prometheus operator, v1"
 USES: dict[str, tuple[str, str, str]] = {  # plural: of what, what for, pages
     "workflows": (ARGO, "every run", "Overview, Pipelines, runs, Monitoring"),
     "workflowtemplates": (ARGO, "templates that runs name, looked up while Argo Server checks one", "Pipelines"),
@@ -20,6 +21,11 @@ USES: dict[str, tuple[str, str, str]] = {  # plural: of what, what for, pages
         "a run's graph, artifacts",
     ),
     "workflowartifactgctasks": (ARGO, "artifacts that are deleted with their run", "–"),
+    "servicemonitors": (
+        PROMETHEUS,
+        "has a cluster's Prometheus read the platform's figures, where there is an operator",
+        "–",
+    ),
     "httproutes": (GATEWAY, "a site's Gateway leads to the door: `atrium cluster-route`", "all, by the site's address"),
 }
 HEAD = "# Custom resources\n\nWhat Atrium uses on a cluster, with the rights that it asks for. Made by `python -m app.documents`.\n\n"
@@ -40,8 +46,9 @@ def used() -> list[Used]:
     for account, group, plural, verbs in _asked():
         one = found.setdefault(plural, Used(plural, group, {}))
         one.rights.setdefault(account, []).extend(verb for verb in verbs if verb not in one.rights.get(account, []))
-    plural, _, group = KNOWS.partition(".")
-    found[plural] = Used(plural, group, {"who installs": ["create", "patch"]})
+    for name in (KNOWS, MONITORS.resource):
+        plural, _, group = name.partition(".")
+        found[plural] = Used(plural, group, {"who installs": ["create", "patch"]})
     return [found[name] for name in sorted(found)]
 
 

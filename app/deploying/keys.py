@@ -4,11 +4,14 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from app.deploying.found import Argo
 from app.deploying.kubectl import Json, apply, items, kubectl
+from atrium.clock import now
 
-NAMESPACE, PASSWORD, WORD_BYTES = "atrium-system", "atrium-admin", 18
+NAMESPACE, PASSWORD, METRICS, WORD_BYTES = "atrium-system", "atrium-admin", "atrium-metrics", 18
+TOKEN_LIFE = timedelta(days=366)
 COPIED = {"atrium.io/copied-to-projects": "true"}
 
 
@@ -65,6 +68,17 @@ def make_mounted(objects: Sequence[Json]) -> None:
     for name, made in wanted.items():
         if not items("secret", name, "-n", NAMESPACE):
             _create(name, made())
+
+
+def make_metrics_token() -> None:
+    """Makes the secret with which Prometheus reads /metrics, by the platform that runs; anew in the second half of its life. Raises `ClusterSaidNo`."""
+    for one in items("secret", METRICS, "-n", NAMESPACE):
+        if now() - datetime.fromisoformat(one["metadata"]["creationTimestamp"]) < TOKEN_LIFE / 2:
+            return
+        kubectl("delete", "secret", METRICS, "-n", NAMESPACE)
+    words = ("atrium", "token", "create", METRICS, "--administrator", "--days", str(TOKEN_LIFE.days))
+    made = kubectl("exec", "-n", NAMESPACE, "deployment/atrium", "--", *words).strip()
+    _create(METRICS, {"token": made})
 
 
 def mounted(objects: Sequence[Json]) -> set[str]:

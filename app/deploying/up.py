@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from app.deploying.detecting import components_for, detect
 from app.deploying.found import Argo, find_argo, storage_trouble
 from app.deploying.images.lock import NAME, read_lock
 from app.deploying.images.rewriting import check, pull_secrets, rewritten
-from app.deploying.keys import NAMESPACE, copy_artifact_keys, make_keys
+from app.deploying.keys import NAMESPACE, copy_artifact_keys, make_keys, make_metrics_token
 from app.deploying.kubectl import Json, apply, check_kubectl, kubectl
 from app.deploying.parts import composed
 from app.deploying.plan import Change, make_plan
@@ -63,7 +64,8 @@ def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int, re
     version, registry = check_kubectl(), registry or Registry()
     click.echo(f"Cluster {kubectl('config', 'current-context').strip()}, Kubernetes {version}")
     argo, parts = _argo(releases)
-    objects = rendered(overlay, argo)
+    more = tell_detected()
+    objects = rendered(overlay, argo, more)
     _check_registry(objects, registry)
     parts, objects = registry.led(parts), registry.led(objects)
     show([*parts, *objects])
@@ -85,7 +87,18 @@ def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int, re
     if late:
         click.secho(f"Not ready: {', '.join(late)}; run it again when what was told is mended", fg="red", err=True)
         sys.exit(1)
+    if more:
+        make_metrics_token()
     _tell(password)
+
+
+def tell_detected() -> list[str]:
+    """Prints what else the cluster has; returns the components that go with it. Raises `ClusterSaidNo`."""
+    found = detect()
+    for one in found:
+        if one.project.name != "Argo Workflows":  # told with its namespace already
+            click.echo(f"{one.project.name} {one.told}")
+    return components_for(found)
 
 
 def _argo(releases: str) -> tuple[Argo, list[Json]]:

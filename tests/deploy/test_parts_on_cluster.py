@@ -73,6 +73,7 @@ def test_a_part_is_upgraded_alone_after_its_plan(there: There) -> None:
 
 
 @full
+@pytest.mark.cluster_long
 def test_a_part_is_removed_and_installed_again_and_what_it_kept_is_there(there: There) -> None:
     inside = "ATRIUM_REDIS_URL_FILE"
     plan = cluster_up("--remove", "redis", "--plan", overlay="full")
