@@ -52,6 +52,7 @@ class ComponentRow(Base):
 
     __tablename__ = "component_states"
 
+    replica: Mapped[str] = mapped_column(String(8), primary_key=True)
     name: Mapped[str] = mapped_column(String(30), primary_key=True)
     place: Mapped[int]
     what: Mapped[str] = mapped_column(String(200))

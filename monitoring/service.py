@@ -27,6 +27,7 @@ from monitoring.models import (
     SilenceRow,
     SilenceView,
 )
+from monitoring.replicas import component_rows, shown_name
 from monitoring.rules import rule
 from tenancy import audit
 
@@ -48,16 +49,16 @@ def require_somebody(who: Actor) -> None:
 def component(row: ComponentRow) -> ComponentView:
     """What is shown of a component."""
     return ComponentView(
-        row.name, row.what, row.state, row.since, row.changed_at, row.version, row.memory_mib, row.checked, row.mend,
+        shown_name(row), row.what, row.state, row.since, row.changed_at, row.version, row.memory_mib, row.checked, row.mend,
         row.checked_at, row.restarts, row.restarted_at,
     )  # fmt: skip
 
 
 def list_components(who: Actor) -> list[ComponentView]:
-    """Every component as the worker last found it, in the order of their start. Raises `Forbidden`."""
+    """Every component as the worker last found it, in the order of their start; of other homes after them. Raises `Forbidden`."""
     require_somebody(who)
     with reading() as session:
-        return [component(row) for row in session.scalars(select(ComponentRow).order_by(ComponentRow.place))]
+        return [component(row) for row in component_rows(session)]
 
 
 def worker_silent_seconds(who: Actor) -> float:

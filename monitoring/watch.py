@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from atrium.clock import now
-from atrium.database import writing
+from atrium.database import reading, writing
 from atrium.events import emit, recent
 from atrium.home import get_home
 from atrium.identity import Actor, Verb, require
@@ -28,6 +28,7 @@ from monitoring.alerts import Key, forget_old, judge
 from monitoring.charts import draw
 from monitoring.collect import collect
 from monitoring.models import ComponentRow, ComponentStatus
+from monitoring.replicas import FORGOTTEN, leads, own_replica
 from tenancy import audit
 
 log = logging.getLogger(__name__)
@@ -57,13 +58,14 @@ def note_components(found: Sequence[ComponentStatus], moment: datetime | None = 
     at, pid_file = moment or now(), get_home().run / "supervisord.pid"
     supervisor = pid_file.read_text().strip() if pid_file.exists() else ""
     with writing() as session:
-        known = {row.name: row for row in session.scalars(select(ComponentRow))}
+        own = own_replica()
+        known = {row.name: row for row in session.scalars(select(ComponentRow).where(ComponentRow.replica == own))}
         for place, one in enumerate(found):
             since = datetime.fromisoformat(one.since) if one.since else None
             row = known.pop(one.name, None)
             if row is None:
                 row = ComponentRow(
-                    name=one.name, state="", restarts=0, supervisor=supervisor, since=since, changed_at=at
+                    replica=own, name=one.name, state="", restarts=0, supervisor=supervisor, since=since, changed_at=at
                 )
                 session.add(row)
             died = row.since and since and since > row.since and row.supervisor == supervisor
@@ -82,6 +84,9 @@ def note_components(found: Sequence[ComponentStatus], moment: datetime | None = 
             row.checked_at, row.supervisor = at, supervisor
         for gone in known.values():
             session.delete(gone)
+        session.execute(
+            delete(ComponentRow).where(ComponentRow.checked_at < at - FORGOTTEN, ComponentRow.replica != own)
+        )
 
 
 class Keeper:
@@ -118,9 +123,12 @@ class Keeper:
             log.warning("the sampler had no room for %d series", dropped)
 
     def look(self) -> None:
-        """Samples, judges every rule, draws the last hour, and now and then the last day."""
+        """Samples; where it leads, judges every rule, draws the last hour, and now and then the last day."""
         self.sample()
         metrics = self.metrics()
+        with reading() as session:
+            if not leads(session, now()):
+                return
         judge(metrics, unheard=self.unheard)
         draw(metrics, "hour", self.note)
         if self.looks % LOOKS_A_DAY_CHART == 0:

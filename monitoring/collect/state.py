@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 from cryptography import x509
 from prometheus_client import Metric
-from sqlalchemy import select
 
 import serving
 import workflows
@@ -20,7 +19,7 @@ from atrium.identity import platform_actor
 from atrium.jobs import jobs_file
 from atrium.metrics import counter, gauge
 from atrium.settings import get_settings
-from monitoring.models import ComponentRow
+from monitoring.replicas import component_rows, own_replica, shown_name
 
 WHO = platform_actor("monitoring")
 
@@ -41,13 +40,13 @@ def collect_components() -> Iterator[Metric]:
     beat = gauge("atrium_worker_heartbeat_age_seconds", "Seconds since the worker told that it lives.")
     info = gauge("atrium_build_info", "Always 1; the label names the version.")
     with reading() as session:
-        rows = session.scalars(select(ComponentRow)).all()
+        rows = component_rows(session)
     for row in rows:
         if row.state != "starting":  # neither up nor down; one that starts again and again is told by its restarts
-            up.add_sample(up.name, {"component": row.name}, float(row.state == "up"))
-        restarts.add_sample(f"{restarts.name}_total", {"component": row.name}, row.restarts)
-    if rows:
-        age.add_sample(age.name, {}, (now() - max(row.checked_at for row in rows)).total_seconds())
+            up.add_sample(up.name, {"component": shown_name(row)}, float(row.state == "up"))
+        restarts.add_sample(f"{restarts.name}_total", {"component": shown_name(row)}, row.restarts)
+    if mine := [row.checked_at for row in rows if row.replica == own_replica()]:
+        age.add_sample(age.name, {}, (now() - max(mine)).total_seconds())
     beat.add_sample(beat.name, {}, beat_seconds())
     info.add_sample(info.name, {"version": version("atrium")}, 1)
     yield from (up, restarts, age, beat, info)

@@ -7,7 +7,8 @@ from atrium.clock import now
 from atrium.database import reading
 from atrium.home import get_home
 from atrium.identity import Actor
-from monitoring.models import ComponentNotFound, ComponentRow, Evidence, Said, Step, Why
+from monitoring.models import ComponentNotFound, Evidence, Said, Step, Why
+from monitoring.replicas import find_row
 from monitoring.service import component, require_somebody
 
 LINES = 20
@@ -28,7 +29,7 @@ def why_component(who: Actor, _project: str, name: str) -> Why:
     """Since when, how it was checked, how often it was started again; for the administrator its last log lines."""
     require_somebody(who)
     with reading() as session:
-        row = session.get(ComponentRow, name)
+        row = find_row(session, name)
     if row is None:
         raise ComponentNotFound(
             f"component {name!r}", "the platform has none of this name", "see .venv/bin/atrium status"
@@ -48,6 +49,6 @@ def why_component(who: Actor, _project: str, name: str) -> Why:
         evidence.append(Evidence(Said("The last lines of its log"), text))
     steps = [] if one.state == "up" else [Step(Said("Start it again"), one.mend or f".venv/bin/atrium restart {name}")]
     died_lately = one.restarted_at is not None and now() - one.restarted_at < LATELY
-    if one.state != "up" or died_lately:
+    if (one.state != "up" or died_lately) and "@" not in name:  # a log of another home is not here
         steps.append(Step(Said("Read its log"), f"less {get_home().logs / f'{name}.log'}" if who.administrator else ""))
     return Why(f"component/{name}", one.state, because, evidence, steps, fine=one.state == "up" and not died_lately)

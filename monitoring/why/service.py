@@ -5,6 +5,7 @@ from atrium.database import reading
 from atrium.events import recent
 from atrium.identity import Actor
 from monitoring.models import ComponentRow, Evidence, Said, Step, Why
+from monitoring.replicas import find_row
 
 BEHIND = ("triton", "door", "mlflow")
 TRIES = 5
@@ -51,7 +52,7 @@ def _tries(project: str, name: str) -> list[Evidence]:
 
 def _down() -> list[ComponentRow]:
     with reading() as session:
-        rows = [session.get(ComponentRow, name) for name in BEHIND]
+        rows = [find_row(session, name) for name in BEHIND]
     return [row for row in rows if row is not None and row.state != "up"]
 
 

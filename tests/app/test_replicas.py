@@ -18,6 +18,7 @@ from postgres import Postgres
 from small_platform import CHECKOUT, PASSWORD, Small, make_people, own_home_in, until
 from sqlalchemy import select
 
+import monitoring
 import tenancy
 import workflows
 from app.migrate import upgrade
@@ -25,6 +26,7 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.home import Home
 from atrium.identity import IDENTITY_HEADER, mint_identity, platform_actor
+from monitoring.replicas import leads
 from tenancy.gate.judge import cookie_name
 from workflows.backends.argo import ArgoBackend
 from workflows.models import Overlap, ScheduleRow, SlotRow, SlotState
@@ -150,6 +152,27 @@ def test_a_secret_sealed_by_one_replica_opens_at_the_other(replicas: Replicas) -
         check=True,
     )
     assert told.stdout.strip() == "swordfish"
+
+
+def test_each_home_tells_of_its_own_components_and_one_worker_judges_for_all(replicas: Replicas) -> None:
+    for small in (replicas.first, replicas.second):
+        if "app.worker" not in small.processes:
+            replicas.start_worker(small)
+    notes = [Home(one.home).run / "replica" for one in (replicas.first, replicas.second)]
+    until(lambda: all(one.exists() and one.read_text() for one in notes), "both workers' first look")
+    first, second = (one.read_text() for one in notes)
+
+    def seen() -> set[str]:
+        return {one.name for one in monitoring.list_components(platform_actor("test"))}
+
+    until(lambda: {"gate", f"gate@{second}"} <= seen(), "the components of both homes")
+    gate = {one.name: one for one in monitoring.list_components(platform_actor("test")) if one.name.startswith("gate")}
+    assert len(gate) == 2 and first != second
+    assert str(monitoring.why(platform_actor("test"), "", f"component/gate@{second}").because).startswith(
+        f"Component gate@{second}"
+    )
+    with reading() as session:
+        assert leads(session, now()) is (first < second)
 
 
 def test_two_that_make_the_tables_at_once_agree(postgres: Postgres, tmp_path: Path) -> None:
