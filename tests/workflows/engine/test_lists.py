@@ -169,6 +169,11 @@ def test_the_archive_keeps_what_was_deleted_until_it_is_deleted_there(engine_ser
         "/api/v1/archived-workflows", params={"listOptions.labelSelector": "kept=here"}
     ).json()
     assert [one["metadata"]["uid"] for one in listed["items"]] == [uid]
+    by_name = {
+        "namespace": f"metadata.name={name}"
+    }  # so the CLI sends the selector of `archive retry --field-selector`
+    listed = engine_server.http.get("/api/v1/archived-workflows", params=by_name).json()
+    assert [one["metadata"]["uid"] for one in listed["items"]] == [uid]
     assert "kept" in engine_server.http.get("/api/v1/archived-workflows-label-keys").json()["items"]
     values = engine_server.http.get(
         "/api/v1/archived-workflows-label-values", params={"listOptions.labelSelector": "kept"}
@@ -316,7 +321,23 @@ def test_a_limit_is_made_read_changed_and_taken_away_as_argo_sync_does(engine_se
     assert engine_server.http.get(f"{where}/gpu", params=name).json()["limit"] == 3
     assert engine_server.http.delete(f"{where}/gpu", params=name).status_code == 200
     assert "not found in configmap" in engine_server.http.get(f"{where}/gpu", params=name).json()["message"]
-    assert engine_server.http.get(f"{where}/gpu", params={**name, "type": "DATABASE"}).status_code == 501
+    assert engine_server.http.get(f"{where}/gpu", params={**name, "type": "FILE"}).status_code == 400
+
+
+def test_a_limit_of_the_database_kind_is_that_of_the_semaphores_of_that_kind(engine_server):
+    where, kind = "/api/v1/sync/flights", {"type": 1}  # as the CLI of version 4 writes `--type database`
+    assert "not found in namespace" in engine_server.http.get(f"{where}/lane", params=kind).json()["message"]
+    made = engine_server.http.post(where, json={**kind, "key": "lane", "limit": 1})
+    assert made.json() == {"type": 1, "namespace": "flights", "key": "lane", "limit": 1}
+    assert engine_server.http.post(where, json={**kind, "key": "lane", "limit": 1}).status_code == 409
+    one = workflow(0)
+    one["spec"]["synchronization"] = {
+        "semaphores": [{"database": {"key": "lane"}}],
+        "mutexes": [{"name": "a"}, {"name": "b"}],
+    }
+    assert engine_server.run(one)["status"]["phase"] == "Succeeded"
+    assert engine_server.http.delete(f"{where}/lane", params=kind).status_code == 200
+    assert engine_server.http.delete(f"{where}/lane", params=kind).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Archived workflows: every one that has ended, also those that history limits and deletions took from the lists."""
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,14 @@ LISTED = Mask(
 )
 
 
+def _asked(query: QueryParams) -> QueryParams:
+    """The query, with a field selector in its place: the CLI's `archive retry` and `archive resubmit` send theirs as the namespace."""
+    if "=" not in query.get("namespace", ""):
+        return query
+    rest = {key: value for key, value in query.items() if key != "namespace"}
+    return QueryParams(rest | {"listOptions.fieldSelector": query["namespace"]})
+
+
 class Archive:
     """`/api/v1/archived-workflows`."""
 
@@ -36,8 +45,7 @@ class Archive:
             raise HTTPException(404, "not found")
         return self.desk.who(request, verb, workflow.namespace), workflow
 
-    def _namespaces(self, request: Request) -> list[str] | None:
-        query = request.query_params
+    def _namespaces(self, request: Request, query: QueryParams) -> list[str] | None:
         named = [
             term
             for term in query.get("listOptions.fieldSelector", "").split(",")
@@ -56,7 +64,8 @@ class Archive:
         """GET: newest first, by selectors, what a row shows of each, at most 500 a page; with `name` alone that one."""
         if name := request.query_params.get("name"):
             return self._named(request, name)
-        query, counted = list_query(request.query_params, self._namespaces(request), archive=True)
+        asked = _asked(request.query_params)
+        query, counted = list_query(asked, self._namespaces(request, asked), archive=True)
         found, more = self.desk.store.find(query)
         items = [text for uid, _ in found if (text := shown(self.desk.store, None, uid, LISTED))]
         metadata: Json = {"continue": continue_token(found[-1][1])} if more else {}
@@ -100,7 +109,7 @@ class Archive:
 
     async def label_keys(self, request: Request) -> Response:
         """GET: keys of the labels that archived workflows have."""
-        return answer({"items": self.desk.store.label_keys(self._namespaces(request))})
+        return answer({"items": self.desk.store.label_keys(self._namespaces(request, request.query_params))})
 
     async def label_values(self, request: Request) -> Response:
         """GET: values of one label; the label selector names its key alone."""
@@ -109,7 +118,8 @@ class Archive:
             raise SelectorInvalid(f"only allow 1 labelRequirement, found {len(terms)}")
         if terms[0].operator != "exists":
             raise SelectorInvalid(f"operation {terms[0].sign} is not supported")
-        return answer({"items": self.desk.store.label_values(terms[0].key, self._namespaces(request))})
+        namespaces = self._namespaces(request, request.query_params)
+        return answer({"items": self.desk.store.label_values(terms[0].key, namespaces)})
 
     def routes(self) -> list[Route]:
         """Argo Server's paths."""
