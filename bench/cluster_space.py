@@ -96,7 +96,7 @@ def space() -> Iterator[Space]:
         server = urlsplit(config["clusters"][0]["cluster"]["server"])
         made = Space(
             name,
-            _argo_url(argo.namespace),
+            argo_url(argo.namespace),
             yaml.safe_dump(config),
             "",
             Tunnel(str(server.hostname), server.port or 443),
@@ -125,7 +125,7 @@ def _config(namespace: str) -> Json:
     return {**whole, "users": users, "contexts": [context], "current-context": "bench"}
 
 
-def _argo_url(namespace: str) -> str:
+def argo_url(namespace: str) -> str:
     """The Argo Server's address, as this machine reaches it."""
     named = os.environ.get("ATRIUM_TEST_ARGO_SERVER")
     address = named or kubectl("get", "service", "argo-server", "-n", namespace, "-o", "jsonpath={.spec.clusterIP}")

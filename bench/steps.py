@@ -58,6 +58,16 @@ def manifest(work: Work, kind: str) -> dict[str, object]:
     return {"metadata": {"generateName": "bench-"}, "spec": spec}
 
 
+def hopeless(spent: dict[str, float]) -> str:
+    """Why the largest work is not worth a try after what its smaller sister took (seconds by key); empty where it is."""
+    if FAN.key not in spent:
+        return f"not tried: it did not finish {FAN.steps} steps"
+    expected = spent[FAN.key] * MANY.steps / FAN.steps
+    if expected <= LIMIT_SECONDS:
+        return ""
+    return f"not tried: {FAN.steps} took {spent[FAN.key]:.0f} s, so these would take about {expected:.0f} s"
+
+
 def isolation() -> str:
     """The isolation that steps get here, in words."""
     return "bubblewrap" if sandbox_works() else "none: bubblewrap does not work here"

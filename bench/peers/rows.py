@@ -13,7 +13,7 @@ from bench.figures import Figure
 from bench.instance import Instance
 from bench.peers import real_argo
 from bench.peers.environments import installed, python, version
-from bench.steps import FAN, LIMIT_SECONDS, MANY, WORKS, Work
+from bench.steps import LIMIT_SECONDS, MANY, WORKS, Work, hopeless
 
 GIVEN, KEPT = Path(__file__).parent / "given", Path(__file__).parent / "kept.py"
 FIRST = Work("first", "first step's latency", 1, 1)
@@ -27,6 +27,17 @@ PEERS = {
     "airflow": "LocalExecutor; a process a step",
 }
 NO_ISOLATION = "no isolation"
+LIVE = Work("live", "server with 100 live workflows", 100, 1)
+LISTED = Work("lists", "list page, 10,000 archived runs", 10_000, 1)
+HELD = {  # what a live one is, and how the ended ones came there; of Metaflow there is no server
+    "luigi": ("tasks that a worker began, in luigid", "by its RPC; the visualiser's list of all, which has no pages"),
+    "prefect": ("paused flow runs", "by its own models; 50 a page"),
+    "dagster": (
+        "started runs; webserver and daemon with their code servers",
+        "by its own instance; 50 a page by GraphQL",
+    ),
+    "airflow": ("runs deferred in a sensor; all of `airflow standalone`", "by its own models; 50 a page by REST"),
+}
 
 
 class NotFinished(Exception):
@@ -35,13 +46,14 @@ class NotFinished(Exception):
 
 def _run(peer: str, work: Work) -> dict[str, float]:
     """What a peer's row took. Raises `NotFinished`."""
+    script = f"{peer}_server.py" if work in (LIVE, LISTED) else f"{peer}.py"
     folder = tempfile.mkdtemp(prefix=f"{peer}-")
     command = [
         sys.executable,
         "-I",
         str(KEPT),
         str(python(peer)),
-        str(GIVEN / f"{peer}.py"),
+        str(GIVEN / script),
         work.key,
         str(work.steps),
         str(work.slots),
@@ -51,8 +63,9 @@ def _run(peer: str, work: Work) -> dict[str, float]:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True
         )
+    starts = peer in STARTING or work in (LIVE, LISTED)
     try:
-        printed, _ = process.communicate(timeout=LIMIT_SECONDS + (START_SECONDS if peer in STARTING else 0))
+        printed, _ = process.communicate(timeout=LIMIT_SECONDS + (START_SECONDS if starts else 0))
         if process.returncode:
             words = (Path(folder) / "said").read_text().strip().splitlines()[-1:]
             raise NotFinished(f"failed: {' '.join(words)[:120]}")
@@ -75,8 +88,8 @@ def peer_rows(peer: str) -> Iterator[Figure]:
     for work in (FIRST, *WORKS):
         name, unit = f"{work.name}: {version(peer)}", "ms" if work is FIRST else "s"
         try:
-            if work is MANY and (hopeless := _hopeless(spent)):
-                raise NotFinished(hopeless)
+            if work is MANY and (why := hopeless(spent)):
+                raise NotFinished(why)
             seen = _run(peer, work)
         except NotFinished as reason:
             yield Figure(name, None, unit, note=f"{reason}; {how}")
@@ -85,13 +98,21 @@ def peer_rows(peer: str) -> Iterator[Figure]:
         yield Figure(name, seen["latency"] * 1000 if work is FIRST else seen["seconds"], unit, note=how)
 
 
-def _hopeless(spent: dict[str, float]) -> str:
-    if FAN.key not in spent:
-        return f"not tried: it did not finish {FAN.steps} steps"
-    expected = spent[FAN.key] * MANY.steps / FAN.steps
-    if expected <= LIMIT_SECONDS:
-        return ""
-    return f"not tried: {FAN.steps} took {spent[FAN.key]:.0f} s, so these would take about {expected:.0f} s"
+def server_rows(peer: str) -> Iterator[Figure]:
+    """The peer's server: its memory with live runs, and a page of its list of ended ones."""
+    for work, unit, key in ((LIVE, "MiB", "memory_mib"), (LISTED, "ms", "page_ms")):
+        name = f"{work.name}: {version(peer)}"
+        if peer not in HELD:
+            yield Figure(name, None, unit, note="it has no server: its client reads the files of its runs")
+            continue
+        how = HELD[peer][work is LISTED]
+        try:
+            seen = _run(peer, work)
+        except NotFinished as reason:
+            yield Figure(name, None, unit, note=f"{reason}; {how}")
+            continue
+        idle = f"idle {seen['idle_mib']:.0f} MiB; " if work is LIVE else f"made in {seen['seconds']:.0f} s "
+        yield Figure(name, seen[key], unit, note=f"{idle}{how}")
 
 
 def installed_peers(_instance: Instance) -> Iterator[Figure]:
@@ -100,5 +121,6 @@ def installed_peers(_instance: Instance) -> Iterator[Figure]:
     for peer in PEERS:
         if installed(peer):
             yield from peer_rows(peer)
+            yield from server_rows(peer)
         else:
             yield Figure(f"peer {peer}", None, "", note="not installed: make bench-peers")

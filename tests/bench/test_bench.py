@@ -15,9 +15,10 @@ from support import CHECKOUT
 from bench.figures import Figure, write_json
 from bench.instance import end_processes
 from bench.peers.environments import LOCKS
-from bench.peers.rows import GIVEN, KEPT, PEERS
+from bench.peers.given.resident import resident_mib
+from bench.peers.rows import GIVEN, HELD, KEPT, PEERS
 from bench.setup import INSTALLED, STAGE, copy_checkout
-from bench.steps import KINDS, WORKS, bare_seconds, isolation
+from bench.steps import KINDS, WORKS, bare_seconds, hopeless, isolation
 
 
 def test_a_missed_or_unmeasured_figure_is_not_kept() -> None:
@@ -51,7 +52,24 @@ def test_each_peer_is_pinned_and_has_its_work(peer: str) -> None:
     pinned = (LOCKS / f"{peer}.in").read_text().splitlines()[0]
     lock = (LOCKS / f"{peer}.lock").read_text()
     assert f"{pinned} \\\n    --hash=sha256:" in lock
-    subprocess.run(["python3", "-m", "py_compile", GIVEN / f"{peer}.py"], check=True)
+    scripts = [GIVEN / f"{peer}.py", *([GIVEN / f"{peer}_server.py"] if peer in HELD else [])]
+    subprocess.run(["python3", "-m", "py_compile", *scripts], check=True)
+
+
+def test_a_servers_memory_is_that_of_all_its_processes() -> None:
+    child = "kept = bytearray(range(256)) * (80 << 12); print(1, flush=True); input()"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    server = subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with server as begun:
+        assert begun.stdin is not None and begun.stdout is not None and begun.stdout.readline() == b"1\n"
+        assert 80 < resident_mib(server.pid) < 300
+        assert resident_mib(server.pid, os.getpid()) > resident_mib(server.pid)
+
+
+def test_a_thousand_steps_are_tried_where_two_hundred_say_that_they_can_end() -> None:
+    assert hopeless({"fan": 30.0}) == ""
+    assert "about 200 s" in hopeless({"fan": 40.0})
+    assert "did not finish 200" in hopeless({})
 
 
 @pytest.mark.parametrize("kind", KINDS)
