@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -12,6 +13,10 @@ from atrium.errors import Unavailable
 Json = dict[str, Any]
 MANAGER = "atrium"
 ANSWER_SECONDS = 120
+SILENT = re.compile(
+    r"was refused|connection refused|i/o timeout|handshake timeout|no such host|Unable to connect to the server|: EOF\b|connection reset"
+)
+CONFLICT = re.compile(r'conflicts? with "([^"]*)"')
 
 
 class KubectlMissing(Unavailable):
@@ -20,6 +25,20 @@ class KubectlMissing(Unavailable):
 
 class ClusterSaidNo(Unavailable):
     """kubectl or the cluster refused."""
+
+
+class ClusterSilent(ClusterSaidNo):
+    """The API server does not answer."""
+
+
+def check_answered(asked: str, said: str) -> None:
+    """Raises `ClusterSilent` where kubectl's words tell that no API server answered."""
+    if SILENT.search(said):
+        raise ClusterSilent(
+            f"kubectl {asked[:200]}: {said.strip()[-500:]}",
+            "the API server that KUBECONFIG names answers; what was applied so far stays",
+            "start it or mend its address, and run the same again",
+        )
 
 
 def check_kubectl() -> str:
@@ -44,6 +63,7 @@ def kubectl(*words: str, given: str = "") -> str:
     """What kubectl prints. Raises `ClusterSaidNo` with its words."""
     made = tried(*words, given=given)
     if made.returncode:
+        check_answered(" ".join(words), made.stderr)
         said = made.stderr.strip()[-1500:]
         raise ClusterSaidNo(
             f"kubectl {' '.join(words)[:200]}: {said}", "it must succeed", "mend what it says and run it again"
@@ -57,6 +77,7 @@ def items(*words: str) -> list[Json]:
     if made.returncode and "the server doesn't have a resource type" in made.stderr:
         return []
     if made.returncode:
+        check_answered(f"get {' '.join(words)}", made.stderr)
         raise ClusterSaidNo(
             f"kubectl get {' '.join(words)}: {made.stderr.strip()[-500:]}",
             "it may be read",
@@ -66,7 +87,20 @@ def items(*words: str) -> list[Json]:
     return list(found.get("items", [found]))
 
 
-def apply(objects: Sequence[Json], *more: str) -> None:
+def apply(objects: Sequence[Json]) -> None:
     """Applies objects server-side, under the platform's name. Raises `ClusterSaidNo`."""
-    given = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-    kubectl("apply", "--server-side", f"--field-manager={MANAGER}", *more, "-f", "-", given=given)
+    made = applied(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+    if made.returncode:
+        check_answered("apply", made.stderr)
+        raise ClusterSaidNo(
+            f"kubectl apply: {made.stderr.strip()[-1500:]}", "it must succeed", "mend what it says and run it again"
+        )
+
+
+def applied(given: str, *more: str) -> "subprocess.CompletedProcess[str]":
+    """A finished server-side apply. A field that somebody else manages is refused; one that we changed by a patch is ours to set."""
+    words = ("apply", "--server-side", f"--field-manager={MANAGER}", *more, "-f", "-")
+    made = tried(*words, given=given)
+    if made.returncode and {*CONFLICT.findall(made.stderr)} == {MANAGER}:
+        return tried(*words, "--force-conflicts", given=given)
+    return made

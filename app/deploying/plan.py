@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from app.deploying.kubectl import MANAGER, ClusterSaidNo, Json, items, tried
+from app.deploying.kubectl import ClusterSaidNo, Json, applied, check_answered, items
 from workflows.clusters.images import containers
 
 NOBODYS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
@@ -54,9 +54,9 @@ def _where(namespace: str) -> list[str]:
 def _dry_run(one: Json, stand_in: str) -> Json:
     """The object as the API server would keep it; in a namespace that is there, where its own is not yet."""
     asked = {**one, "metadata": {**one["metadata"], "namespace": stand_in}} if stand_in else one
-    words = ("apply", "--server-side", "--dry-run=server", f"--field-manager={MANAGER}", "-o", "json", "-f", "-")
-    made = tried(*words, given=json.dumps(asked))
+    made = applied(json.dumps(asked), "--dry-run=server", "-o", "json")
     if made.returncode:
+        check_answered(f"apply --dry-run=server of {label(one)}", made.stderr)
         said = made.stderr.strip()[-1000:]
         raise ClusterSaidNo(
             f"{label(one)} would be refused: {said}", "every object is taken", "mend what it says; nothing was changed"
