@@ -34,6 +34,13 @@ FORM_TOO_LARGE = (
     f"at most {LARGEST_FORM_BYTES} bytes",
     "send name and password alone",
 )
+ARGO_OVER_GRPC = r"/[a-z]+\.(\w*Workflow\w*|Info|Sync|Event|EventSource|Sensor)Service/\w+"
+NO_GRPC = (
+    "NotFound",
+    "Argo's service over gRPC",
+    "it is served over HTTP/1.1 under /argo",
+    "set ARGO_HTTP1=true and ARGO_BASE_HREF=/argo (or --argo-http1 --argo-base-href /argo) and say it again",
+)
 PAGES = {
     "zh": {503: ("请稍候", "此部分正在启动或重启。本页会自动重试。"), 404: ("未找到", "此地址没有内容。")},
     "": {
@@ -54,7 +61,7 @@ def _status(status: int) -> Config:
     return {"status_code_filter": {"comparison": comparison}}
 
 
-def _header(name: str, **match: str) -> Config:
+def _header(name: str, **match: str | Config) -> Config:
     return {"header_filter": {"header": {"name": name, "string_match": match}}}
 
 
@@ -104,4 +111,8 @@ def replies() -> Config:
         "filter": _all(_status(413), _header(":path", prefix="/auth/")),
         "body_format_override": _shape(*FORM_TOO_LARGE),
     }
-    return {"mappers": [*pages, forms, *(_json(status) for status in KNOWN)]}
+    argo = {
+        "filter": _all(_status(404), _header(":path", safe_regex={"regex": ARGO_OVER_GRPC})),
+        "body_format_override": _shape(*NO_GRPC),
+    }
+    return {"mappers": [*pages, forms, argo, *(_json(status) for status in KNOWN)]}

@@ -46,6 +46,14 @@ def test_a_grpc_method_that_nobody_has_is_refused(door: Door, method: str) -> No
     assert _call(door, method, door.bob_token) in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
 
 
+def test_argos_clients_that_speak_grpc_are_told_how_to_speak_http(door: Door) -> None:
+    for method in ("workflow.WorkflowService/ListWorkflows", "cronworkflow.CronWorkflowService/GetCronWorkflow"):
+        with grpc.insecure_channel(f"localhost:{door.small.port}") as channel:
+            ask = channel.unary_unary(f"/{method}")
+            with pytest.raises(grpc.RpcError, match="set ARGO_HTTP1=true and ARGO_BASE_HREF=/argo"):
+                ask(b"", timeout=30)
+
+
 @pytest.mark.parametrize("method", sorted(NAME_FIELDS))
 def test_a_grpc_message_without_a_model_is_refused(door: Door, method: str) -> None:
     assert _call(door, method, door.bob_token) is not grpc.StatusCode.OK
