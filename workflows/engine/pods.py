@@ -159,7 +159,7 @@ class Pod:
         command = [expanded(str(word), variables) for word in words]
         if "source" in body:
             command = [*command, SCRIPT] if command else ["sh", SCRIPT]
-            files[SCRIPT] = str(body["source"])
+            files[SCRIPT] = expanded(str(body["source"]), {})  # it reaches Argo's executor in a variable
         elif not command:
             command = list(image.command)
         if (body.get("command") or "source" in body) and image.entrypoint:

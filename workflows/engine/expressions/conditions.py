@@ -258,6 +258,6 @@ def _matched(found: str, left: Value, right: Value) -> bool:
     for one in (left, right):
         if not isinstance(one, str):
             raise ExpressionInvalid(
-                f"Value '{printed(one)}' cannot be used with the comparator '{found}', it is not a string"
+                f"Value '{printed(one)}' cannot be used with the comparator '{found}', it is not a number"
             )
     return matches(str(right), str(left)) is (found == "=~")

@@ -25,7 +25,12 @@ ORDER = (
     "depends",
     "hooks",
 )
-NUMBER = re.compile(r"%([-+ 0#]*)(\d*)([dioxXbc])")
+DIRECTIVE = re.compile(r"%([-+ 0#]*)(\d*)(.?)", re.DOTALL)
+LARGEST = 1 << 63
+
+
+class Literal(str):
+    """A number as it was written: a list that a step printed keeps `3.50`."""
 
 
 class LoopInvalid(ValueError):
@@ -103,10 +108,10 @@ def texts_in(value: Any) -> Iterator[str]:
 
 def _items(step: Json) -> list[Any]:
     if step.get("withItems"):
-        return list(step["withItems"])
+        return [_stored(one) for one in step["withItems"]]
     if text := step.get("withParam"):
         try:
-            items = json.loads(text)
+            items = json.loads(text, parse_int=Literal, parse_float=Literal)
         except ValueError:
             told = go_json_error(str(text))
             raise LoopInvalid(
@@ -152,25 +157,61 @@ def _sequence(sequence: Json) -> list[Any]:
 
 def _formatted(pattern: str, number: int) -> str:
     """The number in a format of Go's `Sprintf`."""
+    used = False
 
     def one(found: re.Match[str]) -> str:
+        nonlocal used
         flags, width, verb = found.groups()
-        if verb == "b":
-            return f"{number:{'0' if '0' in flags else ''}{width}b}"
-        return str(f"%{flags}{width}{'d' if verb == 'i' else verb}" % number)
+        if verb == "%":
+            return "%"
+        if not verb:
+            return "%!(NOVERB)"
+        if used:
+            return f"%!{verb}(MISSING)"
+        used = True
+        return _directive(flags, width, verb, number)
 
-    try:
-        return NUMBER.sub(one, pattern).replace("%%", "%")
-    except ValueError as error:
-        raise LoopInvalid(f"withSequence format {pattern!r}: {error}") from error
+    made = DIRECTIVE.sub(one, pattern)
+    return made if used else f"{made}%!(EXTRA int={number})"
+
+
+def _directive(flags: str, width: str, verb: str, number: int) -> str:
+    if verb in "dvoxX":
+        return str(f"%{flags}{width}{'d' if verb == 'v' else verb}" % number)
+    if verb == "b":
+        return f"{number:{'0' if '0' in flags else ''}{width}b}"
+    if verb not in "cqU":
+        return f"%!{verb}(int={number})"
+    letter = chr(number) if 0 <= number < 0x110000 else "\ufffd"
+    quoted = letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+    told = {"c": letter, "q": f"'{quoted}'", "U": f"U+{number:04X}"}[verb]
+    return told.ljust(int(width or 0)) if "-" in flags else told.rjust(int(width or 0))
+
+
+def _stored(item: Any) -> Any:
+    """An item as Kubernetes keeps it: a whole number that 64 bits cannot hold becomes a float."""
+    if isinstance(item, int) and not -LARGEST <= item < LARGEST:
+        return float(item)
+    if isinstance(item, list):
+        return [_stored(one) for one in item]
+    return {key: _stored(one) for key, one in item.items()} if isinstance(item, dict) else item
+
+
+def _written(value: Any) -> str:
+    """JSON of a value in which numbers may be as they were written."""
+    if isinstance(value, Literal):
+        return str(value)
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{compact(key)}:{_written(value[key])}' for key in sorted(value))}}}"
+    return f"[{','.join(map(_written, value))}]" if isinstance(value, list) else compact(value)
 
 
 def _scalar(item: Any) -> str:
-    if isinstance(item, str):
+    if isinstance(item, str) and not isinstance(item, Literal):
         return json.dumps(item, ensure_ascii=False)[
             1:-1
         ]  # Argo takes a text as JSON writes it, without the quotation marks
-    return "null" if item is None else compact(item) if isinstance(item, (dict, list)) else text_of(item)
+    return _written(item) if isinstance(item, (dict, list)) or item is None else text_of(item)
 
 
 def _shown(item: Any) -> str:
@@ -178,7 +219,7 @@ def _shown(item: Any) -> str:
         return ",".join(sorted(f"{key}:{_scalar(value)}" for key, value in item.items()))
     if isinstance(item, list):
         return f"[{' '.join(_scalar(one) for one in item)}]"
-    return _scalar(item)
+    return "[]" if item is None else _scalar(item)
 
 
 def item_names(item: Any) -> Mapping[str, Value]:
