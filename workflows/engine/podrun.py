@@ -635,7 +635,9 @@ def _verdict(ends: list[tuple[str, Json]], mains: list[str]) -> tuple[str, str]:
     for reason in OF_POD:
         if any(end["reason"] == reason for _, end in ends):
             return FAILED, _of_pod(reason)
-    for name, end in sorted(ends, key=lambda pair: pair[0] not in mains):
+    for name, end in sorted(
+        ends, key=lambda pair: (pair[0] not in mains, pair[0])
+    ):  # by name, as Kubernetes lists them
         code = int(end["code"])
         if code and (name in mains or code not in ENDED_BY_US):
             message = f"{name}: {_reason(end)} (exit code {code})"

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from workflows.engine.durations import seconds_in
+
 Json = dict[str, Any]
 SUCCEEDED, FAILED, ERROR = "Succeeded", "Failed", "Error"
 PENDING, RUNNING, SKIPPED, OMITTED = "Pending", "Running", "Skipped", "Omitted"
@@ -196,13 +198,12 @@ def suffix(seed: str, length: int = 5) -> str:
 
 
 def quantity_seconds(text: str | int | float) -> float:
-    """Seconds in a duration like `90`, `10s`, `2m`, `1h30m`, `1d`. Raises ValueError in Argo's words."""
+    """Seconds in `90`, `10s`, `2m`, `1h30m`. Raises ValueError in Argo's words."""
     if isinstance(text, (int, float)):
         return float(text)
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(r"[+-]?\d+", text):
         return float(text)
-    units = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f'unable to parse {text} as a duration: time: invalid duration "{text}"')
-    return sum(float(number) * units[unit] for number, unit in parts)
+    try:
+        return seconds_in(text)
+    except ValueError as error:
+        raise ValueError(f"unable to parse {text} as a duration: {error}") from None

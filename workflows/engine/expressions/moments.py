@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from atrium.clock import now
+from workflows.engine.durations import seconds_in
 from workflows.engine.expressions.values import ExpressionInvalid, Value, Worded
 
 LAYOUT = re.compile(
@@ -16,8 +17,6 @@ CODES = {
     "2006": "%Y", "January": "%B", "Jan": "%b", "Monday": "%A", "Mon": "%a", "MST": "%Z", "15": "%H", "06": "%y", "02": "%d",
     "01": "%m", "03": "%I", "04": "%M", "05": "%S", "PM": "%p", "-0700": "%z",
 }  # fmt: skip
-UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|h|m|s)")
 LAYOUTS = (
     "2006-01-02", "15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04:05Z07:00", "Mon, 02 Jan 2006 15:04:05 MST",
     "Mon Jan _2 15:04:05 2006",
@@ -65,13 +64,10 @@ def go_parse(text: str, layout: str) -> datetime:
 
 def seconds_of(text: str) -> float:
     """Seconds in a duration of Go: `1h30m`, `-1.5s`. Raises `ExpressionInvalid`."""
-    sign, plain = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    if plain == "0":
-        return 0.0
-    parts = PART.findall(plain)
-    if not parts or "".join(number + unit for number, unit in parts) != plain:
-        raise ExpressionInvalid(f"time: invalid duration {text!r}")
-    return sign * sum(float(number) * UNITS[unit] for number, unit in parts)
+    try:
+        return seconds_in(text)
+    except ValueError as error:
+        raise ExpressionInvalid(str(error)) from None
 
 
 @dataclass(frozen=True, order=True)

@@ -16,6 +16,7 @@ from .processes import children_of, held
 from .warm import PLACEHOLDER, Fork, Gate, Interpreter, sandbox_of
 
 OPTIONS_DESCRIPTOR = 9
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and by whatever it starts, unless they are set back
 MOST, IDLE_SECONDS = 2, 5.0
 MOUNTS = ("--bind", "--ro-bind")
 OF_ONE_STEP = ("--ro-bind-data", "--dev-bind-try", "--bind-fd", "--ro-bind-fd")
@@ -41,7 +42,9 @@ class Sandbox:
         targets += [(one, OPTIONS_DESCRIPTOR + number) for number, one in enumerate(given)]
         actions = [(os.POSIX_SPAWN_DUP2, one, number) for one, number in targets]
         try:
-            self.pid = os.posix_spawn(argv[0], argv, order["environment"], file_actions=actions, setsid=True)
+            self.pid = os.posix_spawn(
+                argv[0], argv, order["environment"], file_actions=actions, setsid=True, setsigdef=IGNORED
+            )
         except OSError:
             self.gate.close()
             raise

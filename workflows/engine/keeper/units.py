@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any
 
-from .ahead import Sandbox
+from .ahead import IGNORED, Sandbox
 from .output import CUT, Output
 from .processes import children_of, disk_bytes, free_bytes, held, memory_bytes, oom_kills, opened, readable, tree_of
 from .warm import PLACEHOLDER, Fork, Gate, Interpreter, sandbox_of
@@ -93,7 +93,9 @@ class Unit:
         ]
         actions = [(os.POSIX_SPAWN_DUP2, one, number) for one, number in targets]
         try:
-            return os.posix_spawn(argv[0], argv, self.order["environment"], file_actions=actions, setsid=True)
+            return os.posix_spawn(
+                argv[0], argv, self.order["environment"], file_actions=actions, setsid=True, setsigdef=IGNORED
+            )
         except OSError:
             self._leave_gate()
             raise

@@ -45,6 +45,8 @@ def _parameter(wanted: Json, arguments: Json, names: Mapping[str, Value], map_va
         made |= {key: given[key] for key in ("value", "valueFrom") if given.get(key) is not None}
         if "value" in made:
             made.pop("valueFrom", None)
+    if made.get("default") is not None:
+        made["default"] = fill(made["default"], names)
     source = made.get("valueFrom") or {}
     if reference := source.get("configMapKeyRef"):
         made["value"] = _map_parameter(wanted["name"], fill(reference, names), source, map_value)

@@ -7,6 +7,7 @@ from workflows.engine.expressions import ExpressionInvalid, Value, compact, eval
 from workflows.engine.machine.arguments import MapValue, listed
 from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json, Workflow
+from workflows.engine.templating import fill
 
 TIME_CODES = "aAbBcdDeFhHIjklmMnpPrRStTuUwxXyYzZ"
 
@@ -82,7 +83,7 @@ def set_metadata(workflow: Workflow, names: dict[str, Value]) -> None:
     for kind in ("labels", "annotations"):
         found = workflow.metadata.setdefault(kind, {}) if wanted.get(kind) else {}
         for key, value in (wanted.get(kind) or {}).items():
-            _put(found, kind, key, text_of(value), names)
+            _put(found, kind, key, text_of(fill(value, names)), names)
     for key, source in (wanted.get("labelsFrom") or {}).items():
         expression = str(source.get("expression", ""))
         try:

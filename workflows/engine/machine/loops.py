@@ -117,10 +117,12 @@ def _items(step: Json) -> list[Any]:
             raise LoopInvalid(
                 f"withParam value could not be parsed as a JSON list: {str(text).strip()}: {told}"
             ) from None
+        if items is None:
+            return []
         if not isinstance(items, list):
             raise LoopInvalid(
                 f"withParam value could not be parsed as a JSON list: {str(text).strip()}: json: cannot unmarshal "
-                f"{'object' if isinstance(items, dict) else 'string' if isinstance(items, str) else 'number'} into Go value of type []v1alpha1.Item"
+                f"{'object' if isinstance(items, dict) else 'string' if type(items) is str else 'number'} into Go value of type []v1alpha1.Item"
             )
         return items
     return _sequence(step["withSequence"])

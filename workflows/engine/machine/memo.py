@@ -5,9 +5,10 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from workflows.engine.durations import seconds_in
 from workflows.engine.machine.arguments import ArgumentsInvalid
 from workflows.engine.machine.world import TYPE_LABEL
-from workflows.engine.state import ERROR, SUCCEEDED, Json, quantity_seconds, stamp
+from workflows.engine.state import ERROR, SUCCEEDED, Json, stamp
 
 if TYPE_CHECKING:
     from workflows.engine.machine.core import Machine
@@ -52,7 +53,7 @@ def _is_fresh(machine: "Machine", entry: Json, longest: str | None) -> bool:
     if not longest:
         return True
     try:
-        seconds = quantity_seconds(longest)
+        seconds = seconds_in(longest)
     except ValueError as error:
         raise ArgumentsInvalid(f"invalid maxAge: {error}") from error
     return (machine.now - datetime.fromisoformat(entry["creationTimestamp"])).total_seconds() <= seconds

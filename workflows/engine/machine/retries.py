@@ -150,7 +150,7 @@ class Retry:
             if truth(str(expression), known):
                 return None
         except ExpressionInvalid as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(f"unable to evaluate expression '{expression}': {error}") from error
         return "retryStrategy.expression evaluated to false"
 
     def _policy(self, last: Json) -> frozenset[str]:

@@ -194,4 +194,8 @@ class Steps:
             else:
                 ran = [node for node in found if node["type"] != "Skipped" and has_ended(node)]
                 self.known |= loop_names(start, ran)
+                if [node["type"] for node in found] == ["Skipped"] and found[0][
+                    "name"
+                ] == f"{group['name']}.{step['name']}":
+                    self.known |= result_names(start, found[0])  # of a loop over nothing
         machine.note_steps(children)
