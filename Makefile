@@ -41,7 +41,7 @@ cluster-test: dev  ## Put Atrium on the Kubernetes that KUBECONFIG names and tes
 	@test -n "$(KUBECONFIG)" || { echo "KUBECONFIG names no cluster: set it to one, see docs/cluster-install.md"; exit 2; }
 	.venv/bin/pytest -m "cluster and not cluster_long" -v --durations 5
 
-cluster-test-full: cluster-test  ## The same, then what takes minutes by itself: a private registry, the flights pipeline by Hera and by argo
+cluster-test-full: cluster-test  ## The same, then what takes minutes by itself: a private registry, the flights pipeline by Hera and by argo, Argo's examples
 	.venv/bin/pytest -m cluster_long -v --durations 5
 
 bench: dev  ## Measure the figures and print them as a table and as JSON

@@ -370,7 +370,7 @@ class PodRun:
         """The end of a container that could not be started, told in its log too."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"{name}.log").write_text(f"{text}\n")
-        return {"key": key, "code": 255, "reason": "", "root": "", "printed": True, "text": text}
+        return {"key": key, "code": 1, "reason": "", "root": "", "printed": True}
 
     def _named(self, name: str, end: Json) -> Json:
         """How a container ended; in Argo's words where its program is not there, which bubblewrap alone tells, in its log."""

@@ -13,6 +13,8 @@ from servers import CHECKOUT, EngineServer, argo_cli
 from small_platform import forget_settings
 from web_server import WebServer
 
+pytest.register_assert_rewrite("conformance_contract")  # its failures tell what differs
+
 
 @pytest.fixture(scope="session")
 def engine_server(tmp_path_factory):

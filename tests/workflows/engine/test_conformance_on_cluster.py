@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from conformance_contract import NAMES, ConformanceContract, Outcome
+from conformance_contract import ConformanceContract, Outcome
 from lab import HERE, REASON, Lab, argo_url, kubectl, new_lab
 from recordings import TEMPLATE_PATHS, as_recorded, documents, facts
 
@@ -87,15 +87,18 @@ def support(server: Server, conformance: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def begun(server: Server, support: None, conformance: Path) -> Iterator[dict[str, Future[list[dict]]]]:
-    """All examples, a few at a time; each test waits for its own."""
+def begun(
+    request: pytest.FixtureRequest, server: Server, support: None, conformance: Path
+) -> Iterator[dict[str, Future[list[dict]]]]:
+    """All examples that are to be tried, a few at a time; each test waits for its own."""
+    chosen = [one.callspec.params["name"] for one in request.session.items if request.module is one.module]
 
     def run(name: str) -> list[dict]:
         found = documents(conformance / "examples" / name)
         return [server.run(one) for one in found if one["kind"] == "Workflow"]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(run, name) for name in NAMES}
+        yield {name: pool.submit(run, name) for name in chosen}
         pool.shutdown(wait=False, cancel_futures=True)
 
 
