@@ -29,6 +29,7 @@ class ConformanceContract:
     """Every implementation gives `outcome`: a file's name in, for each of its workflows the facts or `{"refused": text}` out."""
 
     different: ClassVar[dict[str, str]] = {}  # files that must come out otherwise here, and why
+    unsteady: ClassVar[dict[str, str]] = {}  # files that come out now so, now otherwise here, and why
 
     @pytest.mark.parametrize("name", NAMES)
     def test_an_example_does_what_it_does_on_argo(
@@ -36,6 +37,8 @@ class ConformanceContract:
     ) -> None:
         if name in self.different:
             request.applymarker(pytest.mark.xfail(reason=self.different[name], strict=True))
+        if name in self.unsteady:
+            pytest.skip(self.unsteady[name])
         for ours, theirs in zip(outcome(name), RECORDED[name], strict=True):
             assert ("refused" in ours) == ("refused" in theirs), ours
             if "refused" in theirs:

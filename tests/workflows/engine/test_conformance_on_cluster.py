@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -104,6 +104,10 @@ def begun(
 
 class TestOnCluster(ConformanceContract):
     """The real Argo."""
+
+    unsteady: ClassVar[dict[str, str]] = {
+        "dag-task-level-timeout.yaml": "a pod's own start counts into its timeout of 20 s: on a busy node it is over sooner",
+    }
 
     @pytest.fixture
     def outcome(self, begun: dict[str, Future[list[dict]]]) -> Outcome:
