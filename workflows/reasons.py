@@ -73,10 +73,12 @@ def _told_by_pods(engine: ClusterRuns, run: RunView, failed: NodeView | None) ->
 
 
 def _first_failed(run: RunView) -> NodeView | None:
-    """The pod that failed first; else whatever failed first and says why."""
+    """The pod that failed first; else whatever failed first by itself, not by what it called, and says why."""
     bad = [node for node in run.nodes if node.phase in BAD]
     pods = [node for node in bad if node.type == "Pod"]
-    telling = [node for node in bad if node.message] or bad
+    ids = {node.id for node in bad}
+    causes = [node for node in bad if ids.isdisjoint(node.children)] or bad
+    telling = [node for node in causes if node.message] or causes
     return min(pods or telling, key=lambda node: node.finished_at or "9", default=None)
 
 

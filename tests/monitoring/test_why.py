@@ -83,6 +83,13 @@ def test_a_failed_run_names_its_first_failed_step_its_code_and_its_last_lines(ho
     assert not found.fine
 
 
+def test_a_recursion_without_end_is_told_by_its_deepest_step(home: Path) -> None:
+    over = {"name": "over", "steps": [[{"name": "inner", "template": "main"}]]}
+    name = submitted({"name": "main", "steps": [[{"name": "again", "template": "over"}]]}, over)
+    until(lambda: workflows.get_run(ADA, "flights", name).finished_at, "the end")
+    assert "The step's message: Maximum recursion depth exceeded" in evidence(reason(name))
+
+
 def test_a_run_that_succeeded_has_nothing_to_explain(home: Path) -> None:
     name = submitted(step("main", "true"))
     until(lambda: workflows.get_run(ADA, "flights", name).phase == "Succeeded", "the success")
