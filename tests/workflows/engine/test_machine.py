@@ -131,3 +131,13 @@ def test_a_wait_ends_by_the_clock_and_the_exit_handler_sees_the_status():
     assert advance(wf, START + timedelta(minutes=59)).start == []
     (bye,) = advance(wf, START + timedelta(hours=1)).start
     assert wf.work[bye]["container"]["command"] == ["echo", "Succeeded"]
+
+
+def test_a_workflow_has_no_status_in_its_first_move_and_runs_in_later_ones():
+    def step(name, status):
+        return [{"name": name, "template": "work", "when": f"'{{{{workflow.status}}}}' == '{status}'"}]
+
+    steps = [step("first", ""), step("later", "Running"), step("never", "")]
+    wf = workflow({"templates": [{"name": "main", "steps": steps}, POD]})
+    _, asked, _ = simulate(wf, lambda _name: ("Succeeded", ""), 1, False)
+    assert asked == {"first": 1, "later": 1}

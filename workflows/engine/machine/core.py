@@ -5,6 +5,7 @@ must do. Node names, types, messages and links are those of Argo's controller. B
 progress (`memory`), so that a move costs what changed, not what there is; without them it works them out again from the nodes.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -98,6 +99,7 @@ class Machine:
         """Moves everything on that can move; changes the workflow's nodes and status."""
         if self.wf.done:
             return self.effects
+        begun = self.wf.status.get("phase") == RUNNING
         try:
             if self._is_postponed() or self._is_held() or not self._has_begun():
                 return self.effects
@@ -115,7 +117,13 @@ class Machine:
         self.wf.status["progress"] = f"{self.memory.units_done}/{self.memory.units}"
         if self.memory.wakes and not self.wf.done:
             self.effects.wake_at.append(self.memory.wakes[0][0])
+        if not begun and self._tells_its_status():
+            self.wf.memory = None
         return self.effects
+
+    def _tells_its_status(self) -> bool:
+        """Whether a template in use names the status, which is empty in a workflow's first move and not in later ones, as on Argo."""
+        return "workflow.status" in json.dumps([self.wf.spec, list(self.memory.templates.values())])
 
     def _is_postponed(self) -> bool:
         """Whether too many other workflows run for this one to begin."""
