@@ -141,3 +141,15 @@ def test_a_workflow_has_no_status_in_its_first_move_and_runs_in_later_ones():
     wf = workflow({"templates": [{"name": "main", "steps": steps}, POD]})
     _, asked, _ = simulate(wf, lambda _name: ("Succeeded", ""), 1, False)
     assert asked == {"first": 1, "later": 1}
+
+
+def test_a_lock_passes_over_who_waits_in_a_template_that_failed_fast():
+    locked = {**POD, "name": "locked", "synchronization": {"mutex": {"name": "one"}}}
+    tasks = [{"name": name, "template": "locked"} for name in ("a", "b", "c")]
+    fast = {"name": "fast", "failFast": True, "dag": {"tasks": tasks, "failFast": False}}
+    both = [{"name": name, "template": "fast"} for name in ("x", "y")]
+    main = {"name": "main", "dag": {"tasks": both, "failFast": False}}
+    wf = workflow({"templates": [main, fast, locked, POD]})
+    wf, asked, _ = simulate(wf, lambda _name: ("Failed", "no"), 1, False)
+    assert wf.status["phase"] == "Failed"
+    assert sum(asked.values()) == 2, "one of each template, whose others never had the lock"

@@ -180,6 +180,7 @@ class Machine:
         arguments = fill(spec.get("arguments") or {}, self.names)
         root_call = Call({"template": spec["entrypoint"]}, arguments, self.wf.name, None, scope, depth=1)
         turns: list[str] = []
+        wide = False
         while True:
             self.memory.remark(self.now)
             for identifier in turns:
@@ -188,9 +189,13 @@ class Machine:
             if root is not None:
                 self._after(root)
             self._release()
-            before, turns = turns, [] if self.wf.done else self.world.locks.turns(self.wf)
-            if not turns or turns == before:
+            first = [] if self.wf.done else self.world.locks.turns(self.wf)
+            if not first or (wide and turns == self.world.locks.turns(self.wf, whole=True)):
                 return
+            wide = (
+                turns == first
+            )  # the first may not go on, as in a template that failed fast: others of the workflow may
+            turns = self.world.locks.turns(self.wf, whole=wide)
 
     def _after(self, root: Json) -> None:
         try:

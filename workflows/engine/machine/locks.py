@@ -198,12 +198,12 @@ class Locks:
         free = max(0, self._limit(kind, name) - len(lock.holders))
         return {_workflow_key(one[2]) for one in lock.line[:free]}
 
-    def turns(self, workflow: Workflow) -> list[str]:
-        """Ids of the workflow's nodes that stand first in a line whose lock is free."""
+    def turns(self, workflow: Workflow, whole: bool = False) -> list[str]:
+        """Ids of the workflow's nodes that stand first in a line whose lock is free; with `whole` all that stand there."""
         start, found = holder_key(workflow, ""), []
         for (kind, name), lock in self._locks.items():
             free = self._limit(kind, name) - len(lock.holders) if lock.line else 0
-            for _, _, key in lock.line[: max(0, free)]:
+            for _, _, key in lock.line[: len(lock.line) if whole and free > 0 else max(0, free)]:
                 if _workflow_key(key) == start and key != start:
                     found.append(key.split("/", 2)[2])
         return found
