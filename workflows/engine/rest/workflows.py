@@ -110,7 +110,7 @@ class Workflows:
                 raise WorkflowInvalid("unable to get a workflow")
             await worked(request, lambda: check(self.desk.store, namespace, document, lint=True))
         except WorkflowInvalid as error:
-            if error.missing:
+            if error.missing or error.unread:
                 raise
             return refused(500, str(error), UNKNOWN)
         return answer(document)

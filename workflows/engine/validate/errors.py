@@ -4,9 +4,9 @@
 class WorkflowInvalid(ValueError):
     """A workflow that Argo, or this server, refuses; the text says why, in Argo's words where it has some.
 
-    `missing` marks a workflow template that was named and is not there, which clients get as "not found".
+    `missing` marks a workflow template that was named and is not there, which clients get as "not found"; `unread` JSON that does not fit.
     """
 
-    def __init__(self, message: str, missing: bool = False) -> None:
+    def __init__(self, message: str, missing: bool = False, unread: bool = False) -> None:
         super().__init__(message)
-        self.missing = missing
+        self.missing, self.unread = missing, unread

@@ -4,12 +4,14 @@
 """
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 from workflows.engine.validate.errors import WorkflowInvalid
 
 WORDS = {bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
+QUANTITY = re.compile("([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
 OURS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -63,13 +65,27 @@ def _check(wanted: str, value: object, owner: str, path: str, place: str, unknow
         if not isinstance(value, dict):
             raise _mismatch(value, owner, path, wanted)
         fields = _table()[wanted]
+        if wanted == "ResourceRequirements":
+            _check_quantities(value)
         for key, item in value.items():
             if key in fields:
                 _check(fields[key], item, wanted, f"{path}.{key}", f"{place}.{key}", unknown)
+            elif ".steps[" in place:  # Argo reads steps strictly, and says what comes first
+                raise WorkflowInvalid(f'json: unknown field "{key}"', unread=True)
             else:
                 unknown.append(f"{place}.{key}")
     elif not _fits(wanted, value):
         raise _mismatch(value, owner, path, wanted)
+
+
+def _check_quantities(resources: dict[str, object]) -> None:
+    for kind in ("limits", "requests"):
+        given = resources.get(kind)
+        for amount in given.values() if isinstance(given, dict) else ():
+            if not QUANTITY.fullmatch(str(amount)):
+                raise WorkflowInvalid(
+                    f"quantities must match the regular expression '^{QUANTITY.pattern}$'", unread=True
+                )
 
 
 def _fits(wanted: str, value: object) -> bool:
@@ -83,7 +99,11 @@ def _fits(wanted: str, value: object) -> bool:
 
 def _mismatch(value: object, owner: str, path: str, wanted: str) -> WorkflowInvalid:
     word = WORDS[type(value)] + (f" {value}" if isinstance(value, float) else "")
-    return WorkflowInvalid(f"json: cannot unmarshal {word} into Go struct field {owner}.{path} of type {_go(wanted)}")
+    holder = "Template" if ".templates.steps." in path else owner  # steps have a reader of their own in Go
+    go = "[]v1alpha1.Item" if path.endswith(".withItems") else _go(wanted)
+    return WorkflowInvalid(
+        f"json: cannot unmarshal {word} into Go struct field {holder}.{path} of type {go}", unread=True
+    )
 
 
 def _go(wanted: str) -> str:

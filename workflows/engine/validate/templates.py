@@ -97,7 +97,7 @@ class Templates:
             inside, found = base, holder.get("inline")
             if found is None:
                 raise WorkflowInvalid("failed to get a template")
-        if not kind_of(found):
+        if not kind_of(found) or found.get("steps") == []:
             raise WorkflowInvalid(f"template '{found.get('name') or ''}' type is unknown")
         return found, inside
 

@@ -58,10 +58,8 @@ def _check_value(place: str, one: Json, may_be_empty: bool) -> bool:
         if not known or any(source.get(kind) for kind in ("path", "jsonPath", "parameter", "expression")):
             raise WorkflowInvalid(f"{place}.{RULE_OF_VALUE_FROM}")
     allowed = one.get("enum")
-    if allowed is None:
+    if not allowed:  # an empty list is as none, since Argo's server drops it
         return False
-    if not allowed:
-        raise WorkflowInvalid(f"{place}.enum should contain at least one value")
     if value is None:
         if may_be_empty:
             return True
