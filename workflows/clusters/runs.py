@@ -1,6 +1,8 @@
 """Runs of one project on one cluster: started and acted on through its Argo Server, read from what was last seen."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -19,6 +21,9 @@ from workflows.clusters.steps import STARTS, as_home_run, note_start
 from workflows.engine.state import pod_name
 from workflows.models import RunNotFound, RunSummaryRow
 
+EXECUTORS_OWN = re.compile(r'time="[^"]+" level=\w+ msg=.* argo=true( |$)')
+"""What Argo's executor says itself in a step's log: that it begins, what it takes, how the program ended."""
+EXECUTORS_MOST = 50
 MAIN_LOGS = "main-logs"  # where Argo keeps a pod's log as an artifact (archiveLogs)
 
 
@@ -67,10 +72,9 @@ class ClusterRuns(ArgoBackend):
     def logs(self, name: str, pod: str = "", tail: int = 0) -> Iterator[tuple[str, str]]:
         """Lines of the pods; of those that are gone, the lines that Argo keeps as an artifact."""
         _refuse_while_silent(self.row)
-        told: set[str] = set()
-        for where, line in super().logs(name, pod, tail):
-            told.add(where)
-            yield where, line
+        lines = last_lines(super().logs(name, pod, tail + EXECUTORS_MOST if tail else 0), tail)
+        yield from lines
+        told = {where for where, _ in lines}
         for node in _pod_nodes(self.get(name)):
             if node["pod"] not in told and pod in ("", node["pod"]) and MAIN_LOGS in node["artifacts"]:
                 text = self.artifact(name, node["id"], MAIN_LOGS)[1].decode(errors="replace")
@@ -90,6 +94,16 @@ class ClusterRuns(ArgoBackend):
             if session.get(ClusterRow, self.cluster) is not None:
                 keep(session, self.row, Seen.WORKFLOW, found)
         return found
+
+
+def last_lines(told: Iterable[tuple[str, str]], tail: int) -> list[tuple[str, str]]:
+    """The last lines of each pod, in their order, without those of Argo's executor; all of them where `tail` is 0."""
+    seen, kept = Counter[str](), list[tuple[str, str]]()
+    for where, line in reversed([one for one in told if not EXECUTORS_OWN.match(one[1])]):
+        seen[where] += 1
+        if not tail or seen[where] <= tail:
+            kept.append((where, line))
+    return kept[::-1]
 
 
 def _pod_nodes(workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -146,9 +146,10 @@ def forget_runs(session: Session, cluster: ClusterRow, namespace: str, names: It
             session.delete(row)
 
 
-def seen_names(session: Session, cluster: str, kind: Seen, namespace: str) -> set[str]:
-    """Names of the objects that are kept."""
-    query = select(SeenRow.name).where(SeenRow.cluster == cluster, SeenRow.kind == kind, SeenRow.namespace == namespace)
+def seen_names(session: Session, cluster: str, kind: Seen, namespace: str, before: datetime) -> set[str]:
+    """Names of the objects that are kept and were seen before a moment: a list that began then may lack what was started meanwhile."""
+    of_kind = (SeenRow.cluster == cluster, SeenRow.kind == kind, SeenRow.namespace == namespace)
+    query = select(SeenRow.name).where(*of_kind, SeenRow.seen_at < before)
     return set(session.scalars(query))
 
 

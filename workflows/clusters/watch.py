@@ -101,14 +101,14 @@ class Watcher:
 
     def _list(self, kube: Kube, kind: Seen, namespace: str) -> str:
         found: set[str] = set()
-        version = ""
+        version, begun = "", now()
         for page in kube.pages(PATHS[kind].format(namespace), ONLY[kind]):
             version = str(page["metadata"]["resourceVersion"])
             self._keep(kind, page.get("items") or [])
             found |= {one["metadata"]["name"] for one in page.get("items") or []}
         if kind is Seen.WORKFLOW:
             with writing() as session:
-                gone = seen_names(session, self.row.name, kind, namespace) - found
+                gone = seen_names(session, self.row.name, kind, namespace, before=begun) - found
                 forget_runs(session, self.row, namespace, gone)
         return version
 
