@@ -197,12 +197,12 @@ def kept_objects(called):
         title, name = f"{cluster}workflow_template".title().replace("_", ""), f"hera-{cluster}kept".replace("_", "-")
         kind, ask = getattr(of, title), lambda word, title=title: getattr(of, f"{title}{word}Request")
         call = lambda verb, *given, cluster=cluster: getattr(called, f"{verb}_{cluster}workflow_template")(*given)  # noqa: E731
-        one = kind(metadata={"name": name}, spec=SPEC)
+        one = kind(metadata={"name": name, "labels": {"of": "hera"}}, spec=SPEC)
         assert call("lint", ask("Lint")(template=one)).spec
         made = call("create", ask("Create")(template=one))
         assert call("update", name, ask("Update")(name=name, template=made)).spec
         assert call("get", name).metadata.name == name
-        assert getattr(called, f"list_{cluster}workflow_templates")().items
+        assert getattr(called, f"list_{cluster}workflow_templates")(label_selector="of=hera").items
         options = {"resource_kind": title, "resource_name": name, "submit_options": {"parameters": ["who=z"]}}
         run = called.submit_workflow(of.WorkflowSubmitRequest(**options))
         called.delete_workflow(run.metadata.name)

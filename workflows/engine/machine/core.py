@@ -160,9 +160,7 @@ class Machine:
             self.memory.names.update(global_names(self.wf, self.map_value))
         started = self.wf.status.get("startedAt")
         lasted = (self.now - datetime.fromisoformat(started)).total_seconds() if started else 0.0
-        self.names.update(
-            {"workflow.status": self.wf.status.get("phase") or RUNNING, "workflow.duration": f"{lasted:f}"}
-        )
+        self.names.update({"workflow.status": self.wf.status.get("phase") or "", "workflow.duration": f"{lasted:f}"})
         if not started:
             try:
                 set_repository(self)
