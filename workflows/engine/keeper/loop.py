@@ -256,11 +256,8 @@ class Keeper:
                 for one, fork in [(one, one.fork) for one in self.units.values() if one.fork and one.told >= 0]:
                     self._joined(one, fork, fork.told)  # it may be a step of which we were told and have not heard
             unit = self.by_pid.get(seen.si_pid) or self.by_pid.get(session_of(seen.si_pid))
-            if unit and seen.si_pid == unit.pid:  # what it left is ours by now
-                left = [
-                    one for one in children_of(os.getpid()) if one not in self.by_pid and session_of(one) == unit.pid
-                ]
-                unit.inner = left[0] if left else None
+            if unit and seen.si_pid == unit.pid:
+                unit.inner = next(iter(self._left_by(unit.pid)), None)
             pid, status, usage = os.wait4(seen.si_pid, 0)
             if unit and unit.unsure and pid == unit.pid and unit.kill_at is None:
                 self._start_cold(unit, "the sandbox made ahead has ended")
@@ -268,6 +265,12 @@ class Keeper:
                 self._count(unit, pid, status, usage)
             else:
                 self.ahead.died(pid)
+                for left in self._left_by(pid):  # by a sandbox that was ended while its first process was being made
+                    os.kill(left, signal.SIGKILL)
+
+    def _left_by(self, pid: int) -> list[int]:
+        """What a session's first process has left behind, which is ours by now."""
+        return [one for one in children_of(os.getpid()) if one not in self.by_pid and session_of(one) == pid]
 
     def _count(self, unit: Unit, pid: int, status: int, usage: resource.struct_rusage) -> None:
         unit.count(usage, inside=pid != unit.pid or not unit.order["boxed"])
