@@ -1,5 +1,6 @@
 """Which home's components a row tells of, where several homes keep their state in one database; one of their workers judges for all."""
 
+import contextlib
 import secrets
 from datetime import datetime, timedelta
 
@@ -18,7 +19,11 @@ def own_replica() -> str:
     """Eight characters that tell this home from others, kept in it; a path may be the same in two pods."""
     path = get_home().run / "replica"
     if not path.exists():
-        path.write_text(secrets.token_hex(4))
+        made = path.with_name(f"replica-{secrets.token_hex(4)}")
+        made.write_text(secrets.token_hex(4))
+        with contextlib.suppress(FileExistsError):  # another process of this home was first
+            path.hardlink_to(made)
+        made.unlink()
     return path.read_text()
 
 

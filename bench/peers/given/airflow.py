@@ -1,14 +1,12 @@
 """Airflow: `airflow standalone` on SQLite, LocalExecutor, a process a step; triggered and watched in its own database."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from airflow_settings import asked_of_database, settings
+from airflow_settings import asked_of_database, end, settings
 
 DAG = """import time
 from pathlib import Path
@@ -62,11 +60,7 @@ def main(row: str, steps: int, slots: int) -> None:
             )
         )
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
+        end(server)
 
 
 if __name__ == "__main__":

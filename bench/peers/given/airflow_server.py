@@ -1,7 +1,6 @@
 """What Airflow's processes hold on SQLite: runs deferred in a sensor, or ended ones written by Airflow's own models."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -9,7 +8,7 @@ import urllib.error
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_settings import asked_of_database, settings
+from airflow_settings import asked_of_database, end, settings
 from resident import PAGE, asked, made, page_ms, resident_mib, told
 
 sys.path = [
@@ -82,11 +81,7 @@ def main(row: str, count: int) -> None:
         page = page_ms(f"{runs}?limit={PAGE}&order_by=-run_after", headers=headers)
         told(row, idle, [server.pid], filling, page)
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
+        end(server)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""The environment of Airflow's own programs, and a look into its database."""
+"""The environment of Airflow's own programs, a look into its database, and their end."""
 
 import os
+import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,3 +37,12 @@ def asked_of_database(folder: Path, query: str) -> str:
     except sqlite3.OperationalError:
         return ""
     return str(found[0]) if found else ""
+
+
+def end(server: subprocess.Popen) -> None:
+    """Ends Airflow's processes, which are a session of their own."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
