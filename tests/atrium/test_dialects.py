@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from postgres import PASSWORD, Postgres
-from small_platform import forget_settings
+from small_platform import forget_settings, free_port
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from support import ATRIUM
@@ -148,7 +148,8 @@ def test_starting_tells_in_three_parts_what_is_wrong_with_the_database(
 ) -> None:
     secret = tmp_path / "address"
     secret.write_text(postgres.address("nowhere", password="not-the-password") + "\n")
-    environment = {**os.environ, "ATRIUM_DATABASE_URL_FILE": str(secret), "ATRIUM_DATABASE_URL": ""}
+    state = {"ATRIUM_DATABASE_URL_FILE": str(secret), "ATRIUM_DATABASE_URL": ""}
+    environment = {**os.environ, **state, "ATRIUM_PORT": str(free_port())}
     done = subprocess.run(
         [str(ATRIUM), "up"], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
