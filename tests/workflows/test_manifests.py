@@ -3,7 +3,7 @@
 import pytest
 
 from workflows.engine.validate import WorkflowInvalid
-from workflows.engine.validate.fields import check_fields
+from workflows.engine.validate.fields import read_fields
 from workflows.manifests import in_plain_words, line_of, quoting, read_manifest, value_text
 from workflows.models import ManifestInvalid
 
@@ -24,7 +24,7 @@ spec:
 
 def _refusal(text: str) -> str:
     with pytest.raises(WorkflowInvalid) as told:
-        check_fields("Workflow", {**read_manifest(text), "metadata": {}}, "workflow.")
+        read_fields("Workflow", {**read_manifest(text), "metadata": {}}, "workflow.")
     return str(told.value)
 
 

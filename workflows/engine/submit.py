@@ -15,7 +15,7 @@ from workflows.engine.state import Json, Workflow, stamp, suffix
 from workflows.engine.store import Store
 from workflows.engine.supported import check_supported, templates_of, uses_of
 from workflows.engine.validate import Lookup, WorkflowInvalid, check_workflow
-from workflows.engine.validate.fields import check_fields
+from workflows.engine.validate.fields import read_fields
 from workflows.engine.validate.workflow import merged_arguments
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -90,7 +90,7 @@ def check(store: Store, namespace: str, document: Json, lint: bool = False) -> N
     Raises:
         WorkflowInvalid: the text says where and why.
     """
-    check_fields("Workflow", document, "workflow.")
+    read_fields("Workflow", document, "workflow.")
     lookup = lookup_in(store, namespace)
     try:
         check_workflow(lookup, document, lint=lint)

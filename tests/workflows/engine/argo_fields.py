@@ -14,7 +14,7 @@ from pydantic import BaseModel
 FILE = Path(__file__).resolve().parents[3] / "workflows/engine/validate/fields.json"
 ROOTS = ("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow")
 FREE = {"Item", "IntOrString", "Quantity", "Plugin", "FieldsV1", "Amount", "ObjectReference", "Time", "MicroTime"}
-SCALARS = {"Parameter": ("value", "default", "enum"), "ValueFrom": ("default",), "Amount": ("value",)}
+SCALARS = {"Parameter": ("value", "default", "enum", "description"), "ValueFrom": ("default",)}
 NARROW = {
     "WorkflowSpec": ("priority",), "Artifact": ("mode",), "CronWorkflowSpec": ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"),
     "TTLStrategy": ("secondsAfterCompletion", "secondsAfterFailure", "secondsAfterSuccess"), "Template": ("priority",),
@@ -28,7 +28,7 @@ BASIC = {str: "string", int: "int64", bool: "bool", float: "number", object: "an
 
 
 def fields() -> dict[str, dict[str, str]]:
-    """Type name -> field -> type: string, int64, int32, bool, number, any, a type's name; `[]` a list of, `{}` a table of."""
+    """Type name -> field -> type: string, int64, int32, bool, number, any, AnyString, a type's name; `[]` a list of, `{}` a table of."""
     import hera.workflows.models as models
 
     table: dict[str, dict[str, str]] = {}
@@ -44,7 +44,7 @@ def fields() -> dict[str, dict[str, str]]:
                 "any" if (model.__name__, key) == ("ManagedFieldsEntry", "fieldsV1") else named(field.annotation, todo)
             )
             if key in SCALARS.get(model.__name__, ()):
-                row[key] = "[]any" if row[key].startswith("[]") else "any"  # Argo keeps any JSON there as its text
+                row[key] = "[]AnyString" if row[key].startswith("[]") else "AnyString"
             if key in NARROW.get(model.__name__, ()):
                 row[key] = "int32"
         row |= OF_37.get(model.__name__, {})

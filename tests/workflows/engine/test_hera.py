@@ -78,6 +78,30 @@ def test_a_template_is_created_updated_run_by_reference_and_deleted(service):
     service.delete_workflow_template("hera-kept", namespace="flights")
 
 
+def test_lists_are_read_where_parameters_were_sent_as_numbers_and_lists(engine_server, service):
+    parameters = [{"name": str(number), "value": sent} for number, sent in enumerate((7, 0.5, True, [1], {"a": 1}))]
+    template = {"metadata": {"name": "hera-any", "labels": {"of": "any"}}, "spec": {"arguments": {"parameters": parameters}}}  # fmt: skip
+    run = {
+        "metadata": template["metadata"],
+        "spec": {"entrypoint": "main", **template["spec"], "templates": [{"name": "main", "suspend": {}}]},
+    }
+    cron = {"metadata": template["metadata"], "spec": {"schedules": ["1 2 3 4 *"], "workflowSpec": run["spec"]}}
+    for noun, sent in (
+        ("workflow-templates", {"template": template}),
+        ("cron-workflows", {"cronWorkflow": cron}),
+        ("workflows", {"workflow": run}),
+    ):
+        assert engine_server.http.post(f"/api/v1/{noun}/flights", json=sent).status_code == 200
+    (kept,) = service.list_workflow_templates(namespace="flights", label_selector="of=any").items
+    (slots,) = service.list_cron_workflows(namespace="flights", label_selector="of=any").items
+    (made,) = service.list_workflows(namespace="flights", label_selector="of=any").items
+    for spec in (kept.spec, slots.spec.workflow_spec, made.spec):
+        assert [one.value for one in spec.arguments.parameters] == ["7", "0.5", "true", "", ""]
+    service.delete_workflow("hera-any", namespace="flights")
+    service.delete_workflow_template("hera-any", namespace="flights")
+    service.delete_cron_workflow("hera-any", namespace="flights")
+
+
 def test_a_cron_workflow_is_created_read_suspended_and_deleted(service):
     from hera.workflows import Container, CronWorkflow
 

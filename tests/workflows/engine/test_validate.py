@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflows.engine.validate import WorkflowInvalid, check_workflow
-from workflows.engine.validate.fields import check_fields
+from workflows.engine.validate.fields import read_fields
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -55,7 +55,7 @@ def lookup(name, cluster):
 
 
 def test_a_sound_workflow_passes():
-    check_fields("Workflow", SOUND, "workflow.")
+    read_fields("Workflow", SOUND, "workflow.")
     check_workflow(lookup, SOUND)
 
 
@@ -78,7 +78,7 @@ def test_whatever_stands_in_a_workflow_it_passes_or_is_refused_with_a_message(ch
         if isinstance(at, dict) or (isinstance(at, list) and isinstance(path[-1], int) and path[-1] < len(at)):
             at[path[-1]] = value
     try:
-        check_fields("Workflow", document, "workflow.")
+        read_fields("Workflow", document, "workflow.")
         check_workflow(lookup, document)
     except WorkflowInvalid as refused:
         assert str(refused)

@@ -10,7 +10,7 @@ from workflows.engine.state import Json, stamp
 from workflows.engine.supported import check_supported
 from workflows.engine.templating import fill_text
 from workflows.engine.validate import Lookup, WorkflowInvalid, check_cron
-from workflows.engine.validate.fields import check_fields
+from workflows.engine.validate.fields import read_fields
 
 OF_CRON = "workflows.argoproj.io/cron-workflow"
 SCHEDULED_TIME = "workflows.argoproj.io/scheduled-time"
@@ -46,7 +46,7 @@ def schedule_with_zone(spec: Json) -> str:
 
 def checked(lookup: Lookup, document: Json) -> None:
     """Refuses a CronWorkflow that could not run. Raises `WorkflowInvalid`."""
-    check_fields("CronWorkflow", document, "cronWorkflow.")
+    read_fields("CronWorkflow", document, "cronWorkflow.")
     spec = document.get("spec") or {}
     schedules_of(spec)
     check_cron(lookup, document, {"metadata": _metadata(document), "spec": spec.get("workflowSpec") or {}})

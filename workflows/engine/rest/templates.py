@@ -18,7 +18,7 @@ from workflows.engine.state import Json, new_uid, stamp
 from workflows.engine.submit import lookup_in, name_it
 from workflows.engine.supported import check_supported
 from workflows.engine.validate import WorkflowInvalid, check_template
-from workflows.engine.validate.fields import check_fields
+from workflows.engine.validate.fields import read_fields
 
 PATHS = {"WorkflowTemplate": "workflow-templates", "ClusterWorkflowTemplate": "cluster-workflow-templates"}
 CHANGED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -117,7 +117,7 @@ class Templates:
         return document
 
     def _check(self, namespace: str, document: Json) -> None:
-        check_fields(self.kind, document, "template.")
+        read_fields(self.kind, document, "template.")
         check_template(lookup_in(self.desk.store, namespace), self.kind, document)
         check_supported(document.get("spec") or {})
 

@@ -4,7 +4,9 @@
 """
 
 import json
+import math
 import re
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from workflows.engine.validate.errors import WorkflowInvalid
 
 WORDS = {bool: "bool", str: "string", int: "number", float: "number", list: "array", dict: "object"}
 QUANTITY = re.compile("([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
+ANY_STRING = "AnyString"
 OURS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -21,8 +24,8 @@ def _table() -> dict[str, dict[str, str]]:
     return found
 
 
-def check_fields(kind: str, document: object, prefix: str) -> None:
-    """Every field of an object of that kind is known and has its type.
+def read_fields(kind: str, document: object, prefix: str) -> None:
+    """Every field of an object of that kind is known and has its type; values of parameters become texts in place, as Argo's `AnyString`.
 
     `prefix` is where the object lies in the request, with a dot (`workflow.`): Argo's messages name it.
 
@@ -44,13 +47,13 @@ def check_fields(kind: str, document: object, prefix: str) -> None:
 
 def _check(wanted: str, value: object, owner: str, path: str, place: str, unknown: list[str]) -> None:
     """`path` names a field as Go's decoder does (no numbers), `place` as the strict one does (`spec.templates[0]`)."""
-    if value is None or wanted == "any":
+    if value is None or wanted in ("any", ANY_STRING):
         return
     if wanted.startswith("[]"):
         if not isinstance(value, list):
             raise _mismatch(value, owner, path, wanted)
         for number, item in enumerate(value):
-            if item is None and wanted != "[]any":
+            if item is None and wanted not in ("[]any", f"[]{ANY_STRING}"):
                 raise WorkflowInvalid(f'strict decoding error: null value in list "{place}[{number}]"')
             if wanted == "[][]WorkflowStep" and isinstance(item, dict):  # a group that stands alone
                 _check("WorkflowStep", item, owner, path, f"{place}[{number}]", unknown)
@@ -70,12 +73,31 @@ def _check(wanted: str, value: object, owner: str, path: str, place: str, unknow
         for key, item in value.items():
             if key in fields:
                 _check(fields[key], item, wanted, f"{path}.{key}", f"{place}.{key}", unknown)
+                if fields[key] == ANY_STRING and item is not None:
+                    value[key] = _any_string(item)
+                elif fields[key] == f"[]{ANY_STRING}" and item is not None:
+                    value[key] = [_any_string(one) for one in item]
             elif ".steps[" in place:  # Argo reads steps strictly, and says what comes first
                 raise WorkflowInvalid(f'json: unknown field "{key}"', unread=True)
             else:
                 unknown.append(f"{place}.{key}")
     elif not _fits(wanted, value):
         raise _mismatch(value, owner, path, wanted)
+
+
+def _any_string(value: object) -> str:
+    """What Argo's `AnyString` makes of JSON: a number is a float without an exponent, and of a list or an object nothing is left."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (int, float)):
+        return value if isinstance(value, str) else ""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise WorkflowInvalid("json: cannot unmarshal number into Go value of type float64", unread=True)
+    return format(Decimal(repr(number)).normalize(), "f")
 
 
 def _check_quantities(resources: dict[str, object]) -> None:
