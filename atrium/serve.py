@@ -9,6 +9,9 @@ from atrium.home import get_home
 from atrium.settings import get_settings
 
 GRACE_SECONDS = 5
+KEEP_ALIVE_SECONDS = (
+    75  # the front door closes an idle connection long before: who closes while the other sends loses a request
+)
 BACKLOG = 2048
 
 
@@ -43,5 +46,6 @@ def serve(app: Any, name: str, **options: Any) -> None:
 
     log_to_stderr()
     settings: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "lifespan": "auto"}
-    config = uvicorn.Config(app, timeout_graceful_shutdown=GRACE_SECONDS, **(settings | options))
+    settings |= {"timeout_keep_alive": KEEP_ALIVE_SECONDS, "timeout_graceful_shutdown": GRACE_SECONDS}
+    config = uvicorn.Config(app, **(settings | options))
     uvicorn.Server(config).run(sockets=[listen(name)])

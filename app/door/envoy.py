@@ -10,6 +10,7 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 DEBIANS_CAS = "/etc/ssl/certs/ca-certificates.crt"
 MANAGER = "envoy.filters.network.http_connection_manager"
 HANDSHAKE_TIMEOUT = "10s"
+UPSTREAM_IDLE = "4s"  # below what web servers grant: a request that meets a close is answered 503
 
 
 def http_filter(name: str, kind: str, **settings: object) -> Config:
@@ -37,12 +38,12 @@ def cluster(name: str, where: Config, http2: bool = False, tls_host: str = "") -
             "common_tls_context": {"validation_context": trusted | names},
         }
         made["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
-    if http2:
-        options: Config = {
-            "@type": f"{TYPE.removesuffix('/envoy')}/{HTTP_OPTIONS}",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        }
-        made["typed_extension_protocol_options"] = {HTTP_OPTIONS: options}
+    options: Config = {
+        "@type": f"{TYPE.removesuffix('/envoy')}/{HTTP_OPTIONS}",
+        "explicit_http_config": {"http2_protocol_options" if http2 else "http_protocol_options": {}},
+        "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE},
+    }
+    made["typed_extension_protocol_options"] = {HTTP_OPTIONS: options}
     return made
 
 

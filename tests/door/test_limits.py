@@ -3,6 +3,7 @@
 import socket
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -14,6 +15,8 @@ from small_platform import PASSWORD, until
 from tritonclient.grpc import service_pb2
 
 from app.door.rights import NAME_FIELDS, OPEN_METHODS, SERVICE
+from atrium.home import get_home
+from atrium.serve import KEEP_ALIVE_SECONDS
 from tenancy.gate.judge import cookie_name
 
 METHODS = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods_by_name
@@ -172,3 +175,22 @@ def test_the_door_listens_on_loopback_alone_unless_told_otherwise(door: Door) ->
 def test_the_doors_files_hold_no_token(door: Door) -> None:
     texts = [path.read_text(errors="replace") for path in Path(door.small.home / "door").rglob("*.json")]
     assert texts and not [text for text in texts if door.bob_token in text or "PRIVATE KEY" in text]
+
+
+def test_an_idle_connection_to_a_component_is_closed_by_the_door_before_the_component_would(door: Door) -> None:
+    path, aside = get_home().socket("feast"), get_home().run / "feast.aside"
+    path.rename(aside)
+    try:
+        with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor(1) as pool:
+            listening.bind(str(path))
+            listening.listen()
+            asked = pool.submit(door.ask, "/feast/flights/health")
+            connection, _ = listening.accept()
+            assert connection.recv(65536).startswith(b"GET /flights/health")
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            assert asked.result().status_code == httpx.codes.OK
+            connection.settimeout(KEEP_ALIVE_SECONDS)
+            assert connection.recv(1) == b""  # it ends; a TimeoutError otherwise
+            connection.close()
+    finally:
+        aside.replace(path)
