@@ -32,7 +32,18 @@ from workflows.engine.outside import fetcher, is_outside, lister, outside, place
 from workflows.engine.pods import MAIN, Place, Pod, all_bodies, main_bodies, seconds_left
 from workflows.engine.probes import readiness
 from workflows.engine.reserve import Reserve, floor_bytes
-from workflows.engine.resources import CLUSTER, FAILURES, JQ, ResourceRun, filtered_text
+from workflows.engine.resources import (
+    CLUSTER,
+    FAILURES,
+    JQ,
+    Hands,
+    Kubectl,
+    Own,
+    OwnServer,
+    ResourceRun,
+    filtered_text,
+    is_own,
+)
 from workflows.engine.roots import Roots, refresh_etc
 from workflows.engine.sandbox import CommandTooLong, Container, order
 from workflows.engine.state import ERROR, FAILED, SUCCEEDED, Json, quantity_seconds
@@ -70,6 +81,7 @@ class Kit:
     config_map: Callable[[str, str], Json | None]
     reserve: Reserve
     reach: Callable[[str, str], Reach]
+    own: OwnServer | None = None
 
     @property
     def etc(self) -> Path:
@@ -196,13 +208,10 @@ class PodRun:
         return self._ended(*verdict_of(self.work["http"], answer))
 
     async def _administered(self) -> Outcome:
-        """Does what a resource template says, on the project's cluster."""
-        project = self.place.workflow.namespace
-        wanted = (self.place.workflow.metadata.get("annotations") or {}).get(CLUSTER, "")
+        """Does what a resource template says: by this server with Argo's own kinds, with others on the project's cluster."""
         outputs: Json = {"exitCode": "0"}
         try:
-            manifest, way = await self._manifest(), await self._threaded(self.kit.reach, project, str(wanted))
-            self.resource = ResourceRun(self.work, self.folder, manifest, way, self._jq)
+            self.resource = ResourceRun(self.work, self.folder, await self._hands(await self._manifest()), self._jq)
             if self.stopping:
                 self.resource.stop()
             async with asyncio.timeout(seconds_left(self.work, now())):
@@ -223,13 +232,22 @@ class PodRun:
             outputs["artifacts"] = [{"name": "main-logs", "s3": {"key": key}}]
         return self._ended(phase, message, outputs)
 
-    async def _manifest(self) -> str | None:
-        """The manifest that comes as an artifact; None where the template holds it. Raises `ArtifactMissing`, `HelperFailed`, `VolumeInvalid`."""
+    async def _hands(self, manifest: str) -> Hands:
+        """Who keeps the objects that it names. Raises `ResourceRefused`, and what `reach` raises."""
+        resource, workflow = self.work["resource"], self.place.workflow
+        if self.kit.own is not None and is_own(resource, manifest):
+            return Own(resource, manifest, self.folder, self.place, self.kit.own)
+        wanted = str((workflow.metadata.get("annotations") or {}).get(CLUSTER, ""))
+        way = await self._threaded(self.kit.reach, workflow.namespace, wanted)
+        return Kubectl(resource, manifest, self.folder, way)
+
+    async def _manifest(self) -> str:
+        """The manifest, which the template holds or an artifact brings. Raises `ArtifactMissing`, `HelperFailed`, `VolumeInvalid`."""
         name = ((self.work["resource"].get("manifestFrom") or {}).get("artifact") or {}).get("name")
         artifacts = (self.work.get("inputs") or {}).get("artifacts") or []
         one = next((one for one in artifacts if one["name"] == name), None)
         if one is None:
-            return None
+            return str(self.work["resource"].get("manifest") or "")
         await self._fetched()
         numbers = [other["name"] for other in outside(self.work.get("inputs"))]
         fetched = self.folder / "fetched" / str(numbers.index(name)) if is_outside(one) else None

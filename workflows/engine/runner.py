@@ -143,7 +143,7 @@ class Runner:
         for workflow in workflows:
             for node in workflow.pods(PENDING, RUNNING):
                 work = workflow.work[node["id"]]
-                if node["phase"] == RUNNING or GPUS in work:
+                if "resource" not in work and (node["phase"] == RUNNING or GPUS in work):
                     grant = self.admission.take_up(wants_of(work), tuple(work.get(GPUS) or ()), workflow.uid)
                     if grant:
                         self.kept[workflow.uid, node["id"]] = grant
@@ -342,24 +342,29 @@ class Runner:
 
     async def _admitted(self, workflow: Workflow, identifier: str, run: PodRun) -> Outcome:
         """Carries a pod out once the machine has room for it."""
+        if "resource" in run.work:  # it waits for others, which need the room
+            return await self._begun(workflow, identifier, run, ())
         grant = self.kept.pop((workflow.uid, identifier), None) or await self.admission.take(
             wants_of(run.work), lambda text: self._waits(workflow, identifier, text), run.waits_for, _turn(workflow)
         )
         if grant is None:
             return Outcome("Failed", f"Stopped with strategy '{workflow.spec.get('shutdown')}'")
         try:
-            if workflow.spec.get("shutdown") == "Terminate" and not await run.started():
-                return Outcome("Failed", "Stopped with strategy 'Terminate'")
-            may_move = begin_pod(workflow, identifier, now(), host=HOST)
-            (self.kick if may_move else self.note)(workflow)
-            run.gpus = grant.gpus
-            if grant.gpus and run.work.get(GPUS) != [*grant.gpus]:
-                run.work[GPUS] = [*grant.gpus]  # on disk before the start, so that a restart gives them to nobody else
-                workflow.touch(workflow.nodes[identifier])
-                self.store.save(workflow)
-            return await run.run()
+            return await self._begun(workflow, identifier, run, grant.gpus)
         finally:
             self.admission.give_back(grant)
+
+    async def _begun(self, workflow: Workflow, identifier: str, run: PodRun, gpus: tuple[str, ...]) -> Outcome:
+        if workflow.spec.get("shutdown") == "Terminate" and not await run.started():
+            return Outcome("Failed", "Stopped with strategy 'Terminate'")
+        may_move = begin_pod(workflow, identifier, now(), host=HOST)
+        (self.kick if may_move else self.note)(workflow)
+        run.gpus = gpus
+        if gpus and run.work.get(GPUS) != [*gpus]:
+            run.work[GPUS] = [*gpus]  # on disk before the start, so that a restart gives them to nobody else
+            workflow.touch(workflow.nodes[identifier])
+            self.store.save(workflow)
+        return await run.run()
 
     def _waits(self, workflow: Workflow, identifier: str, text: str) -> None:
         """A pod has waited for a while: its node says for what."""
@@ -427,7 +432,22 @@ class Runner:
         self.kick(workflow)
 
     def remove(self, workflow: Workflow) -> None:
-        """Ends a workflow and takes it from the lists; one that had ended stays in the archive, without its pods' files."""
+        """Ends a workflow and takes it from the lists, with what it owns; one that had ended stays in the archive, without its pods' files."""
+        self._remove_alone(workflow)
+        self.remove_owned(workflow.namespace, workflow.uid)
+
+    def remove_owned(self, namespace: str, uid: str) -> None:
+        """Removes what belonged to an object that is no more, as Kubernetes' garbage collection does."""
+        runs, others = self.store.owned_by(namespace, uid)
+        for kind, name in others:
+            document = self.store.template(kind, namespace, name)
+            self.store.delete_template(kind, namespace, name)
+            self.remove_owned(namespace, document["metadata"]["uid"] if document else "")
+        for one in runs:
+            if workflow := self.live.get(one) or self.store.by_uid(one):
+                self.remove(workflow)
+
+    def _remove_alone(self, workflow: Workflow) -> None:
         if workflow.done:
             if keys := let_go(workflow, ON_DELETION):
                 self.store.save(workflow)

@@ -21,6 +21,8 @@ CREATE INDEX IF NOT EXISTS labels_value ON labels (key, value);
 CREATE TABLE IF NOT EXISTS nodes (uid TEXT NOT NULL, id TEXT NOT NULL, node TEXT NOT NULL, work TEXT, PRIMARY KEY (uid, id));
 CREATE TABLE IF NOT EXISTS templates (
     kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, namespace, name));
+CREATE INDEX IF NOT EXISTS workflows_owned ON workflows (namespace) WHERE instr(document, '"ownerReferences"') > 0;
+CREATE INDEX IF NOT EXISTS templates_owned ON templates (namespace) WHERE instr(document, '"ownerReferences"') > 0;
 CREATE TABLE IF NOT EXISTS slots (
     cron TEXT NOT NULL, moment TEXT NOT NULL, workflow TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (cron, moment)) WITHOUT ROWID;

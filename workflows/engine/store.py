@@ -223,6 +223,26 @@ class Store:
         query = f"SELECT document FROM templates WHERE kind=? AND {where} ORDER BY namespace, name"  # noqa: S608  marks
         return [json.loads(document) for (document,) in self.connection.execute(query, [kind, *values])]
 
+    def owned_by(self, namespace: str, uid: str) -> tuple[list[str], list[tuple[str, str]]]:
+        """What is kept only as long as an object: uids of listed workflows, kind and name of templates and cron workflows."""
+        having = "namespace=? AND instr(document, '\"ownerReferences\"') > 0 AND instr(document, ?) > 0"
+        query = f"SELECT document, uid, '' FROM workflows WHERE archived<>1 AND {having}"  # noqa: S608  marks
+        runs = self.connection.execute(query, (namespace, uid)).fetchall()
+        query = f"SELECT document, kind, name FROM templates WHERE {having}"  # noqa: S608  marks
+        kept = self.connection.execute(query, (namespace, uid)).fetchall()
+        found = [(first, second) for document, first, second in kept if self._is_last_owner(document, uid)]
+        return [key for document, key, _ in runs if self._is_last_owner(document, uid)], found
+
+    def _is_last_owner(self, document: str, uid: str) -> bool:
+        """Whether an object belongs to `uid`, and to nothing else that is still there."""
+        owners = {one.get("uid") for one in json.loads(document)["metadata"].get("ownerReferences") or []}
+        return uid in owners and not any(self._is_there(one) for one in owners - {uid})
+
+    def _is_there(self, uid: str) -> bool:
+        listed = "SELECT 1 FROM workflows WHERE uid=? AND archived<>1"
+        kept = "SELECT 1 FROM templates WHERE json_extract(document, '$.metadata.uid')=?"
+        return self.connection.execute(f"{listed} UNION ALL {kept}", (uid, uid)).fetchone() is not None
+
     def config_map(self, namespace: str, name: str) -> Json | None:
         """A project's config map, or None."""
         return self.template("ConfigMap", namespace, name)

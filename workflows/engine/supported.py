@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from atrium.errors import AtriumError
 from workflows.engine.environments import find_image, look_again
 from workflows.engine.pods import all_bodies
-from workflows.engine.resources import ResourceRefused, check_flags
+from workflows.engine.resources import OWNERLESS, ResourceRefused, check_flags, is_own
 from workflows.engine.state import Json
 from workflows.engine.validate import WorkflowInvalid
 from workflows.engine.volumes import KINDS as KNOWN_VOLUMES
@@ -39,12 +39,13 @@ def _check_template(template: Json, cluster: Callable[[], object] | None) -> Non
 
 
 def _check_resource(place: str, resource: Json, cluster: Callable[[], object] | None) -> None:
-    """Refuses a resource template that cannot act: there is no cluster or no kubectl, or it wants what this server does not give."""
-    if resource.get("setOwnerReference"):
-        told = "the workflow itself is no object of the cluster, so nothing there can belong to it; delete what is made in an exit handler"
-        raise WorkflowInvalid(f"{place}.resource.setOwnerReference: {told}")
+    """Refuses a resource template that cannot act: it names what this server does not keep, and there is no cluster or no kubectl."""
     try:
         check_flags([one for one in resource.get("flags") or [] if "{{" not in str(one)], "")
+        if is_own(resource, str(resource.get("manifest") or "")) is not False:
+            return
+        if resource.get("setOwnerReference"):
+            raise ResourceRefused(OWNERLESS)
         if cluster is not None:
             cluster()
     except (ResourceRefused, AtriumError) as error:

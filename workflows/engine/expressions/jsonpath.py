@@ -24,8 +24,16 @@ def query(text: Value, path: Value) -> Value:
         root = json.loads(str(text), parse_int=float)
     except ValueError as error:
         raise ExpressionInvalid(f"jsonpath: not JSON: {error}") from error
+    found, definite = found_at(root, str(path))
+    if definite and not found:
+        raise ExpressionInvalid(f"jsonpath: key not found: {path}")
+    return found[0] if definite else found
+
+
+def found_at(root: Any, path: str) -> tuple[list[Any], bool]:
+    """What a path finds, and whether it can find one thing at most. Raises `ExpressionInvalid`."""
     found, definite = [root], True
-    rest = str(path).strip().removeprefix("$")
+    rest = path.strip().removeprefix("$")
     while rest:
         match = STEP.match(rest)
         if match is None:
@@ -33,9 +41,7 @@ def query(text: Value, path: Value) -> Value:
         found = [one for value in found for one in _step(match, value)]
         definite = definite and _definite(match)
         rest = rest[match.end() :]
-    if definite and not found:
-        raise ExpressionInvalid(f"jsonpath: key not found: {path}")
-    return found[0] if definite else found
+    return found, definite
 
 
 def _definite(match: re.Match[str]) -> bool:

@@ -16,6 +16,10 @@ ALONE = frozenset(
         "--save-config", "--wait", "--cascade", "--record",
     }
 )  # fmt: skip
+OWNERLESS = (
+    "setOwnerReference: the workflow itself is no object of the cluster, so nothing there can belong to it; delete what is made in an exit "
+    "handler (Argo's own kinds are kept by this server, and can belong to it)"
+)
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(,[A-Za-z0-9][A-Za-z0-9._-]*)*(/[A-Za-z0-9][A-Za-z0-9._:-]*)?")
 
 
@@ -41,9 +45,7 @@ def check_flags(flags: Iterable[object], namespace: str) -> list[str]:
         elif option in ("-n", "--namespace"):
             value = value if equals else next(words, "")
             if namespace and value != namespace:
-                raise ResourceRefused(
-                    f"flag {option} {value[:63]!r}: the project's namespace on the cluster is {namespace!r}"
-                )
+                raise ResourceRefused(f"flag {option} {value[:63]!r}: the project's namespace there is {namespace!r}")
         elif option in WITH_VALUE:
             if not equals:
                 next(words, "")
@@ -53,6 +55,18 @@ def check_flags(flags: Iterable[object], namespace: str) -> list[str]:
                 f"flag {option[:60]!r} is not passed on to kubectl; kinds, names and these are: {known}"
             )
     return kinds
+
+
+def read_flags(flags: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """The words beside the options, and the options with their values."""
+    rest, words, options = iter(flags), list[str](), dict[str, str]()
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            words.append(word)
+        else:
+            options[option] = value if equals or option not in WITH_VALUE | {"-n", "--namespace"} else next(rest, "")
+    return words, options
 
 
 def _objects(document: object) -> Iterator[Json]:
@@ -75,7 +89,7 @@ def check_objects(documents: Iterable[object], namespace: str, outside: frozense
             kind = str(one.get("kind") or "")
             if own != namespace:
                 raise ResourceRefused(
-                    f"{kind} in namespace {own[:63]!r}: the project's namespace on the cluster is {namespace!r}"
+                    f"{kind} in namespace {own[:63]!r}: the project's namespace there is {namespace!r}"
                 )
             if f"{one.get('apiVersion')}/{kind}".lower() in outside:
                 raise ResourceRefused(

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from starlette.applications import Starlette
 
 from atrium.home import Home
 from atrium.settings import get_settings
 from workflows.engine.cron import CronScheduler
+from workflows.engine.resources import OwnServer
 from workflows.engine.rest.about import About
 from workflows.engine.rest.acting import Acting
 from workflows.engine.rest.archive import Archive
@@ -18,6 +20,7 @@ from workflows.engine.rest.cron import Cron
 from workflows.engine.rest.desk import Desk
 from workflows.engine.rest.errors import HANDLERS
 from workflows.engine.rest.figures import FiguresRoutes
+from workflows.engine.rest.inside import inside
 from workflows.engine.rest.nothere import NotHere
 from workflows.engine.rest.streams import Streams
 from workflows.engine.rest.sync import Sync
@@ -49,4 +52,6 @@ def create_app(home: Home) -> Starlette:
         NotHere(desk), FiguresRoutes(desk),
     )  # fmt: skip
     routes = [route for noun in nouns for route in noun.routes()]
-    return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
+    runner.kit = replace(runner.kit, own=OwnServer(inside(app), runner.watchers))
+    return app

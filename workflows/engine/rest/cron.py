@@ -87,8 +87,7 @@ class Cron:
         if not is_to_be_deleted(request.query_params, document["metadata"]):
             return answer({})
         self.desk.store.delete_template(KIND, namespace, name)
-        for workflow in self.scheduler.children.every(document):
-            self.desk.runner.remove(workflow)
+        self.desk.runner.remove_owned(namespace, document["metadata"]["uid"])
         await self.desk.note(who, "CronWorkflow.delete", namespace, name)
         return answer({})
 

@@ -79,7 +79,7 @@ def changed_object(existing: Json, document: Json, kind: str) -> Json:
             409, f'Operation cannot be fulfilled on {PLURALS[kind]}.argoproj.io "{metadata["name"]}": {CHANGED}'
         )
     owner = (metadata.get("labels") or {}).get(OWNER, "")
-    fresh = {key: sent[key] for key in ("annotations",) if sent.get(key) is not None}
+    fresh = {key: sent[key] for key in ("annotations", "ownerReferences") if sent.get(key) is not None}
     fresh["labels"] = {**(sent.get("labels") or {}), OWNER: owner}
     generation = metadata.get("generation", 1) + (document.get("spec") != existing.get("spec"))
     return {**existing, "spec": document.get("spec") or {}, "metadata": {**metadata, **fresh, "generation": generation}}
@@ -175,6 +175,7 @@ class Templates:
         if not is_to_be_deleted(request.query_params, found["metadata"]):
             return answer({})
         self.desk.store.delete_template(self.kind, namespace, name)
+        self.desk.runner.remove_owned(namespace, found["metadata"]["uid"])
         await self.desk.note(who, f"{self.kind}.delete", namespace, name)
         return answer({})
 

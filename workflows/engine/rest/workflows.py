@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from atrium.identity import Actor, Verb
+from workflows.engine.control import update
 from workflows.engine.listing import continue_token
 from workflows.engine.masks import Mask
 from workflows.engine.rest.body import part, read_body, texts, worked
@@ -15,6 +16,7 @@ from workflows.engine.rest.queries import check_namespace, is_to_be_deleted, lis
 from workflows.engine.state import Json
 from workflows.engine.submit import check, take_in, with_parameters
 from workflows.engine.validate import WorkflowInvalid
+from workflows.engine.validate.fields import read_fields
 
 PLURALS = {
     "WorkflowTemplate": "workflowtemplates",
@@ -145,6 +147,23 @@ class Workflows:
             return Response(masked(workflow, mask, mask.keeps("status.nodes")), media_type="application/json")
         return answer_workflow(workflow)
 
+    async def update(self, request: Request) -> Response:
+        """PUT /workflows/{namespace}/{name}: changes labels, annotations and what of the spec may change. A call of this server's own."""
+        namespace, name = request.path_params["namespace"], request.path_params["name"]
+        who = self.desk.who(request, Verb.WRITE, namespace)
+        wanted = part(await read_body(request), "workflow")
+        read_fields("Workflow", {key: wanted[key] for key in ("metadata", "spec") if key in wanted}, "workflow.")
+        workflow = self.desk.find(namespace, name)
+        update(workflow, wanted)
+        if workflow.done:
+            self.desk.store.save(workflow)
+            self.desk.runner.tell(workflow)
+        else:
+            self.desk.runner.take_up(workflow)
+        answered = answer_workflow(workflow)
+        await self.desk.note(who, "workflow.update", namespace, name)
+        return answered
+
     async def delete(self, request: Request) -> Response:
         """DELETE /workflows/{namespace}/{name}: ends it and takes it from the lists."""
         namespace, name = request.path_params["namespace"], request.path_params["name"]
@@ -167,6 +186,7 @@ class Workflows:
             Route("/api/v1/workflows/", self.listed),
             Route("/api/v1/workflows", self.listed),
             Route(one, self.get),
+            Route(one, self.update, methods=["PUT"]),
             Route(one, self.delete, methods=["DELETE"]),
         ]
 
