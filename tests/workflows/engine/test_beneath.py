@@ -4,6 +4,7 @@ import ctypes
 import os
 import tarfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -99,8 +100,10 @@ def test_an_input_whose_folder_becomes_a_link_is_not_laid_elsewhere(swapped, cla
 
 def test_a_part_of_a_claim_that_becomes_a_link_is_not_mounted(swapped, claim):
     """What the keeper opens is what the container gets: bubblewrap is given the descriptor."""
-    refused, seen = 0, set()
-    for _ in range(2000):
+    tries, refused, seen, due = 0, 0, set(), time.monotonic() + 60
+    while tries < 2000 or not (seen and refused):  # a busy machine may leave either name in its place for long
+        assert time.monotonic() < due, f"{refused} of {tries} refused"
+        tries += 1
         try:
             (found,) = keeper_opens([(str(claim), "swap/deep")])
         except OSError:
@@ -108,7 +111,7 @@ def test_a_part_of_a_claim_that_becomes_a_link_is_not_mounted(swapped, claim):
             continue
         seen.add(os.stat(f"/proc/self/fd/{found}/file").st_size)
         os.close(found)
-    assert (seen, refused > 0) == ({len("own")}, True)
+    assert seen == {len("own")}
 
 
 def test_a_tree_is_laid_over_what_is_there(tmp_path):
