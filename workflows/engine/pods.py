@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from atrium.home import Home
@@ -12,7 +12,7 @@ from workflows.engine.beneath import Spot
 from workflows.engine.environments import find_image
 from workflows.engine.files import Artifacts
 from workflows.engine.sandbox import SCRIPT, Container, Limits, Mount
-from workflows.engine.state import Json, Workflow, quantity_seconds
+from workflows.engine.state import Json, Workflow, quantity_seconds, stamp
 from workflows.engine.variables import Known, environment, expanded, pod_fields
 from workflows.engine.volumes import Volumes, inside
 
@@ -154,12 +154,12 @@ class Pod:
         """
         name, files = str(body["name"]), {}
         image = find_image(str(body.get("image") or "busybox"))
-        variables = environment(body, self.known, {**dict(image.environment), **self._own(name)})
+        variables = environment(body, self.known, self._own(), self._added(body))
         words = [*(body.get("command") or []), *(body.get("args") or [])]
         command = [expanded(str(word), variables) for word in words]
         if "source" in body:
             command = [*command, SCRIPT] if command else ["sh", SCRIPT]
-            files[SCRIPT] = expanded(str(body["source"]), {})  # it reaches Argo's executor in a variable
+            files[SCRIPT] = expanded(str(body["source"]), self._before_script())
         elif not command:
             command = list(image.command)
         if (body.get("command") or "source" in body) and image.entrypoint:
@@ -172,7 +172,7 @@ class Pod:
         if folder != "/":
             inside(root, folder).mkdir(parents=True, exist_ok=True)
         return Container(
-            self.folder, name, root, command, variables, image, folder, tuple(mounts), self._limits(body),
+            self.folder, name, root, command, dict(image.environment) | variables, image, folder, tuple(mounts), self._limits(body),
             bool(self.work.get("wantsResult")) and name == MAIN, files,
         )  # fmt: skip
 
@@ -184,7 +184,31 @@ class Pod:
             quantity_millicores(str(limits.get("cpu") or "")),
         )
 
-    def _own(self, container: str) -> dict[str, str]:
+    def _added(self, body: Json) -> dict[str, str]:
+        """What Argo's controller adds to a container's variables; most of it only where the container speaks of it, so that others can share a sandbox."""
+        name = {"ARGO_CONTAINER_NAME": str(body["name"])}
+        if "ARGO_" not in str(body):
+            return name
+        workflow, ends = self.place.workflow, [self.work["endsAt"]] if self.work.get("endsAt") else []
+        if (seconds := workflow.spec.get("activeDeadlineSeconds")) and not self.work.get("exiting"):
+            ends.append(stamp(datetime.fromisoformat(workflow.status["startedAt"]) + timedelta(seconds=int(seconds))))
+        return name | {
+            "ARGO_NODE_ID": str(self.work.get("node", "")),
+            "ARGO_INCLUDE_SCRIPT_OUTPUT": "true" if self.work.get("wantsResult") else "false",
+            "ARGO_DEADLINE": min(ends, default="0001-01-01T00:00:00Z"),
+        }
+
+    def _before_script(self) -> dict[str, str]:
+        """What a script's text may name by `$(NAME)`: on Argo it reaches the init container in a variable after these."""
+        workflow = self.place.workflow
+        return {
+            "ARGO_POD_NAME": self.name,
+            "ARGO_WORKFLOW_NAME": workflow.name,
+            "ARGO_WORKFLOW_UID": workflow.uid,
+            "ARGO_CONTAINER_NAME": "init",
+        }
+
+    def _own(self) -> dict[str, str]:
         settings, workflow = get_settings(), self.place.workflow
         return {
             "ATRIUM_URL": settings.local_url,
@@ -195,8 +219,6 @@ class Pod:
             "MLFLOW_TRACKING_URI": f"{settings.local_url}/mlflow",
             "MLFLOW_TRACKING_TOKEN": self.place.token(),
             "MLFLOW_WORKSPACE": workflow.namespace,
-            "ARGO_CONTAINER_NAME": container,
-            "ARGO_TEMPLATE": "{}",
         }
 
     def locate(self, container: Container, path: str) -> Spot:

@@ -62,8 +62,8 @@ def wants_secrets(body: Json) -> bool:
     return any(word in str(body) for word in ("secretKeyRef", "secretRef", "'secret'", "Secret'"))
 
 
-def environment(body: Json, known: Known, own: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a container over its `own` ones; later ones may refer to earlier ones by `$(NAME)`.
+def environment(body: Json, known: Known, own: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a container between its `own` ones and those that are `added`; later ones may refer to earlier ones by `$(NAME)`.
 
     Raises:
         ReferenceMissing: a secret, config map or field is not there and not optional.
@@ -75,6 +75,7 @@ def environment(body: Json, known: Known, own: Mapping[str, str]) -> dict[str, s
         value = _value(one, known, body)
         if value is not None:
             made[str(one["name"])] = expanded(value, made) if "value" in one else value
+    made |= added
     return made
 
 

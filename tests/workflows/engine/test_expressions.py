@@ -201,3 +201,14 @@ def test_no_text_breaks_the_readers(text):
 def test_what_is_written_as_json_reads_back(value):
     assert evaluate("fromJSON(text)", {"text": evaluate("toJson(value)", {"value": value})}) == value
     assert isinstance(text_of(value), str)
+
+
+def test_sprigs_ciphers_take_each_others_texts_and_what_would_hold_up_the_server_says_so():
+    assert evaluate("sprig.decryptAES('key', sprig.encryptAES('key', text))", {"text": "größer"}) == "größer"
+    of_sprig = "30tEfhuJSVRhpG97XCuWgz2okj7L8vQ1s6V9zVUPeDQ="  # in its documentation
+    assert evaluate("sprig.decryptAES('secretkey', text)", {"text": of_sprig}) == "plaintext"
+    for text in (of_sprig, "no base64!"):
+        with pytest.raises(ExpressionInvalid, match="decryptAES: "):
+            evaluate("sprig.decryptAES('key', text)", {"text": text})
+    with pytest.raises(ExpressionInvalid, match=r"sprig\.genPrivateKey would hold up every workflow .* in a step"):
+        evaluate("sprig.genPrivateKey('rsa')", {})

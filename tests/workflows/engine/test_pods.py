@@ -1,5 +1,6 @@
 """What pods are made of, on a real server: several containers, volumes, variables, artifacts of every kind."""
 
+import json
 import socket
 
 import pytest
@@ -310,3 +311,21 @@ def test_two_daemons_on_one_port_have_addresses_of_their_own(engine_server):
     assert done["status"]["phase"] == "Succeeded", done["status"]
     said_by_all = log_of(engine_server, done["metadata"]["name"])
     assert [one for one in ("a", "b") if f'"content":"{one}"' in said_by_all.replace(": ", ":")] == ["a", "b"]
+
+
+NAMED = "$(ARGO_NODE_ID) $(ARGO_CONTAINER_NAME) $(ARGO_DEADLINE) $(ARGO_INCLUDE_SCRIPT_OUTPUT) $(ARGO_POD_NAME) $(PATH)"
+
+
+def test_commands_and_scripts_name_what_argo_adds_to_their_variables_each_its_own(engine_server):
+    body = {"image": "busybox", "command": ["echo", NAMED], "env": [{"name": "X", "value": "$(ARGO_NODE_ID)"}]}
+    done = engine_server.run(single({"name": "main", "container": body}))
+    name = done["metadata"]["name"]
+    told = f"{name} main 0001-01-01T00:00:00Z false $(ARGO_POD_NAME) $(PATH)"
+    assert json.loads(log_of(engine_server, name))["result"]["content"] == told
+    body |= {"command": ["sh"], "source": f"echo '{NAMED}' $ARGO_NODE_ID '$X' $X"}
+    done = engine_server.run(single({"name": "main", "script": body}))
+    name = done["metadata"]["name"]
+    told = (
+        f"$(ARGO_NODE_ID) init $(ARGO_DEADLINE) $(ARGO_INCLUDE_SCRIPT_OUTPUT) {name} $(PATH) {name} $X $(ARGO_NODE_ID)"
+    )
+    assert json.loads(log_of(engine_server, name))["result"]["content"] == told

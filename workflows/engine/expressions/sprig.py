@@ -1,17 +1,22 @@
 """Sprig's functions, without those that read the environment: numbers, lists, maps, dates, paths; texts are in `sprig_texts`."""
 
+import base64
 import inspect
 import json
 import math
 import posixpath
 import random
 import re
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from workflows.engine.expressions.moments import Duration, Moment, current, go_format, go_parse, seconds_of
 from workflows.engine.expressions.sprig_texts import TEXTS
@@ -283,6 +288,28 @@ def _url_of(parts: dict[str, Any]) -> str:
     return made
 
 
+def _cipher(password: str, vector: bytes) -> Cipher[modes.CBC]:
+    return Cipher(algorithms.AES256(password.encode()[:32].ljust(32, b"\0")), modes.CBC(vector))
+
+
+def _encrypted(password: str, text: str) -> str:
+    """AES-256-CBC with a fresh vector before it, in base64, as sprig writes it."""
+    vector, padder = secrets.token_bytes(16), padding.PKCS7(128).padder()
+    encryptor = _cipher(password, vector).encryptor()
+    padded = padder.update(text.encode()) + padder.finalize()
+    return base64.b64encode(vector + encryptor.update(padded) + encryptor.finalize()).decode()
+
+
+def _decrypted(password: str, text: str) -> str:
+    try:
+        given = base64.b64decode(text, validate=True)
+        decryptor, unpadder = _cipher(password, given[:16]).decryptor(), padding.PKCS7(128).unpadder()
+        padded = decryptor.update(given[16:]) + decryptor.finalize()
+        return (unpadder.update(padded) + unpadder.finalize()).decode()
+    except ValueError as error:
+        raise ExpressionInvalid(f"decryptAES: {error}") from error
+
+
 NUMBERS: dict[str, Callable[..., Value]] = {
     "atoi": whole, "int": whole, "int64": whole, "float64": real, "toDecimal": _octal,
     "add": lambda *values: sum(map(whole, values)), "add1": lambda value: whole(value) + 1,
@@ -339,7 +366,24 @@ DATES: dict[str, Callable[..., Value]] = {
     "toDate": _date, "htmlDateInZone": lambda value, zone: _in_zone("2006-01-02", value, zone), 
     "mustToDate": lambda layout, text: Moment(go_parse(text, layout)),
 }  # fmt: skip
-ALL: dict[str, Callable[..., Value]] = {**TEXTS, **NUMBERS, **LOGIC, **LISTS, **PLACES, **DATES}
+SECRETS: dict[str, Callable[..., Value]] = {"encryptAES": _encrypted, "decryptAES": _decrypted}
+ALL: dict[str, Callable[..., Value]] = {**TEXTS, **NUMBERS, **LOGIC, **LISTS, **PLACES, **DATES, **SECRETS}
+ELSEWHERE = (
+    "bcrypt", "htpasswd", "derivePassword", "genPrivateKey", "buildCustomCert", "genCA", "genCAWithKey", "genSelfSignedCert",
+    "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey", "getHostByName",
+)  # fmt: skip
+
+
+def _elsewhere(name: str) -> Callable[..., Value]:
+    def refuse(*_given: Value) -> Value:
+        raise ExpressionInvalid(
+            f"sprig.{name} would hold up every workflow of this server: make keys, hashes and look-ups in a step"
+        )
+
+    return refuse
+
+
+ALL |= {name: _elsewhere(name) for name in ELSEWHERE}
 STRICT = (
     "toJson", "toPrettyJson", "toRawJson", "append", "push", "prepend", "first", "rest", "last", "initial", "reverse", "uniq", "without",
     "has", "slice", "chunk", "compact", "merge", "mergeOverwrite", "deepCopy", "regexFind", "regexFindAll", "regexReplaceAll",

@@ -45,6 +45,7 @@ def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
     machine.wf.work[node["id"]] = {
         **_stored(machine, job, {**fill(template, {"pod.name": name}), "inputs": job.inputs}, name),
         "pod": name,
+        "node": node["id"],
         "wantsResult": _wants_result(machine, call),
         "exiting": call.exiting,
         **_deadline(machine, job, node),
