@@ -5,12 +5,13 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from servers import wait_until
+from servers import CHECKOUT, wait_until
 from test_running import container, node, steps_workflow
 
 from atrium.home import Home
@@ -330,3 +331,28 @@ def test_the_keeper_is_among_mounts_of_its_own(of_another_container, mortal_serv
     mortal_server.run(steps_workflow(container("one", "true"), steps=[[{"name": "s", "template": "one"}]]))
     here, there = (Path(f"/proc/{pid}/mountinfo").read_text() for pid in ("self", keeper_of(mortal_server.home).pid))
     assert (str(of_another_container) in here, str(of_another_container) in there) == (True, False)
+
+
+LEAVES = """
+import sys, time
+from pathlib import Path
+from workflows.engine.keeper.kernel import become_subreaper
+from workflows.engine.keeper.loop import Keeper
+folder, words = Path(sys.argv[1]), ["/bin/sh", "-c", sys.argv[2], "--"]
+become_subreaper()
+keeper = Keeper(str(folder / "socket"), str(folder / "journal"))
+keeper.ahead.make({"root": "/one", "next": "/two", "options": ["/"], "argv": words, "environment": {"PATH": "/usr/bin:/bin"}}, None)
+while not (folder / "whole").exists():
+    time.sleep(0.01)
+keeper.ahead.drop()
+keeper.run()
+"""
+
+
+def test_what_a_sandbox_had_begun_when_it_was_ended_while_it_was_being_made_ends_too(tmp_path):
+    begins = f"(sleep 4714 &); touch {tmp_path}/whole; exec sleep 4715"  # the first is nobody's child by then
+    subprocess.run([sys.executable, "-c", LEAVES, str(tmp_path), begins], cwd=CHECKOUT, check=True, timeout=120)
+    left = [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] in (["sleep", "4714"], ["sleep", "4715"])]  # fmt: skip
+    for one in left:
+        one.kill()
+    assert not left
