@@ -46,6 +46,7 @@ GIVEN = {
     "make": ["one", "one two", '{"name":"b","value":"two"}', "two of WorkflowTemplate", '["a","b"]', ""],
     "fetch": ["WF"], "patch": ["three"], "json-patch": ['["uno","four"]'], "applied": ['["three","five","six"]'], "applied-anew": ["WF"],
     "replaced": ['{"arguments":{"parameters":[{"name":"only","value":"this"}]}}'], "run": ["Succeeded", "WF"],
+    "by-artifact": ["3"], "cron": ["0 0 1 1 *"], "pause-cron": ["true"],
 }  # fmt: skip
 
 
