@@ -19,6 +19,7 @@ from atrium.database import reading
 from atrium.errors import AtriumError, Unavailable
 from atrium.home import get_home
 from atrium.identity import platform_actor
+from atrium.keys import make_keys
 from atrium.settings import get_settings
 from tenancy.models import UserRow
 
@@ -64,7 +65,11 @@ def ensure_administrator() -> str | None:
     if not given:
         _first_password().touch(mode=0o600)
         _first_password().write_text(password)
-    tenancy.create_user(platform_actor("setup"), ADMIN, password, administrator=True)
+    try:
+        tenancy.create_user(platform_actor("setup"), ADMIN, password, administrator=True)
+    except tenancy.UserExists:  # another replica, which starts at this moment, was first
+        _first_password().unlink(missing_ok=True)
+        return None
     return None if given else password
 
 
@@ -118,6 +123,13 @@ def start_everything() -> bool:
     return fresh
 
 
+def _make_ready() -> None:
+    check_start()
+    make_keys()
+    get_home().loaded.unlink(missing_ok=True)
+    upgrade()
+
+
 def save_times(name: str, seconds: float) -> None:
     """Notes how long a stage took, for the figures."""
     path: Path = get_home().root / "times.txt"
@@ -137,8 +149,7 @@ def up(examples: Callable[[], bool] | None) -> None:
         if not supervisor.running(get_home()):
             if left := supervisor.end_orphans(get_home()):
                 click.echo(f"  ended {left} processes that a killed supervisor left behind")
-            check_start()
-            upgrade()
+            _make_ready()
         password = ensure_administrator()
         started = start_everything()
         changed = (examples() if examples else False) or started or password is not None
@@ -163,8 +174,7 @@ def serve() -> NoReturn:
     home = get_home()
     held = hold_home(lambda: click.echo(f"waits until the platform that still runs on {home.root} has ended"))
     with one_at_a_time():
-        check_start()
-        upgrade()
+        _make_ready()
         password = ensure_administrator()
     click.echo(f"Atrium, home {home.root}, address {get_settings().public_url}")
     if password:

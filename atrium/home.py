@@ -1,7 +1,9 @@
 """Where things lie in the home folder."""
 
+import contextlib
 import hashlib
 import os
+import secrets
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -54,6 +56,18 @@ class Home:
         return hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
 
     @property
+    def replica(self) -> str:
+        """Eight characters that tell this home from others of one platform, kept in it; a path may be the same in two pods."""
+        path = self.run / "replica"
+        if not path.exists():
+            made = path.with_name(f"replica-{secrets.token_hex(4)}")
+            made.write_text(secrets.token_hex(4))
+            with contextlib.suppress(FileExistsError):  # another process of this home was first
+                path.hardlink_to(made)
+            made.unlink()
+        return path.read_text()
+
+    @property
     def keys(self) -> Path:
         """Folder of keys, each of mode 0600."""
         return _private(self.root / "keys")
@@ -92,6 +106,11 @@ class Home:
     def door(self) -> Path:
         """Folder of the front door's files."""
         return _private(self.root / "door")
+
+    @property
+    def loaded(self) -> Path:
+        """File that is there once every service that is live has been loaded since this home's start."""
+        return self.run / "services.loaded"
 
     def socket(self, name: str) -> Path:
         """Path of the Unix socket of the process `name`."""

@@ -15,6 +15,7 @@ from atrium.errors import SettingInvalid
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LARGEST_PORT = 65535
+DOOR_HOST = re.compile("[A-Za-z0-9.-]+")
 SECRET_PART = re.compile(r"://[^@/]*@")  # of an address: user and password
 WEB = (("http", "https"), "https://host:port")
 # setting -> the schemes that it may have, and an example
@@ -68,6 +69,14 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="Key file (PEM) of the front door's certificate")
     admin_password: SecretStr | None = Field(
         None, description="Administrator's first password; else generated and shown once"
+    )
+    replicas: str = Field(
+        "",
+        description="Front doors of all replicas, host:port with commas between, or a name that has all their addresses; empty means there is one",
+    )
+    keys_from: Path | None = Field(
+        None,
+        description="Folder of the keys that every replica takes at its first start; empty means that the home makes its own",
     )
     database_url: str = Field(
         "",
@@ -173,6 +182,22 @@ class Settings(BaseSettings):
             raise ValueError("a host name without scheme and port")
         return value
 
+    @field_validator("replicas")
+    @classmethod
+    def _are_doors(cls, value: str) -> str:
+        for host, port in addresses_in(value):
+            if not DOOR_HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < LARGEST_PORT:
+                raise ValueError("host:port, with commas between")
+        return value
+
+    @model_validator(mode="after")
+    def _replicas_speak_http(self) -> "Settings":
+        if self.replicas and self.tls_cert:
+            raise ValueError(
+                "ATRIUM_REPLICAS and ATRIUM_TLS_CERT exclude each other: TLS ends before replicas, in what leads to them"
+            )
+        return self
+
     @model_validator(mode="after")
     def _tls_is_whole(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -234,6 +259,12 @@ class Settings(BaseSettings):
         return self.content_hosts.replace("*", f"{item}--{project}", 1) + "/"
 
 
+def addresses_in(text: str) -> list[tuple[str, str]]:
+    """Hosts and ports of a list `host:port,host:port`."""
+    pairs = [one.strip().rpartition(":") for one in text.split(",") if one.strip()]
+    return [(host, port) for host, _, port in pairs]
+
+
 def _address_with_secret(name: str, address: str, file: Path | None) -> str:
     setting = f"ATRIUM_{name.upper()}"
     if file is None:
@@ -269,6 +300,7 @@ def allowed_values(name: str) -> str:
     return {
         "bind": "an IP address, like 127.0.0.1 or 0.0.0.0",
         "public_host": "a host name without scheme and port",
+        "replicas": "empty, or like 10.0.0.1:8080,10.0.0.2:8080",
     }.get(name, "a path")
 
 

@@ -1,7 +1,5 @@
 """Which home's components a row tells of, where several homes keep their state in one database; one of their workers judges for all."""
 
-import contextlib
-import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -15,26 +13,14 @@ LIVES = timedelta(minutes=1)  # a worker tells of its components every ten secon
 FORGOTTEN = timedelta(hours=1)
 
 
-def own_replica() -> str:
-    """Eight characters that tell this home from others, kept in it; a path may be the same in two pods."""
-    path = get_home().run / "replica"
-    if not path.exists():
-        made = path.with_name(f"replica-{secrets.token_hex(4)}")
-        made.write_text(secrets.token_hex(4))
-        with contextlib.suppress(FileExistsError):  # another process of this home was first
-            path.hardlink_to(made)
-        made.unlink()
-    return path.read_text()
-
-
 def shown_name(row: ComponentRow) -> str:
     """A component's name; of another home with its replica: `gate@1f2e3d4c`."""
-    return row.name if row.replica == own_replica() else f"{row.name}@{row.replica}"
+    return row.name if row.replica == get_home().replica else f"{row.name}@{row.replica}"
 
 
 def component_rows(session: Session) -> list[ComponentRow]:
     """This home's components in the order of their start, then those of other homes whose workers live."""
-    own, since = own_replica(), now() - LIVES
+    own, since = get_home().replica, now() - LIVES
     rows = session.scalars(select(ComponentRow).order_by(ComponentRow.replica, ComponentRow.place))
     return sorted(
         (one for one in rows if one.replica == own or one.checked_at > since), key=lambda one: one.replica != own
@@ -44,10 +30,10 @@ def component_rows(session: Session) -> list[ComponentRow]:
 def find_row(session: Session, name: str) -> ComponentRow | None:
     """The component that is shown under this name."""
     part, _, replica = name.partition("@")
-    return session.get(ComponentRow, (replica or own_replica(), part))
+    return session.get(ComponentRow, (replica or get_home().replica, part))
 
 
 def leads(session: Session, at: datetime) -> bool:
     """Whether this home's worker judges and draws for all: the first among those that live, itself always counted as one."""
     living = session.scalars(select(ComponentRow.replica).where(ComponentRow.checked_at > at - LIVES).distinct())
-    return all(own_replica() <= one for one in living)
+    return all(get_home().replica <= one for one in living)

@@ -28,7 +28,7 @@ from monitoring.alerts import Key, forget_old, judge
 from monitoring.charts import draw
 from monitoring.collect import collect
 from monitoring.models import ComponentRow, ComponentStatus
-from monitoring.replicas import FORGOTTEN, leads, own_replica
+from monitoring.replicas import FORGOTTEN, leads
 from tenancy import audit
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def note_components(found: Sequence[ComponentStatus], moment: datetime | None = 
     at, pid_file = moment or now(), get_home().run / "supervisord.pid"
     supervisor = pid_file.read_text().strip() if pid_file.exists() else ""
     with writing() as session:
-        own = own_replica()
+        own = get_home().replica
         known = {row.name: row for row in session.scalars(select(ComponentRow).where(ComponentRow.replica == own))}
         for place, one in enumerate(found):
             since = datetime.fromisoformat(one.since) if one.since else None

@@ -80,11 +80,13 @@ class FigureRow(Base):
 
 
 class CounterRow(Base):
-    """The model server's counters when they were last read, since they begin at zero again after its restart."""
+    """The counters of a replica's model server when they were last read, since they begin at zero again after its restart."""
 
     __tablename__ = "service_counters"
 
     model: Mapped[str] = mapped_column(String(70), primary_key=True)
+    replica: Mapped[str] = mapped_column(String(8), primary_key=True)
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
     succeeded: Mapped[int] = mapped_column(BigInteger)
     failed: Mapped[int] = mapped_column(BigInteger)
     rows: Mapped[int] = mapped_column(BigInteger)

@@ -17,6 +17,7 @@ from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import AtriumError, Unavailable
 from atrium.events import emit
+from atrium.home import get_home
 from atrium.identity import platform_actor
 from atrium.jobs import Job
 from atrium.lineage import Node, NodeKind, connect
@@ -65,10 +66,9 @@ class Memory:
         ] = {}  # rows of each of the platform's own questions, which nobody's figures hold
 
     def token(self, owner: str, project: str, fresh: bool = False) -> str:
-        """The token by which a project's services are asked as `owner`; `fresh` ends the one before."""
+        """The token by which a project's services are asked as `owner`; `fresh`, or another owner, ends the one before."""
         key = (owner, project)
         if fresh or key not in self.tokens:
-            tenancy.end_content_tokens(project, ITEM)
             self.tokens = {other: text for other, text in self.tokens.items() if other[1] != project}
             self.tokens[key] = tenancy.issue_content_token(owner, project, ITEM)
         return self.tokens[key]
@@ -191,6 +191,11 @@ def _take(row: ServiceRow, model: ServableModel) -> None:
                 setattr(kept, name, value)
 
 
+def _follows(row: ServiceRow) -> bool:
+    """Whether another replica serves what the row tells while this one starts: then it is not this one's to say otherwise."""
+    return bool(get_settings().replicas) and row.state == ServiceState.LIVE and not get_home().loaded.exists()
+
+
 def bring_up(row: ServiceRow, server: ModelServer, memory: Memory) -> None:
     """Serves what one service wants; a failing version leaves the one before in service and says why."""
     name = model_name(row.project, row.name)
@@ -202,7 +207,8 @@ def bring_up(row: ServiceRow, server: ModelServer, memory: Memory) -> None:
         if live == int(version) and row.state == ServiceState.LIVE and row.live_version == version:
             memory.found_live(row)
             return
-        _note(row.id, row.generation, ServiceState.LOADING, "", None)
+        if not _follows(row):
+            _note(row.id, row.generation, ServiceState.LOADING, "", None)
         if live != int(version):
             model = servable(WHO, row.project, row.model, version)
             server.put(name, int(version), _files(model), _probe(server, model))
@@ -211,6 +217,8 @@ def bring_up(row: ServiceRow, server: ModelServer, memory: Memory) -> None:
     except AtriumError as error:
         log.warning("service %s: %s", name, error)
         memory.failed(row, error)
+        if _follows(row):
+            return
         away = isinstance(error, BackEndUnavailable)
         still = f" Version {row.live_version} still serves." if row.live_version and not away else ""
         _note(row.id, row.generation, ServiceState.FAILED, f"{error}{still}", None)
@@ -228,9 +236,22 @@ def reconcile() -> None:
     """Every service once."""
     with reading() as session:
         rows = session.scalars(select(ServiceRow)).all()
+    server = TritonLocal()
     for row in rows:
         if not memory().waits(row):
-            bring_up(row, TritonLocal(), memory())
+            bring_up(row, server, memory())
+    if not get_home().loaded.exists():
+        _tell_loaded([model_name(row.project, row.name) for row in rows if row.live_version], server)
+
+
+def _tell_loaded(live: Sequence[str], server: ModelServer) -> None:
+    """Lets a replica that starts be asked, once it serves what is live (the gate's `/healthz/ready`)."""
+    try:
+        loaded = all(server.live_version(name) is not None for name in live)
+    except BackEndUnavailable:
+        return  # looks again in a moment
+    if loaded:
+        get_home().loaded.touch()
 
 
 def _gain(before: CounterRow | None, seen: Counters) -> Counters:
@@ -264,9 +285,10 @@ def sample_figures() -> None:
     with writing() as session:
         for (project, service), counters in seen.items():
             name = model_name(project, service)
-            gain = _of_others(_gain(session.get(CounterRow, name), counters), memory().asked.pop(name, []))
-            session.merge(CounterRow(model=name, succeeded=counters.succeeded, failed=counters.failed, rows=counters.rows,
-                                     total_nanoseconds=counters.total_nanoseconds))  # fmt: skip
+            before = session.get(CounterRow, (name, get_home().replica))
+            gain = _of_others(_gain(before, counters), memory().asked.pop(name, []))
+            session.merge(CounterRow(model=name, replica=get_home().replica, read_at=minute, succeeded=counters.succeeded,
+                                     failed=counters.failed, rows=counters.rows, total_nanoseconds=counters.total_nanoseconds))  # fmt: skip
             if gain.succeeded or gain.failed:
                 key = {"project": project, "service": service, "minute": minute}
                 row = session.get(FigureRow, (project, service, minute)) or FigureRow(
@@ -278,6 +300,7 @@ def sample_figures() -> None:
                 row.total_microseconds += gain.total_nanoseconds // 1000
                 session.add(row)
         session.execute(delete(FigureRow).where(FigureRow.minute < now() - FIGURES_KEPT))
+        session.execute(delete(CounterRow).where(CounterRow.read_at < now() - FIGURES_KEPT))
 
 
 def jobs() -> list[Job]:

@@ -9,7 +9,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from atrium.errors import NotSignedIn
-from atrium.keys import key_file
+from atrium.keys import key
 from tenancy.models import Audience
 
 ISSUER = "atrium"
@@ -18,8 +18,7 @@ KEY = "signing.pem"
 
 @lru_cache
 def _signing_key() -> ECKey:
-    path = key_file(KEY, lambda: ECKey.generate_key("P-256").as_pem(private=True))
-    return ECKey.import_key(path.read_bytes())
+    return ECKey.import_key(key(KEY))
 
 
 def signer() -> str:

@@ -4,12 +4,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import Forbidden, Invalid, NotFound, NotSignedIn
+from atrium.home import get_home
 from atrium.identity import Actor, Kind, Role, Verb, require
 from atrium.pages import Page, page_of, read_page
 from tenancy.audit import audit
@@ -24,6 +25,7 @@ LONGEST_DAYS = 366
 RUN_DAYS = 8
 CONTENT_DAYS = 366
 LONGEST_NAME = 60
+LONGEST_ITEM = LONGEST_NAME - 9  # behind it stands which replica's it is
 ID_BYTES = 16
 METRICS = "the platform's Prometheus"
 KINDS = {Audience.API: Kind.TOKEN, Audience.RUN: Kind.RUN, Audience.CONTENT: Kind.CONTENT}
@@ -122,7 +124,7 @@ def revoke_token(who: Actor, identifier: str) -> None:
 
 
 def issue_metrics_token() -> str:
-    """The text of the token by which the platform's own Prometheus reads /metrics; the one before ends.
+    """The text of the token by which the platform's own Prometheus reads /metrics; the one that this replica had before ends.
 
     It is the first administrator's, because only one may read them. Raises `NotFound` where there is none yet.
     """
@@ -131,10 +133,11 @@ def issue_metrics_token() -> str:
         owner = session.scalar(query.limit(1))
         if owner is None:
             raise NotFound("the administrator's token for metrics", "there must be an administrator", "run make up")
-        mine = (TokenRow.name == METRICS, TokenRow.administrator, TokenRow.revoked_at.is_(None))
+        name = f"{METRICS}@{get_home().replica}"
+        mine = (TokenRow.name.in_([name, METRICS]), TokenRow.administrator, TokenRow.revoked_at.is_(None))
         for row in session.scalars(select(TokenRow).where(*mine)):
             row.revoked_at = now()
-        return _issue(session, Audience.API, METRICS, owner, [], LONGEST_DAYS, administrator=True)[1]
+        return _issue(session, Audience.API, name, owner, [], LONGEST_DAYS, administrator=True)[1]
 
 
 def issue_run_token(owner: str, project: str, run: str) -> str:
@@ -186,23 +189,28 @@ def end_run_tokens(project: str, run: str) -> None:
 
 
 def issue_content_token(owner: str, project: str, item: str) -> str:
-    """The text of a token with which `item` (a demo) asks its project's models; nothing else takes it."""
+    """The text of a token with which `item` (a demo) asks its project's models; nothing else takes it.
+
+    It takes the place of the one that this replica had for the item: each replica has its own.
+    """
+    name = f"{item[:LONGEST_ITEM]}@{get_home().replica}"
     with writing() as session:
         user_row(session, owner)
-        return _issue(session, Audience.CONTENT, item[:LONGEST_NAME], owner, [project], CONTENT_DAYS)[1]
+        _end_content_tokens(session, project, TokenRow.name == name)
+        return _issue(session, Audience.CONTENT, name, owner, [project], CONTENT_DAYS)[1]
 
 
 def end_content_tokens(project: str, item: str) -> None:
-    """Ends the tokens of a demo that was taken down."""
+    """Ends the tokens of a demo that was taken down, at every replica."""
     with writing() as session:
-        mine = (
-            TokenRow.name == item[:LONGEST_NAME],
-            TokenRow.audience == Audience.CONTENT,
-            TokenRow.revoked_at.is_(None),
-        )
-        for row in session.scalars(select(TokenRow).where(*mine)):
-            if row.projects == [project]:
-                row.revoked_at = now()
+        _end_content_tokens(session, project, TokenRow.name.startswith(f"{item[:LONGEST_ITEM]}@", autoescape=True))
+
+
+def _end_content_tokens(session: Session, project: str, named: ColumnElement[bool]) -> None:
+    mine = (named, TokenRow.audience == Audience.CONTENT, TokenRow.revoked_at.is_(None))
+    for row in session.scalars(select(TokenRow).where(*mine)):
+        if row.projects == [project]:
+            row.revoked_at = now()
 
 
 def _token_actor(session: Session, identifier: str) -> Actor:

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ATRIUM = Path(sys.executable).parent / "atrium"
@@ -77,3 +78,14 @@ def chromium() -> Iterator[Browser]:
             yield made
         finally:
             made.close()
+
+
+def open_from_the_side_bar(page: Page, title: str, seconds: float = 60) -> None:
+    """Opens a page of the portal as a person does: clicks again where nothing comes, for instance because the connection was just lost."""
+    due = time.monotonic() + seconds
+    while True:
+        page.get_by_role("link", name=title).click()
+        try:
+            return expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=5_000)
+        except AssertionError:
+            assert time.monotonic() < due, f"page {title} did not come within {seconds:.0f} s"

@@ -3,14 +3,17 @@
 import base64
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from app.deploying.found import Argo
 from app.deploying.kubectl import Json, apply, items, kubectl
 from atrium.clock import now
+from atrium.errors import Unavailable
+from atrium.keys import MAKERS
 
 NAMESPACE, PASSWORD, METRICS, WORD_BYTES = "atrium-system", "atrium-admin", "atrium-metrics", 18
+HOME = "/var/lib/atrium"  # of the platform's container
 TOKEN_LIFE = timedelta(days=366)
 COPIED = {"atrium.io/copied-to-projects": "true"}
 
@@ -33,8 +36,27 @@ def _redis() -> dict[str, str]:
     return {"password": word, "url": f"redis://:{word}@atrium-redis:6379/0"}
 
 
-MADE: dict[str, Callable[[], dict[str, str]]] = {
-    "atrium-postgres": _postgres, "atrium-seaweedfs": _seaweedfs, "atrium-redis": _redis,
+def _keys() -> dict[str, bytes]:
+    """Keys of the platform that is there, so that its tokens and secrets hold at every replica; new ones where there is none."""
+    there = next(iter(items("deployment", "atrium", "-n", NAMESPACE)), None)
+    if there is None:
+        return {name: make() for name, make in MAKERS.items()}
+    if not (there.get("status") or {}).get("readyReplicas"):
+        raise KeysOutOfReach(
+            f"the keys of the platform in namespace {NAMESPACE}",
+            "it must run, for replicas take over its keys",
+            "bring it up as it was (cluster-up tells what it waits for); one that never ran may be deleted",
+        )
+    words = ("exec", "-n", NAMESPACE, "deployment/atrium", "-c", "atrium", "--", "base64", "-w0")
+    return {name: base64.b64decode(kubectl(*words, f"{HOME}/keys/{name}")) for name in MAKERS}
+
+
+class KeysOutOfReach(Unavailable):
+    """A platform that is there does not run, so that its keys cannot be taken over."""
+
+
+MADE: dict[str, Callable[[], Mapping[str, str | bytes]]] = {
+    "atrium-postgres": _postgres, "atrium-seaweedfs": _seaweedfs, "atrium-redis": _redis, "atrium-keys": _keys,
 }  # fmt: skip
 
 
@@ -52,7 +74,7 @@ def make_keys(objects: Sequence[Json]) -> str | None:
     """Makes the secrets that `objects` mount and the first password, where they are missing; returns a password made now.
 
     Raises:
-        ClusterSaidNo.
+        ClusterSaidNo, KeysOutOfReach.
     """
     make_mounted(objects)
     if items("secret", PASSWORD, "-n", NAMESPACE):
@@ -63,7 +85,7 @@ def make_keys(objects: Sequence[Json]) -> str | None:
 
 
 def make_mounted(objects: Sequence[Json]) -> None:
-    """Makes the secrets that `objects` mount, where they are missing. Raises `ClusterSaidNo`."""
+    """Makes the secrets that `objects` mount, where they are missing. Raises `ClusterSaidNo`, `KeysOutOfReach`."""
     wanted = {name: made for name, made in MADE.items() if name in mounted(objects)}
     for name, made in wanted.items():
         if not items("secret", name, "-n", NAMESPACE):
@@ -88,8 +110,9 @@ def mounted(objects: Sequence[Json]) -> set[str]:
     return {one["secret"]["secretName"] for one in volumes if "secret" in one}
 
 
-def _create(name: str, values: dict[str, str]) -> None:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+def _create(name: str, values: Mapping[str, str | bytes]) -> None:
+    plain = {key: value.encode() if isinstance(value, str) else value for key, value in values.items()}
+    data = {key: base64.b64encode(value).decode() for key, value in plain.items()}
     metadata = {"name": name, "namespace": NAMESPACE}
     kubectl(
         "create",

@@ -151,7 +151,7 @@ def composed(overlay: str, more: Sequence[str]) -> list[Json]:
 
 def removable(part: str) -> list[Json]:
     """The objects of a part that go with it, of those that the cluster has, in the order of removal. Raises `ClusterSaidNo`."""
-    every = [one for one in composed("full", components_for(detect())) if part_of(one) == part]
+    every = [one for one in composed("ha", components_for(detect())) if part_of(one) == part]
     going = [one for one in every if one["kind"] not in (*STAYS, "ConfigMap")]
     found = [one for one in reversed(going) if items(one["kind"], one["metadata"]["name"], *_where(one))]
     maps = items("configmaps", "-n", NAMESPACE)  # each revision of a part has its own, by a name with a checksum

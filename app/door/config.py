@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from app.door import certificate
 from app.door.envoy import TYPE, Config, chain, cluster, http_filter, listener, off, pipe, tcp
+from app.door.replicas import CONTENT, DOORS, among, door_clusters
 from app.door.replies import LARGEST_FORM_BYTES, LARGEST_TENSOR_BYTES, REQUESTS_PER_SECOND, replies
 from app.door.rights import GRPC, JWT, NAME_FIELDS, SERVICE, watched, watched_file
 from atrium.errors import SettingInvalid
@@ -229,7 +230,7 @@ def _routes() -> list[Config]:
         _inference("/v2", "triton-http", NAMING),
         _inference(f"/{SERVICE}/", "triton-grpc"),
         *(_open(prefix, "portal", drop=("cookie", "authorization")) for prefix in PUBLIC_FILES),
-        _to("/app/", "portal", drop=("authorization",)),
+        *among(_to("/app/", "portal", drop=("authorization",)), DOORS, _open("/app/", DOORS)),
         {
             "match": {"path": "/app"},
             "redirect": {"path_redirect": "/app/"},
@@ -273,7 +274,7 @@ def _judged(name: str) -> Config:
 
 
 def _content_routes() -> list[Config]:
-    return [_forms("/__atrium/"), _to("/", "demos")]
+    return [_forms("/__atrium/"), *among(_to("/", "demos"), CONTENT, _open("/", CONTENT))]
 
 
 def _upstream(name: str) -> Config:
@@ -332,7 +333,7 @@ def configuration() -> Config:
     content = _manager("content", {"route_config": {"virtual_hosts": own, "response_headers_to_remove": [IDENTITY_HEADER]}},
                        [*_compressors(), _small_bodies(), _ask_gate("/auth/content-check")])  # fmt: skip
     clusters = [_upstream(name) for name in PLAIN]
-    clusters.append(cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True))
+    clusters += [cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True), *door_clusters()]
     return {
         "node": {"id": "door", "cluster": "door"},
         "admin": {"address": pipe(home.socket("door-admin"))},

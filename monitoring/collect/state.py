@@ -19,7 +19,7 @@ from atrium.identity import platform_actor
 from atrium.jobs import jobs_file
 from atrium.metrics import counter, gauge
 from atrium.settings import get_settings
-from monitoring.replicas import component_rows, own_replica, shown_name
+from monitoring.replicas import component_rows, shown_name
 
 WHO = platform_actor("monitoring")
 
@@ -45,7 +45,7 @@ def collect_components() -> Iterator[Metric]:
         if row.state != "starting":  # neither up nor down; one that starts again and again is told by its restarts
             up.add_sample(up.name, {"component": shown_name(row)}, float(row.state == "up"))
         restarts.add_sample(f"{restarts.name}_total", {"component": shown_name(row)}, row.restarts)
-    if mine := [row.checked_at for row in rows if row.replica == own_replica()]:
+    if mine := [row.checked_at for row in rows if row.replica == get_home().replica]:
         age.add_sample(age.name, {}, (now() - max(mine)).total_seconds())
     beat.add_sample(beat.name, {}, beat_seconds())
     info.add_sample(info.name, {"version": version("atrium")}, 1)

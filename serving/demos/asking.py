@@ -40,7 +40,6 @@ class Asker:
     def _headers(self, fresh: bool) -> dict[str, str]:
         with self._lock:
             if fresh or not self._token:
-                tenancy.end_content_tokens(self.demo.project, self.item)
                 self._token = tenancy.issue_content_token(self.demo.published_by, self.demo.project, self.item)
             return {"Authorization": f"Bearer {self._token}"}
 

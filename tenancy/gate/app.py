@@ -1,5 +1,6 @@
 """The gate's routes."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import quote, unquote, urlsplit
@@ -9,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 import tenancy
 from atrium.errors import Forbidden, Invalid, NotSignedIn, error_body
+from atrium.home import get_home
 from atrium.identity import IDENTITY_HEADER, Kind, Verb, mint_identity, require
 from atrium.looks import LANGUAGE_COOKIE, THEME_COOKIE
 from atrium.settings import get_settings
@@ -20,6 +22,7 @@ from tenancy.gate.words import WORDS, language
 
 HOME = "/app/"
 YEAR_SECONDS = 365 * 86400
+LONGEST_LOADING_SECONDS = 180
 CHECK, CONTENT_CHECK = "/auth/check", "/auth/content-check"
 PublicItem = Callable[[str], bool]
 
@@ -214,6 +217,15 @@ def create_app(is_public: PublicItem = lambda item: False) -> FastAPI:
     def health() -> Response:
         """Up; nothing else is told."""
         return Response("up\n", media_type="text/plain")
+
+    begun = time.monotonic()
+
+    @app.get("/healthz/ready")
+    def readiness() -> Response:
+        """Whether this replica serves what is live; after three minutes it says so anyway, for pages tell what fails."""
+        if get_home().loaded.exists() or time.monotonic() - begun > LONGEST_LOADING_SECONDS:
+            return Response("ready\n", media_type="text/plain")
+        return Response("services are being loaded\n", 503, media_type="text/plain")
 
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

@@ -4,28 +4,26 @@ Slow for its seven processes: nothing smaller shows that real workers of two hom
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from postgres import Postgres
-from small_platform import CHECKOUT, PASSWORD, Small, make_people, own_home_in, until
+from small_platform import CHECKOUT, PASSWORD, Small, until
 from sqlalchemy import select
+from two_homes import Replicas, two_homes
 
 import monitoring
 import tenancy
 import workflows
-from app.migrate import upgrade
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.home import Home
-from atrium.identity import IDENTITY_HEADER, mint_identity, platform_actor
+from atrium.identity import IDENTITY_HEADER, platform_actor
 from monitoring.replicas import leads
 from tenancy.gate.judge import cookie_name
 from workflows.backends.argo import ArgoBackend
@@ -36,42 +34,10 @@ PIPELINES = [f"p{number}" for number in range(8)]
 MANIFEST = "kind: Workflow\nspec: {entrypoint: main, templates: [{name: main, suspend: {}}]}\n"
 
 
-@dataclass
-class Replicas:
-    """Two homes with the same keys and the same database; the workflow server of the first serves both."""
-
-    first: Small
-    second: Small
-
-    def start_worker(self, small: Small) -> None:
-        with (small.home / "worker.log").open("ab") as log:
-            small.processes["app.worker"] = subprocess.Popen(
-                [sys.executable, "-m", "app.worker"], cwd=CHECKOUT, env=small.environment, stdout=log, stderr=log
-            )
-        until((Home(small.home).run / "worker.beat").exists, f"the worker's beat, see {small.home}/worker.log")
-
-
 @pytest.fixture(scope="module")
 def replicas(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
-    address = postgres.address(postgres.database())
-    second = tmp_path_factory.mktemp("b")
-    with own_home_in(tmp_path_factory.mktemp("a"), ATRIUM_DATABASE_URL=address) as first:
-        upgrade()
-        make_people(first)
-        tenancy.set_secret(platform_actor("test"), "flights", "word", "swordfish")
-        mint_identity(platform_actor("test"))  # the last of the keys is made
-        first.start("workflows.engine")
-        second.chmod(0o700)
-        shutil.copytree(first.home / "keys", second / "keys")
-        (Home(second).run / "argo.sock").symlink_to(first.home / "run" / "argo.sock")
-        other = Small(second, first.port, first.environment | {"ATRIUM_HOME": str(second)})
-        try:
-            for program in ("tenancy.gate", "app.rest"):
-                first.start(program)
-                other.start(program)
-            yield Replicas(first, other)
-        finally:
-            other.stop()
+    with two_homes(postgres, tmp_path_factory) as made:
+        yield made
 
 
 def _at(small: Small, program: str) -> httpx.Client:

@@ -40,7 +40,8 @@ def test_each_typed_setting_is_named_with_what_it_may_be(monkeypatch: pytest.Mon
     ("name", "value", "allowed"),
     [("port", "0", "a whole number of at least 1 and at most 65534"), ("port", "99999", "at most 65534"), ("session_hours", "0", "over 0 and at most 720"),
      ("step_slots", "-1", "of at least 0"), ("log_level", "loud", "one of debug, info, warning, error"), ("bind", "localhost", "an IP address"),
-     ("public_host", "http://x", "a host name without scheme")],
+     ("public_host", "http://x", "a host name without scheme"), ("replicas", "a:8080,b", "like 10.0.0.1:8080"), ("replicas", "a:65535", "like"),
+     ("replicas", "http://a:8080", "like")],
 )  # fmt: skip
 def test_a_value_out_of_bounds_is_told_with_the_bounds(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str

@@ -30,7 +30,7 @@ def kubectl(*words: str, given: str = "") -> str:
 
 def in_pod(*words: str) -> str:
     """What a command prints inside the platform's pod."""
-    return kubectl("exec", "-n", NAMESPACE, "deployment/atrium", "--", *words)
+    return kubectl("exec", "-n", NAMESPACE, "deployment/atrium", "-c", "atrium", "--", *words)
 
 
 def cluster_up(*words: str, overlay: str = OVERLAY) -> str:
@@ -45,11 +45,11 @@ def cluster_up(*words: str, overlay: str = OVERLAY) -> str:
 
 
 @contextmanager
-def forwarded() -> Iterator[str]:
-    """The front door's address on this machine, through the API server."""
+def forwarded(to: str = "service/atrium") -> Iterator[str]:
+    """The front door's address on this machine, through the API server; of one pod where `to` names it."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    command = ["kubectl", "port-forward", "-n", NAMESPACE, "service/atrium", f"{port}:8080"]
+    command = ["kubectl", "port-forward", "-n", NAMESPACE, to, f"{port}:8080"]
     forwarding = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_door(f"http://127.0.0.1:{port}")

@@ -30,7 +30,7 @@ KEYS = {"metadata": {"name": "s3-cred"}, "type": "Opaque", "data": {"key": "eA==
 HOSTS = ("atrium.site", "*.demos.site")
 
 
-@pytest.mark.parametrize("overlay", ["minimal", "full", "airgap"])
+@pytest.mark.parametrize("overlay", ["minimal", "full", "ha", "airgap"])
 def test_every_object_of_an_overlay_is_taken(overlay: str) -> None:
     objects = everything(overlay, "")
     led = rewritten(objects, "registry.site:5000", Lock({}), secret=True) if overlay == "airgap" else objects

@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 
 import tenancy
 from atrium.database import writing
+from atrium.home import Home
 from atrium.identity import Role, platform_actor, read_identity
 from tenancy.gate.judge import content_cookie_name, cookie_name
 
@@ -73,6 +74,12 @@ def test_the_doors_question_to_the_gate_cannot_be_asked_from_outside(door: Door,
 
 def test_health_is_told_without_sign_in_and_nothing_else(door: Door) -> None:
     assert door.ask("/healthz", token="").text == "up\n"
+
+
+def test_a_replica_is_ready_once_what_is_live_is_loaded_there(door: Door) -> None:
+    assert door.ask("/healthz/ready", token="").status_code == 503
+    Home(door.small.home).loaded.touch()
+    assert door.ask("/healthz/ready", token="").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/app/static/a.js", "/app/app/static/inter.woff2", "/app/favicon.png"])

@@ -18,7 +18,7 @@ from atrium.jobs import Job
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"model_registry.server": "mlflow", "tenancy.gate": "gate", "serving.triton": "triton-http",
             "app.door": "door-admin", "serving.demos": "demos", "workflows.engine": "argo", "feature_store.server": "feast",
-            "app.rest": "api"}  # fmt: skip
+            "app.rest": "api", "portal": "portal"}  # fmt: skip
 START_SECONDS = 240.0
 PASSWORD = "correct horse battery"
 

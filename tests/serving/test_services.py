@@ -1,17 +1,20 @@
 """Services: what is wanted comes to be, what fails leaves the good one in service, what dies comes back."""
 
+import shutil
 from collections.abc import Callable
 
 import pytest
 import real_models
-from small_platform import Small, until
+from small_platform import Small, forget_settings, until
 
 import serving
 import tenancy
 from atrium.errors import Conflict, Forbidden, Invalid
+from atrium.home import get_home
 from atrium.identity import Actor, Kind, Role
 from serving.models import ServiceState, ServiceView
 from serving.reconcile import reconcile, sample_figures
+from serving.triton.launch import models_folder
 
 Reconciled = Callable[[], ServiceView]
 
@@ -79,6 +82,27 @@ def test_services_come_back_after_triton_was_killed(platform: Small, ada: Actor,
         return serving.get_service(ada, "flights", "flight-delay").state is ServiceState.LIVE
 
     until(answers, "the service", 20)
+    assert serving.try_service(ada, "flights", "flight-delay", [_row()])
+
+
+def test_a_replica_that_starts_without_any_file_loads_what_is_live_and_says_so_then(
+    platform: Small, ada: Actor, live: ServiceView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATRIUM_REPLICAS", f"127.0.0.1:{platform.port}")
+    forget_settings()
+    platform.kill("serving.triton")
+    shutil.rmtree(models_folder())
+    get_home().loaded.unlink(missing_ok=True)
+    platform.start("serving.triton")
+
+    def loaded() -> bool:
+        reconcile()
+        assert (
+            serving.get_service(ada, "flights", "flight-delay").state is ServiceState.LIVE
+        )  # another replica serves it
+        return get_home().loaded.exists()
+
+    until(loaded, "the service here", 20)
     assert serving.try_service(ada, "flights", "flight-delay", [_row()])
 
 
