@@ -83,6 +83,10 @@ def _answer(connection: Any, sql: str, parameters: Sequence[object], limit: int)
     timer.start()
     try:
         result = connection.execute(sql, list(parameters))
+        if result is None:
+            raise QueryInvalid(
+                "a query without a statement", "one statement of read-only SQL", "SELECT * FROM a dataset"
+            )
         columns = [str(one[0]) for one in result.description or []]
         rows = result.fetchmany(limit + 1)
     except duckdb.InterruptException:

@@ -56,13 +56,26 @@ def upload_form(name: str = "") -> None:
         )
         file = st.file_uploader(_("CSV with a header, or Parquet; at most 200 MiB"), type=["csv", "parquet"])
         append = st.toggle(_("Append to the present rows"))
+        replace = bool(name) or st.toggle(_("Replace the rows of a dataset that is there"))
         if st.form_submit_button(_("Upload"), type="primary"):
             if not file:
                 st.warning(_("Choose a file."))
-            elif named := chosen.strip() or feature_store.name_of_file(file.name):
+            elif not (named := chosen.strip() or feature_store.name_of_file(file.name)):
+                st.warning(_("Give the dataset a name."))
+            elif append or replace or not (there := _rows_of(named)):
                 _upload(named, file.getvalue(), file.name, append)
             else:
-                st.warning(_("Give the dataset a name."))
+                st.warning(there)
+
+
+def _rows_of(name: str) -> str:
+    """What is to be said of a dataset that is there, before its rows are replaced; empty where there is none of the name."""
+    try:
+        found = feature_store.get_dataset(who(), project(), name)[0]
+    except AtriumError:
+        return ""  # the upload itself says what is wrong
+    words = _("{name} is there already, with {rows} rows. Append to them, replace them, or choose another name.")
+    return words.format(name=found.name, rows=f"{found.rows:,}")
 
 
 def _upload(name: str, content: bytes, file: str, append: bool) -> None:

@@ -163,6 +163,15 @@ def test_a_person_uploads_a_table_sees_it_and_deletes_it_after_a_question(
     expect(page).to_have_url(re.compile("dataset=by-page"))
     expect(page.get_by_role("heading", level=1)).to_have_text("by-page")
     assert rest(platform, token, "GET", "datasets/by-page").json()["dataset"]["rows"] == 2
+    page.goto(f"{platform.url}/app/datasets?project=flights")  # the same name again is no accident
+    page.get_by_role("button", name="Upload").first.click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "by-page.csv", "mimeType": "text/csv", "buffer": b"a,b\n5,6\n"}
+    )
+    expect(page.get_by_text("by-page.csv")).to_be_visible()
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    expect(page.get_by_text("by-page is there already, with 2 rows.")).to_be_visible()
+    page.goto(f"{platform.url}/app/datasets?project=flights&dataset=by-page")
     page.get_by_role("button", name="Delete").first.click()
     expect(page.get_by_text("This cannot be undone")).to_be_visible()
     page.get_by_role("button", name="Delete for good").click()

@@ -214,3 +214,9 @@ def test_what_a_step_wrote_is_known_to_come_from_what_it_read(who: Actor) -> Non
     assert [edge.source.name for edge in lineage_of(who, "flights", Node(NodeKind.DATASET, "clean")).upstream] == [
         "warehouse/raw"
     ]
+
+
+@pytest.mark.parametrize("sql", ["", "  ", "-- a remark", ";"])
+def test_a_query_without_a_statement_is_refused_in_words(who: Actor, sql: str) -> None:
+    with pytest.raises(feature_store.QueryInvalid, match="a query without a statement"):
+        feature_store.query(who, "flights", sql)
