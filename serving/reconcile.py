@@ -28,8 +28,8 @@ from model_registry import ServableModel, servable
 from serving.backends import TritonLocal
 from serving.backends.protocol import Counters, ModelServer, Probe
 from serving.models import CounterRow, FigureRow, ServiceRow, ServiceState
-from serving.repository import ModelFiles, tensors_of
-from serving.rows import example_rows, to_tensors
+from serving.repository import ModelFiles, fitted, tensors_of
+from serving.rows import columns_of, example_rows, to_tensors
 from serving.service import resolved_version
 
 log = logging.getLogger(__name__)
@@ -103,8 +103,9 @@ class Memory:
 
 
 def _files(model: ServableModel) -> ModelFiles:
-    inputs, outputs = tensors_of(model.onnx)
-    return ModelFiles(model.onnx, inputs, outputs, model.metadata.get("inputs") or {})
+    takes, outputs = tensors_of(model.onnx)
+    inputs, joined = fitted(columns_of(model.signature), takes)
+    return ModelFiles(model.onnx, inputs, outputs, model.metadata.get("inputs") or {}, joined)
 
 
 def check_answer(outputs: Sequence[Mapping[str, Any]], rows: int) -> None:

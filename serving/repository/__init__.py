@@ -1,5 +1,5 @@
 """Triton's model repository, generated from an ONNX model, its signature and what its makers say of its inputs."""
 
-from serving.repository.generate import ModelFiles, Tensor, tensors_of, write_model
+from serving.repository.generate import ModelFiles, SignatureNotOnnx, Tensor, fitted, tensors_of, write_model
 
-__all__ = ["ModelFiles", "Tensor", "tensors_of", "write_model"]
+__all__ = ["ModelFiles", "SignatureNotOnnx", "Tensor", "fitted", "tensors_of", "write_model"]

@@ -1,12 +1,13 @@
 """Writes `models/<project>--<service>/`: config.pbtxt, and a numbered version with model.onnx and its checks."""
 
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from atrium.errors import Invalid
 
@@ -21,6 +22,10 @@ class ModelNotTensors(Invalid):
     """The ONNX model's inputs or outputs are not plain tensors with rows first."""
 
 
+class SignatureNotOnnx(Invalid):
+    """The signature tells of other inputs than the ONNX model takes."""
+
+
 @dataclass(frozen=True)
 class Tensor:
     """An input or output: `dims` without the rows' dimension, -1 where it varies; `type` as Triton calls it."""
@@ -32,12 +37,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What a version is made of: ONNX bytes, its tensors, and the checks of its inputs by column name."""
+    """What a version is made of: ONNX bytes, its tensors, and the checks of its inputs by column name.
+
+    `joined` names the ONNX model's one input that takes the columns `inputs` side by side, where it has none of its own for each.
+    """
 
     onnx: bytes
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     checks: Mapping[str, object]
+    joined: str = ""
 
 
 def _tensor(value: object) -> Tensor:
@@ -61,6 +70,29 @@ def tensors_of(model: bytes) -> tuple[list[Tensor], list[Tensor]]:
     constants = {initial.name for initial in graph.initializer}
     inputs = [_tensor(value) for value in graph.input if value.name not in constants]
     return inputs, [_tensor(value) for value in graph.output]
+
+
+def fitted(columns: Sequence[Mapping[str, Any]], inputs: Sequence[Tensor]) -> tuple[Sequence[Tensor], str]:
+    """The inputs as a signature's `columns` (`name`, `datatype`, `shape`) tell of them, and the ONNX input that takes them all side by side.
+
+    That one is empty where each column has an input of its name. Converters of a whole table (skl2onnx' default) make one of it.
+
+    Raises:
+        SignatureNotOnnx: neither holds.
+    """
+    names, takes = [one["name"] for one in columns], [one.name for one in inputs]
+    if set(names) == set(takes):
+        return inputs, ""
+    wide = sum(max(1, math.prod(one["shape"])) for one in columns)
+    numbers = all(one["datatype"] != "BYTES" for one in columns) and inputs[0].type != "TYPE_STRING"
+    if len(inputs) == 1 and numbers and (len(columns) == 1 or inputs[0].dims in ((wide,), (-1,))):
+        made = [Tensor(one["name"], f"TYPE_{one['datatype']}", tuple(one["shape"])) for one in columns]
+        return made, inputs[0].name
+    raise SignatureNotOnnx(
+        f"a signature with the inputs {', '.join(names)}, and an ONNX model that takes {', '.join(takes)}",
+        "they have the same names, or the ONNX model takes all columns as one tensor of numbers, rows × columns",
+        "log it with the signature of what the ONNX model takes, or convert it with one input a column",
+    )
 
 
 def _block(kind: str, tensor: Tensor) -> str:
@@ -101,6 +133,7 @@ def write_model(repository: Path, name: str, version: int, files: ModelFiles, ba
             "inputs": [[tensor.name, tensor.type, list(tensor.dims)] for tensor in files.inputs],
             "outputs": [[tensor.name, tensor.type] for tensor in files.outputs],
             "checks": dict(files.checks),
+            "joined": files.joined,
         }
         (folder / "model.json").write_text(json.dumps(shape))
         code = resources.files("serving.repository").joinpath("python_backend", "model.py").read_text()

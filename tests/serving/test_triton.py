@@ -1,5 +1,6 @@
 """Triton on its sockets, and through the front door: the same answers as onnxruntime, refusals that say why."""
 
+import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ import tenancy
 from app.door.rights import write_rights
 from atrium import rpc
 from atrium.identity import Actor, Kind, platform_actor
-from serving.repository import ModelFiles, tensors_of, write_model
+from serving.repository import ModelFiles, SignatureNotOnnx, fitted, tensors_of, write_model
+from serving.rows import columns_of, to_tensors
 from serving.triton.launch import models_folder
 
 NAME = "flights--equal"
@@ -90,6 +92,35 @@ def test_a_row_that_the_model_was_not_made_for_is_refused_with_the_reason(
     with closing(tritonclient.grpc.InferenceServerClient(address)) as client, pytest.raises(refused) as caught:
         client.infer(NAME, _inputs(tritonclient.grpc, rows), headers={"authorization": f"Bearer {model.token}"})
     assert f"input '{column}'" in str(caught.value) and told in str(caught.value) and "Next: " in str(caught.value)
+
+
+@pytest.mark.parametrize("as_table", [True, False])
+def test_a_model_that_takes_a_whole_table_as_one_tensor_is_asked_by_its_signature(
+    triton: Small, as_table: bool
+) -> None:
+    from mlflow.models import infer_signature
+
+    frame, made, expected = real_models.iris()
+    example = frame if as_table else frame.to_numpy()
+    signature = {"inputs": json.loads(infer_signature(example).to_dict()["inputs"])}
+    takes, outputs = tensors_of(made)
+    inputs, joined = fitted(columns_of(signature), takes)
+    assert ([one.name for one in inputs], joined) == (list(frame.columns) if as_table else ["input"], "X")
+    write_model(models_folder(), "flights--iris", 1, ModelFiles(made, inputs, outputs, {}, joined))
+    rows = frame.to_dict("records") if as_table else [{"input": row} for row in frame.to_numpy().tolist()]
+    with rpc.client("triton-http", platform_actor("tests"), 60) as client:
+        client.post("/v2/repository/models/flights--iris/load").raise_for_status()
+        answer = client.post("/v2/models/flights--iris/infer", json={"inputs": to_tensors(signature, rows)})
+        client.post("/v2/repository/models/flights--iris/unload").raise_for_status()
+    told = {one["name"]: one["data"] for one in answer.raise_for_status().json()["outputs"]}
+    assert told["probabilities"] == pytest.approx(expected.ravel().tolist(), abs=1e-5)
+
+
+def test_a_signature_of_other_inputs_than_the_model_takes_is_refused_with_both() -> None:
+    takes, _ = tensors_of(real_models.iris()[1])
+    columns = [{"name": name, "datatype": "FP64", "shape": [1]} for name in ("a", "b")]
+    with pytest.raises(SignatureNotOnnx, match="inputs a, b, and an ONNX model that takes X"):
+        fitted(columns, takes)
 
 
 def _milliseconds(client: httpx.Client, body: dict[str, object]) -> float:

@@ -18,6 +18,16 @@ NUMPY = {
     "TYPE_BOOL": np.bool_,
     "TYPE_STRING": np.object_,
 }
+ONNX = {
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int8)": np.int8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
 SHOWN = 12
 
 
@@ -34,6 +44,7 @@ class TritonPythonModel:
         with open(os.path.join(folder, "model.json")) as file:
             shape = json.load(file)
         self.inputs, self.outputs, self.checks = shape["inputs"], shape["outputs"], shape["checks"]
+        self.joined = shape.get("joined")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         path = os.path.join(folder, "model.onnx")
@@ -56,7 +67,7 @@ class TritonPythonModel:
 
     def _answer(self, good, answers):
         feeds = {name: np.concatenate([rows[name] for _, rows in good]) for name, *_ in self.inputs}
-        results = self.session.run(self.names, feeds)
+        results = self.session.run(self.names, self._joined(feeds) if self.joined else feeds)
         start = 0
         for place, rows in good:
             end = start + len(next(iter(rows.values())))
@@ -66,6 +77,12 @@ class TritonPythonModel:
             ]
             answers[place] = pb_utils.InferenceResponse(output_tensors=tensors)
             start = end
+
+    def _joined(self, feeds):
+        """The columns side by side, in their order, as the model's one input takes them."""
+        kind = self.session.get_inputs()[0].type  # tensor(float), as ONNX writes it
+        together = np.concatenate(list(feeds.values()), axis=1) if len(feeds) > 1 else next(iter(feeds.values()))
+        return {self.joined: together.astype(ONNX[kind], copy=False)}
 
     @staticmethod
     def _tensor(name, kind, values):
