@@ -106,7 +106,7 @@ def _service_rules() -> list[Rule]:
         ),
         Rule(
             "ServiceFailing", Severity.CRITICAL, _services("atrium_service_requests_total", code_class="5xx"),
-            "Service {object} fails {value} of its requests", "See the model server's log, or go back to the version before",
+            "Service {object} fails {value} of its requests", "See the model server's log for the error",
             for_seconds=60, above=0.05, over=_services("atrium_service_requests_total"), unit="share", object="{service}",
             kind="service",
         ),

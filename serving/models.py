@@ -66,7 +66,7 @@ class ServiceRow(Base):
 
 
 class FigureRow(Base):
-    """How many requests a service answered in one minute; kept 32 days."""
+    """How many requests a service answered, refused (4xx) and failed (5xx) in one minute; kept 32 days."""
 
     __tablename__ = "service_figures"
 
@@ -74,13 +74,14 @@ class FigureRow(Base):
     service: Mapped[str] = mapped_column(String(30), primary_key=True)
     minute: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
     succeeded: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(BigInteger)
     failed: Mapped[int] = mapped_column(BigInteger)
     rows: Mapped[int] = mapped_column(BigInteger)
     total_microseconds: Mapped[int] = mapped_column(BigInteger)
 
 
 class CounterRow(Base):
-    """The counters of a replica's model server when they were last read, since they begin at zero again after its restart."""
+    """The counters of a replica's model server and front door when they were last read, since a restart sets them to zero."""
 
     __tablename__ = "service_counters"
 
@@ -88,6 +89,7 @@ class CounterRow(Base):
     replica: Mapped[str] = mapped_column(String(8), primary_key=True)
     read_at: Mapped[datetime] = mapped_column(UtcDateTime)
     succeeded: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(BigInteger)
     failed: Mapped[int] = mapped_column(BigInteger)
     rows: Mapped[int] = mapped_column(BigInteger)
     total_nanoseconds: Mapped[int] = mapped_column(BigInteger)
@@ -180,9 +182,13 @@ class FeedbackView:
 
 @dataclass(frozen=True)
 class Figures:
-    """A service's requests in some time: `mean_milliseconds` as the model server measured it, None without requests."""
+    """A service's requests in some time: answered, refused as their own fault, failed.
+
+    `mean_milliseconds` as the model server measured it, None without requests.
+    """
 
     succeeded: int
+    refused: int
     failed: int
     rows: int
     mean_milliseconds: float | None

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 import tenancy
 from atrium.clock import now
@@ -28,6 +29,7 @@ from model_registry import ServableModel, servable
 from serving.backends import TritonLocal
 from serving.backends.protocol import Counters, ModelServer, Probe
 from serving.models import CounterRow, FigureRow, ServiceRow, ServiceState
+from serving.not_answered import NotAnswered, not_answered
 from serving.repository import ModelFiles, fitted, tensors_of
 from serving.rows import columns_of, example_rows, to_tensors
 from serving.service import resolved_version
@@ -256,50 +258,62 @@ def _tell_loaded(live: Sequence[str], server: ModelServer) -> None:
 
 
 def _gain(before: CounterRow | None, seen: Counters) -> Counters:
-    if before is None or before.succeeded + before.failed > seen.succeeded + seen.failed:
+    if before is None or before.succeeded > seen.succeeded:
         return seen  # the model server began anew
     return Counters(
-        seen.succeeded - before.succeeded, max(0, seen.failed - before.failed), seen.rows - before.rows,
-        seen.total_nanoseconds - before.total_nanoseconds,
-    )  # fmt: skip
+        seen.succeeded - before.succeeded, seen.rows - before.rows, seen.total_nanoseconds - before.total_nanoseconds
+    )
+
+
+def _more(before: CounterRow | None, seen: NotAnswered) -> NotAnswered:
+    if before is None or before.refused > seen.refused or before.failed > seen.failed:
+        return seen  # the front door began anew
+    return NotAnswered(seen.refused - before.refused, seen.failed - before.failed)
 
 
 def _of_others(gain: Counters, own: list[int]) -> Counters:
     """A gain without the platform's own questions, each of which took as long as the mean."""
     succeeded = max(0, gain.succeeded - len(own))
     share = succeeded / gain.succeeded if gain.succeeded else 0.0
-    return Counters(succeeded, gain.failed, max(0, gain.rows - sum(own)), round(gain.total_nanoseconds * share))
+    return Counters(succeeded, max(0, gain.rows - sum(own)), round(gain.total_nanoseconds * share))
+
+
+def _add(session: Session, project: str, service: str, seen: Counters, bad: NotAnswered) -> None:
+    """Adds what one service's counters gained to the present minute."""
+    name, replica, minute = model_name(project, service), get_home().replica, now().replace(second=0, microsecond=0)
+    before = session.get(CounterRow, (name, replica))
+    gain, more = _of_others(_gain(before, seen), memory().asked.pop(name, [])), _more(before, bad)
+    session.merge(CounterRow(model=name, replica=replica, read_at=minute, succeeded=seen.succeeded, refused=bad.refused,
+                             failed=bad.failed, rows=seen.rows, total_nanoseconds=seen.total_nanoseconds))  # fmt: skip
+    if not (gain.succeeded or more.refused or more.failed):
+        return
+    row = session.get(FigureRow, (project, service, minute)) or FigureRow(
+        project=project, service=service, minute=minute, succeeded=0, refused=0, failed=0, rows=0, total_microseconds=0
+    )
+    row.succeeded += gain.succeeded
+    row.refused += more.refused
+    row.failed += more.failed
+    row.rows += gain.rows
+    row.total_microseconds += gain.total_nanoseconds // 1000
+    session.add(row)
 
 
 def sample_figures() -> None:
-    """Adds what services answered people since the last look to the present minute; forgets what is older than 32 days."""
-    server, minute = TritonLocal(), now().replace(second=0, microsecond=0)
+    """Adds what services answered, refused and failed since the last look; forgets what is older than 32 days."""
+    server = TritonLocal()
     with reading() as session:
         names = [
             (row.project, row.name)
             for row in session.scalars(select(ServiceRow).where(ServiceRow.live_version.is_not(None)))
         ]
     try:
+        bad = not_answered()
         seen = {pair: found for pair in names if (found := server.counters(model_name(*pair)))}
     except BackEndUnavailable:
         return  # each service's state tells it; its counters begin anew
     with writing() as session:
-        for (project, service), counters in seen.items():
-            name = model_name(project, service)
-            before = session.get(CounterRow, (name, get_home().replica))
-            gain = _of_others(_gain(before, counters), memory().asked.pop(name, []))
-            session.merge(CounterRow(model=name, replica=get_home().replica, read_at=minute, succeeded=counters.succeeded,
-                                     failed=counters.failed, rows=counters.rows, total_nanoseconds=counters.total_nanoseconds))  # fmt: skip
-            if gain.succeeded or gain.failed:
-                key = {"project": project, "service": service, "minute": minute}
-                row = session.get(FigureRow, (project, service, minute)) or FigureRow(
-                    **key, succeeded=0, failed=0, rows=0, total_microseconds=0
-                )
-                row.succeeded += gain.succeeded
-                row.failed += gain.failed
-                row.rows += gain.rows
-                row.total_microseconds += gain.total_nanoseconds // 1000
-                session.add(row)
+        for pair, counters in seen.items():
+            _add(session, *pair, counters, bad.get(model_name(*pair), NotAnswered()))
         session.execute(delete(FigureRow).where(FigureRow.minute < now() - FIGURES_KEPT))
         session.execute(delete(CounterRow).where(CounterRow.read_at < now() - FIGURES_KEPT))
 

@@ -159,13 +159,14 @@ def resolved_version(who: Actor, project: str, model: str, version: str) -> str:
 
 def _sum(session: Session, project: str, service: str | None, since: datetime) -> Figures:
     query = select(
-        func.sum(FigureRow.succeeded), func.sum(FigureRow.failed), func.sum(FigureRow.rows), func.sum(FigureRow.total_microseconds)
+        func.sum(FigureRow.succeeded), func.sum(FigureRow.refused), func.sum(FigureRow.failed), func.sum(FigureRow.rows),
+        func.sum(FigureRow.total_microseconds),
     ).where(FigureRow.project == project, FigureRow.minute >= since)  # fmt: skip
     if service:
         query = query.where(FigureRow.service == service)
-    good, bad, rows, total = session.execute(query).one()
+    good, refused, failed, rows, total = session.execute(query).one()
     mean = float(total) / float(good) / 1000 if good else None
-    return Figures(int(good or 0), int(bad or 0), int(rows or 0), mean)
+    return Figures(int(good or 0), int(refused or 0), int(failed or 0), int(rows or 0), mean)
 
 
 def service_figures(who: Actor, project: str, service: str | None = None, hours: float = 24) -> Figures:
@@ -183,11 +184,12 @@ def requests_today(who: Actor, project: str) -> Figures:
 
 
 def figures_by_minute(who: Actor, project: str, service: str, minutes: int = 60) -> list[tuple[datetime, int, int]]:
-    """Requests a minute, answered well and badly, oldest first, at most a day. Raises `Forbidden`."""
+    """Requests a minute, answered and not (refused or failed), oldest first, at most a day. Raises `Forbidden`."""
     require(who, Verb.READ, project)
     since = now() - timedelta(minutes=min(minutes, 1440))
     query = select(FigureRow).where(
         FigureRow.project == project, FigureRow.service == service, FigureRow.minute >= since
     )
     with reading() as session:
-        return [(row.minute, row.succeeded, row.failed) for row in session.scalars(query.order_by(FigureRow.minute))]
+        rows = session.scalars(query.order_by(FigureRow.minute))
+        return [(row.minute, row.succeeded, row.refused + row.failed) for row in rows]

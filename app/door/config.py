@@ -30,6 +30,15 @@ INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER, NAMING)
 PLAIN = ("gate", "api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 ASKED = ("cookie", "authorization", "accept", "accept-language", "origin", "upgrade", "sec-fetch-site", "x-forwarded-proto",
          "x-mlflow-workspace", "user-agent")  # fmt: skip
+UNREADABLE = """function envoy_on_response(handle)
+  if handle:headers():get(":status") ~= "500" then return end
+  local body = handle:body()
+  local said = body and body:getBytes(0, math.min(body:length(), 40)) or ""
+  if said:find('^{"error":"Unable to parse ') or said:find('^{"error":"failed to parse ') then
+    handle:headers():replace(":status", "400")
+  end
+end
+"""  # Triton answers 500 to a request that is no JSON or lacks a member: that is the request's fault, not the model's
 PUBLIC_FILES = ("/app/static/", "/app/app/static/", "/app/favicon.png")  # Streamlit's own, the portal's font and icon
 COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml")
 
@@ -279,16 +288,17 @@ def _content_routes() -> list[Config]:
 
 def _upstream(name: str) -> Config:
     """The component's Unix socket, or the address that the settings give its seam."""
-    elsewhere = address(name)
+    elsewhere, answers = address(name), UNREADABLE if name == "triton-http" else ""
     if not elsewhere:
-        return cluster(name, pipe(get_home().socket(name)))
+        return cluster(name, pipe(get_home().socket(name)), answers=answers)
     parts = urlsplit(elsewhere)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise SettingInvalid(
             f"address {elsewhere!r} of {name}", "http(s)://host:port without a path", "change it; see docs/settings.md"
         )
     secure = parts.scheme == "https"
-    return cluster(name, tcp(parts.hostname, parts.port or (443 if secure else 80)), tls_host=parts.hostname * secure)
+    where = tcp(parts.hostname, parts.port or (443 if secure else 80))
+    return cluster(name, where, tls_host=parts.hostname * secure, answers=answers)
 
 
 def _to_https(name: str) -> Config:

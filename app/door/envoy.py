@@ -18,8 +18,11 @@ def http_filter(name: str, kind: str, **settings: object) -> Config:
     return {"name": name, "typed_config": {"@type": f"{TYPE}.extensions.filters.http.{kind}", **settings}}
 
 
-def cluster(name: str, where: Config, http2: bool = False, tls_host: str = "") -> Config:
-    """An upstream at one address; `http2` for gRPC, `tls_host` the name that its certificate must have."""
+def cluster(name: str, where: Config, http2: bool = False, tls_host: str = "", answers: str = "") -> Config:
+    """An upstream at one address; `http2` for gRPC, `tls_host` the name that its certificate must have.
+
+    `answers` is a script in Lua that sees what it answers before anything is counted.
+    """
     made: Config = {
         "name": name,
         "type": "STATIC" if "pipe" in where else "STRICT_DNS",
@@ -43,6 +46,10 @@ def cluster(name: str, where: Config, http2: bool = False, tls_host: str = "") -
         "explicit_http_config": {"http2_protocol_options" if http2 else "http_protocol_options": {}},
         "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE},
     }
+    if answers:
+        script = http_filter("envoy.filters.http.lua", "lua.v3.Lua", default_source_code={"inline_string": answers})
+        last = http_filter("envoy.filters.http.upstream_codec", "upstream_codec.v3.UpstreamCodec")
+        options["http_filters"] = [script, last]
     made["typed_extension_protocol_options"] = {HTTP_OPTIONS: options}
     return made
 

@@ -9,6 +9,7 @@ from monitoring.replicas import find_row
 
 BEHIND = ("triton", "door", "mlflow")
 TRIES = 5
+MOST_EVENTS = 100
 
 
 def why_service(who: Actor, project: str, name: str) -> Why:
@@ -23,9 +24,12 @@ def why_service(who: Actor, project: str, name: str) -> Why:
     for row in down:
         evidence.append(Evidence(Said("Component {name}, which it needs, is {state}", {"name": row.name, "state": row.state}),
                                  row.checked))  # fmt: skip
-    evidence.append(_requests(who, project, name))
+    figures = serving.service_figures(who, project, name, hours=1)
+    evidence.append(_requests(figures))
     fine = one.state is serving.ServiceState.LIVE and not down
-    return Why(f"service/{name}", one.state.value, _because(one, down), evidence, _steps(project, one, down), fine)
+    return Why(
+        f"service/{name}", one.state.value, _because(one, down), evidence, _steps(project, one, down, figures), fine
+    )
 
 
 def _because(one: serving.ServiceView, down: list[ComponentRow]) -> Said:
@@ -56,13 +60,26 @@ def _down() -> list[ComponentRow]:
     return [row for row in rows if row is not None and row.state != "up"]
 
 
-def _requests(who: Actor, project: str, name: str) -> Evidence:
-    figures = serving.service_figures(who, project, name, hours=1)
-    values = {"good": figures.succeeded, "bad": figures.failed}
-    return Evidence(Said("In the last hour it answered {good} requests and refused or failed {bad}", values))
+def _requests(figures: serving.Figures) -> Evidence:
+    values = {"good": figures.succeeded, "refused": figures.refused, "failed": figures.failed}
+    text = "In the last hour it answered {good} requests, refused {refused} as their own fault, and failed {failed}"
+    return Evidence(Said(text, values))
 
 
-def _steps(project: str, one: serving.ServiceView, down: list[ComponentRow]) -> list[Step]:
+def _go_back(one: serving.ServiceView) -> list[Step]:
+    """To the newest other version that served; nothing where there was none."""
+    told = (event.payload for event in recent("service.changed", one.project, one.name, MOST_EVENTS))
+    served = (str(said["version"]) for said in told if said.get("version"))
+    before = next((version for version in served if version != one.live_version), None)
+    page = f"services?project={one.project}&service={one.name}"
+    return (
+        [Step(Said("Go back to version {version}, which served before", {"version": before}), page=page)]
+        if before
+        else []
+    )
+
+
+def _steps(project: str, one: serving.ServiceView, down: list[ComponentRow], figures: serving.Figures) -> list[Step]:
     if down:
         return [
             Step(
@@ -72,7 +89,7 @@ def _steps(project: str, one: serving.ServiceView, down: list[ComponentRow]) -> 
             for row in down
         ]
     if one.state is serving.ServiceState.LIVE:
-        return []
+        return _go_back(one) if figures.failed else []
     page = f"models?project={project}"
     return [
         Step(Said("Look at the version's input example, signature and metrics"), page=page),

@@ -15,7 +15,7 @@ from atrium.clock import now
 from portal.session import project, who
 from portal.ui import Column, bars, card, empty, guard, header, lines, link_to, numbers, table, text
 from portal.views.first_steps import note_dashboard_seen
-from portal.views.models_in_use import made_by, models_in_use
+from portal.views.models_in_use import made_by, models_in_use, not_answered
 from portal.words import _
 
 NEEDED = ("flights", "airlines", "airports")
@@ -150,7 +150,7 @@ def _today(here: str) -> None:
         numbers(
             (
                 _("Questions to the model today"), f"{today.succeeded:,}",
-                _("{n} refused or failed; days in UTC").format(n=f"{today.failed:,}"),
+                _("{told}; days in UTC").format(told=not_answered(today)),
             ),
             (_("Mean answer time today"), mean, _("inside the model server")),
             (

@@ -30,6 +30,11 @@ def quality(metrics: Mapping[str, float]) -> str:
     return " · ".join(shown) or "–"
 
 
+def not_answered(figures: serving.Figures) -> str:
+    """How many requests were refused and how many failed, in one line."""
+    return _("{refused} refused, {failed} failed").format(refused=f"{figures.refused:,}", failed=f"{figures.failed:,}")
+
+
 @st.fragment(run_every="10s")
 def models_in_use() -> None:
     """The live models of the project, a row each; a row leads to the model's service."""

@@ -25,6 +25,7 @@ from portal.ui import (
     when,
     why_section,
 )
+from portal.views.models_in_use import not_answered
 from portal.views.monitoring_charts import charts
 from portal.views.snippets import metric_texts, tools
 from portal.words import _
@@ -74,7 +75,7 @@ def _numbers(parts: list[ComponentView], alerts: list[AlertView]) -> None:
         ),
         (_("Alerts"), str(len(firing)), _("{n} pending").format(n=pending)),
         (_("Memory"), f"{sum(one.memory_mib for one in parts) / 1024:.2f} GiB", _("resident, all processes")),
-        (_("Requests today"), f"{today.succeeded:,}", _("{n} refused or failed").format(n=today.failed)),
+        (_("Requests today"), f"{today.succeeded:,}", not_answered(today)),
     )
 
 

@@ -33,6 +33,7 @@ from portal.ui import (
 )
 from portal.views.first_steps import NAME as FIRST_STEPS
 from portal.views.first_steps import first_steps
+from portal.views.models_in_use import not_answered
 from portal.views.pipelines import run_rows
 from portal.words import _
 from portal.words.engine import of_engine, of_service
@@ -85,7 +86,6 @@ def _follow(clicked: Clicked | None) -> None:
 def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceView], today: serving.Figures) -> Panel:
     of_runs = _("of the last run") if len(runs) == 1 else _("of the last {n} runs").format(n=len(runs))
     mean = f"{today.mean_milliseconds:.1f} ms" if today.mean_milliseconds else ""
-    refused = _("{n} refused or failed").format(n=f"{today.failed:,}")
     return numbers_panel(
         (_("Running now"), str(sum(run.phase in OPEN for run in runs)), of_runs),
         (_("Failed lately"), str(sum(run.state in BAD for run in runs)), of_runs),
@@ -93,7 +93,7 @@ def _numbers(runs: list[workflows.RunSummary], services: list[serving.ServiceVie
             _("Live services"), str(sum(one.live_version is not None for one in services)),
             _("of {n} wanted").format(n=len(services)),
         ),
-        (_("Requests today (UTC)"), f"{today.succeeded:,}", " · ".join(filter(None, [refused, mean]))),
+        (_("Requests today (UTC)"), f"{today.succeeded:,}", " · ".join(filter(None, [not_answered(today), mean]))),
     )  # fmt: skip
 
 

@@ -103,12 +103,13 @@ def _wanted(version: str) -> str:
 def _requests(name: str) -> None:
     with guard(), card(_("Requests")):
         figures = serving.service_figures(who(), project(), name)
-        asked = figures.succeeded + figures.failed
+        asked = figures.succeeded + figures.refused + figures.failed
         mean = f"{figures.mean_milliseconds:.2f} ms" if figures.mean_milliseconds else "–"
         numbers(
             (_("Answered (24 h)"), f"{figures.succeeded:,}", _("{n} rows").format(n=f"{figures.rows:,}")),
+            (_("Refused"), f"{figures.refused:,}", _("for what the request said")),
             (
-                _("Refused or failed"), f"{figures.failed:,}",
+                _("Failed"), f"{figures.failed:,}",
                 _("{share} of all").format(share=f"{figures.failed / asked:.1%}") if asked else "",
             ),
             (_("Mean answer time"), mean, _("inside the model server")),

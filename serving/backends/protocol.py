@@ -11,10 +11,9 @@ Probe = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Counters:
-    """Since the model server started: requests answered well and badly, rows, nanoseconds of the good ones."""
+    """Since the model server started: requests answered, their rows and nanoseconds."""
 
     succeeded: int
-    failed: int
     rows: int
     total_nanoseconds: int
 

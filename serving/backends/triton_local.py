@@ -98,11 +98,9 @@ class TritonLocal:
         if not response.is_success:
             return None
         stats = response.json().get("model_stats", [])
-        good, bad = ([one["inference_stats"][kind] for one in stats] for kind in ("success", "fail"))
-        return Counters(
-            sum(one["count"] for one in good), sum(one["count"] for one in bad),
-            sum(one.get("inference_count", 0) for one in stats), sum(one["ns"] for one in good),
-        )  # fmt: skip
+        good = [one["inference_stats"]["success"] for one in stats]
+        rows = sum(one.get("inference_count", 0) for one in stats)
+        return Counters(sum(one["count"] for one in good), rows, sum(one["ns"] for one in good))
 
 
 def _said(response: httpx.Response) -> str:

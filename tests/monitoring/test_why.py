@@ -23,7 +23,7 @@ from monitoring.collect import COLLECTORS, collect
 from monitoring.models import ComponentStatus, ObjectUnknown
 from monitoring.routes import in_words
 from monitoring.watch import note_components, note_restart
-from serving.models import ServiceRow, ServiceState
+from serving.models import FigureRow, ServiceRow, ServiceState
 from workflows.backends.argo import ArgoBackend
 from workflows.models import RunSummaryRow
 from workflows.reasons import _locks
@@ -170,6 +170,30 @@ def test_a_service_tells_wanted_and_live_apart_and_what_its_try_said(
     assert f"Wanted is version 2 of model delay; live is {live or '–'}" in evidence(found)
     assert "output 'p' holds 0 values" in evidence(found)
     assert "failed · holds 0 values" in evidence(found)
+
+
+@pytest.mark.parametrize("before", ["1", None])
+def test_a_service_that_fails_requests_is_led_back_only_to_a_version_that_served(
+    home: Path, before: str | None
+) -> None:
+    name = f"failing-{before or 'new'}"
+    with writing() as session:
+        session.add(
+            ServiceRow(
+                project="flights", name=name, model="delay", wanted_version="2", generation=1, state=ServiceState.LIVE,
+                live_version="2", message="", metadata_={}, signature={}, example={}, changed_by="ada", changed_at=now(),
+                checked_at=now(),
+            )
+        )  # fmt: skip
+        figures = {"succeeded": 3, "refused": 5, "failed": 1, "rows": 3, "total_microseconds": 9}
+        session.add(FigureRow(project="flights", service=name, minute=now(), **figures))
+        for version in filter(None, (before, "2")):
+            emit(session, "service.changed", "flights", name, {"state": "live", "version": version})
+    found = monitoring.why(ADA, "flights", f"service/{name}")
+    assert "answered 3 requests, refused 5 as their own fault, and failed 1" in evidence(found)
+    assert [str(one.said) for one in found.next_steps] == (
+        ["Go back to version 1, which served before"] if before else []
+    )
 
 
 def component_found(state: str, since: str, pid: str = "1") -> None:

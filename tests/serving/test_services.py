@@ -9,10 +9,13 @@ from small_platform import Small, forget_settings, until
 
 import serving
 import tenancy
+from app.door.counted import write_routes
 from atrium.errors import Conflict, Forbidden, Invalid
 from atrium.home import get_home
 from atrium.identity import Actor, Kind, Role
+from serving.backends import TritonLocal
 from serving.models import ServiceState, ServiceView
+from serving.not_answered import not_answered
 from serving.reconcile import reconcile, sample_figures
 from serving.triton.launch import models_folder
 
@@ -113,6 +116,39 @@ def test_requests_are_counted_over_a_restart_of_the_counters(ada: Actor, live: S
     sample_figures()
     after = serving.requests_today(ada, "flights")
     assert after.succeeded == before + 1 and after.mean_milliseconds is not None
+
+
+def _asked_badly(platform: Small, body: str) -> int:
+    return platform.ask("POST", "/v2/models/flights--flight-delay/infer", content=body).status_code
+
+
+def test_requests_that_are_wrong_themselves_are_refused_and_counted_apart_from_failed_ones(
+    platform: Small, ada: Actor, live: ServiceView
+) -> None:
+    write_routes()
+    until(lambda: "flights--flight-delay" in not_answered() or _asked_badly(platform, "{}") != 400, "the door's count")
+    sample_figures()
+    before = serving.requests_today(ada, "flights")
+    no_number = '{"inputs": [{"name": "hour", "datatype": "FP32", "shape": [1, 1], "data": ["soon"]}]}'
+    assert [_asked_badly(platform, body) for body in ("no json", "{}", '{"inputs": []}', no_number)] == [400] * 4
+    sample_figures()
+    after = serving.requests_today(ada, "flights")
+    assert (after.refused, after.failed) == (before.refused + 4, before.failed)
+
+
+def test_requests_while_the_model_server_is_away_are_counted_as_failed(
+    platform: Small, ada: Actor, live: ServiceView
+) -> None:
+    write_routes()
+    sample_figures()
+    before = serving.requests_today(ada, "flights")
+    platform.kill("serving.triton")
+    assert _asked_badly(platform, "{}") == 503
+    platform.start("serving.triton")
+    until(lambda: [reconcile()] and bool(TritonLocal().live_version("flights--flight-delay")), "the service", 20)
+    sample_figures()
+    after = serving.requests_today(ada, "flights")
+    assert (after.refused, after.failed) == (before.refused, before.failed + 1)
 
 
 def test_the_platforms_own_questions_are_in_nobodys_figures(ada: Actor, live: ServiceView) -> None:
