@@ -35,6 +35,7 @@ MADE = 'workflowtemplates.argoproj.io "made-WF"'
 SAID = {
     "again": f'no more retries Error from server (AlreadyExists): error when creating "/tmp/manifest.yaml": {MADE} already exists',
     "apply-generated": "no more retries error: from owned-: cannot use generate name with apply",
+    "bad-json-patch": "no more retries The request is invalid: the server rejected our request due to an error in our request",
     "failing": "failure condition '{metadata.annotations.of == [WF]}' evaluated true",
     "get-gone": f"{GONE}{MADE} not found",
     "get-many": "Kind and name are both required but at least one of them is missing from the manifest",
@@ -57,9 +58,12 @@ def test_every_action_does_and_says_what_argos_executor_does(engine_server):
     assert {name: told[name] for name in SAID} == SAID
     assert {name: [one["value"] for one in nodes[name]["outputs"]] for name in GIVEN} == GIVEN
     failed = {name for name, one in nodes.items() if one["phase"] == "Failed"}
-    assert failed == {*SAID, "strategic", "bad-json-patch"}
-    assert "strategic-merge-patch+json is not supported" in told["strategic"]
-    assert "doc is missing path" in told["bad-json-patch"]
+    assert failed == {*SAID, "strategic"}
+    assert told["strategic"] == (
+        "no more retries error: application/strategic-merge-patch+json is not supported by argoproj.io/v1alpha1, Kind=WorkflowTemplate: the body of the "
+        "request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, "
+        "application/apply-patch+yaml"
+    )
     assert done["metadata"]["labels"]["foo"] == "bar"
 
 

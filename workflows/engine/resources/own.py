@@ -26,6 +26,7 @@ from workflows.engine.watching import Watcher
 LOOK_SECONDS = 5.0  # as Argo's executor looks; a workflow that changes is looked at at once
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 UNFIT = {"--subresource", "--cascade", "--server-side", "--force-conflicts"}
+PATCH_REFUSED = "The request is invalid: the server rejected our request due to an error in our request"  # all that kubectl tells of it
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict"}
 INVALID = re.compile(r'(\w+)\.argoproj\.io "(.*?)" is invalid: (.*)', re.DOTALL)
 Ask = Callable[[str, str, str, Json | None], Awaitable[tuple[int, Json]]]
@@ -102,7 +103,9 @@ class Own:
                 known.write_text(json.dumps({"manager": manager}))  # before it is asked for
             try:
                 answer = await self._done(action, manager, again=bool(kept))
-            except (ResourceFailed, PatchInvalid) as error:
+            except PatchInvalid as error:
+                raise ResourceFailed(f"no more retries {PATCH_REFUSED}") from error
+            except ResourceFailed as error:
                 raise ResourceFailed(f"no more retries {error}") from error
             if answer is None:
                 return None
@@ -188,7 +191,7 @@ class Own:
         if strategy == "strategic":
             raise ResourceFailed(
                 f"error: application/strategic-merge-patch+json is not supported by {VERSION}, Kind={found['kind']}: the body of the request was in "
-                "an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json; set mergeStrategy"
+                "an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
             )
         made: Json = patched(found, patch) if strategy == "json" else merged(found, patch)
         return made
