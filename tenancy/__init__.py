@@ -49,6 +49,7 @@ from tenancy.tokens import (
     list_tokens,
     refresh,
     revoke_token,
+    run_had_token,
     token_of_run,
 )
 from tenancy.users import PasswordTooWeak, UserExists, UserNotFound, create_user, list_users, set_active, set_password
@@ -109,6 +110,7 @@ __all__ = [
     "revocations",
     "revoke_token",
     "rights_version",
+    "run_had_token",
     "set_active",
     "set_parallelism",
     "set_password",

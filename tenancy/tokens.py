@@ -168,6 +168,13 @@ def token_of_run(project: str, run: str) -> str:
     return sign(Audience.RUN, row.owner, row.id, (row.expires_at - now()).total_seconds(), {"projects": row.projects})
 
 
+def run_had_token(project: str, run: str) -> bool:
+    """Whether a token was ever issued for `run`, one that has ended too."""
+    with reading() as session:
+        rows = session.scalars(select(TokenRow).where(TokenRow.audience == Audience.RUN, TokenRow.run == run))
+        return any(one.projects == [project] for one in rows)
+
+
 def end_tokens_of_ended(project: str, ended: Mapping[str, datetime]) -> None:
     """Ends the tokens of runs that ended at those moments; one that was issued later, for a retry, goes on."""
     mine = (TokenRow.audience == Audience.RUN, TokenRow.run.in_(list(ended)), TokenRow.revoked_at.is_(None))

@@ -13,7 +13,8 @@ RIGHTS = CHECKOUT / "deploy" / "project"
 ARGO, GATEWAY, PROMETHEUS = "Argo Workflows v3.7", "a Gateway API v1", "a Prometheus operator, v1"
 USES: dict[str, tuple[str, str, str]] = {  # plural: of what, what for, pages
     "workflows": (ARGO, "every run", "Overview, Pipelines, runs, Monitoring"),
-    "workflowtemplates": (ARGO, "templates that runs name, looked up while Argo Server checks one", "Pipelines"),
+    "cronworkflows": (ARGO, "schedules of Argo's own: `argo cron create`, Hera's `CronWorkflow`", "–"),
+    "workflowtemplates": (ARGO, "templates that runs name, kept by `argo template create` and the canvas", "Pipelines"),
     "workflowtasksets": (ARGO, "http templates: their requests, and what they answered", "a run's graph"),
     "workflowtaskresults": (
         ARGO,

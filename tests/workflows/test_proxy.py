@@ -95,13 +95,13 @@ def test_a_body_that_names_the_paths_namespace_or_none_passes() -> None:
 
 @pytest.mark.parametrize("labels", [None, {OWNER: "eve"}, {"own": "1"}])
 def test_a_new_workflow_tells_who_asked_and_nobody_else(labels: dict[str, str] | None) -> None:
-    body = owned(SUBMIT, {"workflow": {"metadata": {"labels": labels}}}, "ada", OWNER)
+    body = owned(SUBMIT, {"workflow": {"metadata": {"labels": labels}}}, "ada")
     assert body["workflow"]["metadata"]["labels"] == {**(labels or {}), OWNER: "ada"}
 
 
 def test_a_submission_by_template_tells_it_in_its_options() -> None:
     asked: Asked = read_asked("POST", "/api/v1/workflows/flights/submit", [])
-    body = owned(asked, {"resourceName": "t", "submitOptions": {"labels": f"a=b,{OWNER}=eve"}}, "ada", OWNER)
+    body = owned(asked, {"resourceName": "t", "submitOptions": {"labels": f"a=b,{OWNER}=eve"}}, "ada")
     assert body["submitOptions"]["labels"] == f"a=b,{OWNER}=ada"
 
 
@@ -112,6 +112,16 @@ def test_a_submission_by_template_tells_it_in_its_options() -> None:
 )  # fmt: skip
 def test_what_lets_a_workflow_run_is_known_so_that_its_steps_get_a_token(method: str, path: str, starts: bool) -> None:
     assert read_asked(method, f"/api/v1/workflows/flights{path}", []).starts is starts
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "schedules"),
+    [("POST", "", True), ("PUT", "/a", True), ("PUT", "/a/suspend", False), ("POST", "/lint", False), ("DELETE", "/a", False), ("GET", "/a", False)],
+)  # fmt: skip
+def test_what_keeps_a_cron_workflow_is_known_so_that_its_runs_act_for_who_wrote_it(
+    method: str, path: str, schedules: bool
+) -> None:
+    assert read_asked(method, f"/api/v1/cron-workflows/flights{path}", []).schedules is schedules
 
 
 @pytest.mark.parametrize(
@@ -182,11 +192,15 @@ def test_kept_templates_and_cron_workflows_take_their_images_from_the_private_re
 ) -> None:
     spec = {"templates": [{"name": "say", "container": {"image": "busybox:1.36"}}]}
     given = [{"spec": spec}, {"spec": {"schedule": "* * * * *", "workflowSpec": spec}}]
-    assert [as_home_template(one) for one in given] == given
+    assert as_home_template("flights", given[0], "ada") == given[0]
+    assert as_home_template("flights", given[1], "ada")["spec"] == {
+        **given[1]["spec"],
+        "workflowMetadata": {"labels": {OWNER: "ada"}},
+    }
     monkeypatch.setenv("ATRIUM_IMAGE_REGISTRY", "registry.site:5000")
     monkeypatch.setenv("ATRIUM_PULL_SECRET", "atrium-registry")
     forget_settings()
-    plain, cron = [as_home_template(one)["spec"] for one in given]
+    plain, cron = [as_home_template("flights", one, "ada")["spec"] for one in given]
     assert plain == cron["workflowSpec"] and cron["schedule"] == "* * * * *"
     assert plain["imagePullSecrets"] == [{"name": "atrium-registry"}]
     assert plain["templates"][0]["container"]["image"] == "registry.site:5000/docker.io/library/busybox:1.36"

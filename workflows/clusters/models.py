@@ -79,6 +79,18 @@ class SeenRow(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class CronRow(Base):
+    """A cron workflow of the home cluster: who wrote it through the platform, and the digest of what its runs are to do."""
+
+    __tablename__ = "cluster_crons"
+
+    project: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(253), primary_key=True)
+    uid: Mapped[str] = mapped_column(String(40))
+    owner: Mapped[str] = mapped_column(String(60))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
 class Seen(StrEnum):
     """Kinds of objects that are watched."""
 

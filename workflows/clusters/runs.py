@@ -16,8 +16,8 @@ from workflows.clusters.argo_server import argo_server
 from workflows.clusters.connect import access_of, cluster_of_project, cluster_state
 from workflows.clusters.home import HOME, home_cluster
 from workflows.clusters.models import ClusterRow, ClusterUnavailable, Seen
-from workflows.clusters.seen import OWNER, keep, seen_workflow, template_of
-from workflows.clusters.steps import STARTS, as_home_run, note_start
+from workflows.clusters.seen import keep, seen_workflow, template_of
+from workflows.clusters.steps import STARTS, as_home_run, labelled, note_start
 from workflows.engine.state import pod_name
 from workflows.models import RunNotFound, RunSummaryRow
 
@@ -47,10 +47,8 @@ class ClusterRuns(ArgoBackend):
         return super().call(method, path, body, **query)
 
     def submit(self, manifest: Json) -> Json:
-        """Runs a workflow; who asked is kept as a label, since on the cluster the platform's account asks."""
-        metadata = manifest.get("metadata") or {}
-        labels = {**(metadata.get("labels") or {}), OWNER: self.who.name}
-        asked = {**manifest, "metadata": {**metadata, "labels": labels}}
+        """Runs a workflow; who asked is kept as a label."""
+        asked = labelled(manifest, self.who.name)
         if self.cluster != HOME:
             return self._kept(super().submit(asked))
         return self._started(super().submit(as_home_run(self.at_home, asked)))

@@ -8,6 +8,7 @@ import tenancy
 from atrium.home import get_home
 from atrium.settings import get_settings
 from workflows.clusters.images import at_registry, containers
+from workflows.clusters.seen import OWNER
 
 VOLUME = "atrium-data"
 STARTS = ("retry", "resubmit")  # what lets a workflow run again
@@ -21,13 +22,24 @@ def as_home_run(project: str, workflow: Mapping[str, Any]) -> dict[str, Any]:
     return with_data(made, settings.data_claim, str(get_home().data(project))) if settings.data_claim else made
 
 
-def as_home_template(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """A workflow template or cron workflow as it goes to the home cluster: its images too come from the private registry that the settings name."""
+def as_home_template(project: str, kept: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """A workflow template or cron workflow as it goes to the home cluster: the one's images come from the private registry that the settings
+    name, too; the other's runs are as any others, and tell whose they are.
+    """
     settings, spec = get_settings(), kept.get("spec")
-    if isinstance(spec, dict) and isinstance(spec.get("workflowSpec"), dict):
-        inner = with_registry({"spec": spec["workflowSpec"]}, settings.image_registry, settings.pull_secret)
-        return {**kept, "spec": {**spec, "workflowSpec": inner["spec"]}}
-    return with_registry(kept, settings.image_registry, settings.pull_secret)
+    if not isinstance(spec, dict) or not isinstance(spec.get("workflowSpec"), dict):
+        return with_registry(kept, settings.image_registry, settings.pull_secret)
+    inner = as_home_run(project, {"spec": spec["workflowSpec"]})
+    told = labelled({"metadata": spec.get("workflowMetadata")}, owner)
+    return {**kept, "spec": {**spec, "workflowSpec": inner["spec"], "workflowMetadata": told["metadata"]}}
+
+
+def labelled(workflow: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """The workflow, which tells by a label whose it is: on the cluster the project's account asks for everybody."""
+    found = workflow.get("metadata")
+    metadata = found if isinstance(found, dict) else {}
+    labels = metadata.get("labels") if isinstance(metadata.get("labels"), dict) else {}
+    return {**workflow, "metadata": {**metadata, "labels": {**(labels or {}), OWNER: owner}}}
 
 
 def note_start(owner: str, project: str, workflow: Mapping[str, Any]) -> None:

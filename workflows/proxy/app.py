@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -18,9 +18,10 @@ from atrium.errors import NotFound, Unavailable
 from atrium.identity import IDENTITY_HEADER, Actor, read_identity, require
 from atrium.settings import get_settings
 from tenancy import audit, project_exists
+from workflows.clusters.crons import note_cron
 from workflows.clusters.home import HOME, pod_access, project_access
+from workflows.clusters.kube import Json
 from workflows.clusters.models import ClusterRow
-from workflows.clusters.seen import OWNER
 from workflows.clusters.steps import as_home_run, as_home_template, note_start
 from workflows.engine.rest.artifacts import HEADERS as ATTACHED
 from workflows.engine.rest.body import read_body
@@ -76,15 +77,17 @@ class Proxy:
         found = await self._send(request.method, asked.path, request.url.query, content, headers)
         if asked.action and found.is_success:
             await run_in_threadpool(_note, who, asked)
-        if asked.starts and found.is_success:
-            return await self._started(found, who, asked.project)
+        if (asked.starts or asked.schedules) and found.is_success:
+            return await self._noted(found, who, asked.project, note_start if asked.starts else note_cron)
         return await self._passed(found, ATTACHED if "artifact" in asked.noun else {})
 
     @staticmethod
-    async def _started(found: httpx.Response, who: Actor, project: str) -> Response:
-        """The answer to what started a run, once it is noted who did: its steps get a token with that one's rights."""
+    async def _noted(
+        found: httpx.Response, who: Actor, project: str, note: Callable[[str, str, Json], None]
+    ) -> Response:
+        """The answer to what started a run, or is to start some, once it is noted who did: steps get a token with that one's rights."""
         content = await found.aread()
-        await run_in_threadpool(note_start, who.name, project, json.loads(content))
+        await run_in_threadpool(note, who.name, project, json.loads(content))
         return Response(content, found.status_code, {"content-type": found.headers.get("content-type", JSON)})
 
     async def run_token(self, request: Request) -> Response:
@@ -100,11 +103,11 @@ class Proxy:
         if not body:
             return b""
         check_body(asked, body)
-        body = owned(asked, body, who.name, OWNER)
+        body = owned(asked, body, who.name)
         if asked.creates and "workflow" in body:
             body["workflow"] = as_home_run(asked.project, body["workflow"])
         elif asked.keeps and isinstance(body.get(asked.keeps), dict):
-            body[asked.keeps] = as_home_template(body[asked.keeps])
+            body[asked.keeps] = as_home_template(asked.project, body[asked.keeps], who.name)
         return json.dumps(body).encode()
 
     async def _send(

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from atrium.identity import Verb
-from workflows.clusters.steps import STARTS
+from workflows.clusters.seen import OWNER
+from workflows.clusters.steps import STARTS, labelled
 
 NOUNS = "workflows|workflow-templates|cron-workflows"
 PART = "[A-Za-z0-9._@-]+"  # of Kubernetes and Argo's names; "@latest" is a workflow
@@ -37,6 +38,11 @@ class Asked:
     action: str = ""
     creates: bool = False
     starts: bool = False
+
+    @property
+    def schedules(self) -> bool:
+        """Whether its answer is a cron workflow as it is kept from now on."""
+        return self.action in ("cron-workflow.submit", "cron-workflow.save")
 
     @property
     def keeps(self) -> str:
@@ -86,8 +92,8 @@ def check_body(asked: Asked, body: Mapping[str, Any]) -> None:
             )
 
 
-def owned(asked: Asked, body: dict[str, Any], owner: str, label: str) -> dict[str, Any]:
-    """The body of a new workflow, which tells by `label` who asked: on the cluster the project's account asks for everybody."""
+def owned(asked: Asked, body: dict[str, Any], owner: str) -> dict[str, Any]:
+    """The body of a new workflow, which tells who asked."""
     if not asked.creates:
         return body
     if asked.path.rstrip("/").endswith("/submit"):
@@ -95,15 +101,10 @@ def owned(asked: Asked, body: dict[str, Any], owner: str, label: str) -> dict[st
         given = [
             one
             for one in str((options or {}).get("labels") or "").split(",")
-            if one and not one.startswith(f"{label}=")
+            if one and not one.startswith(f"{OWNER}=")
         ]
-        return {**body, "submitOptions": {**(options or {}), "labels": ",".join([*given, f"{label}={owner}"])}}
+        return {**body, "submitOptions": {**(options or {}), "labels": ",".join([*given, f"{OWNER}={owner}"])}}
     workflow = body.get("workflow")
     if not isinstance(workflow, dict):
         raise HTTPException(400, "workflow body not specified")
-    metadata = workflow.get("metadata") if isinstance(workflow.get("metadata"), dict) else {}
-    labels = (metadata or {}).get("labels") if isinstance((metadata or {}).get("labels"), dict) else {}
-    return {
-        **body,
-        "workflow": {**workflow, "metadata": {**(metadata or {}), "labels": {**(labels or {}), label: owner}}},
-    }
+    return {**body, "workflow": labelled(workflow, owner)}

@@ -15,6 +15,7 @@ from atrium.errors import Forbidden, NotSignedIn, Unavailable
 from atrium.identity import platform_actor
 from workflows.backends.argo import ArgoBackend
 from workflows.clusters.argo_server import argo_server
+from workflows.clusters.crons import note_cron_run
 from workflows.clusters.home import HOME, pod_access, project_access
 from workflows.clusters.kube import Json, Kube
 from workflows.clusters.models import ClusterRow
@@ -48,7 +49,7 @@ def run_token(shown: str) -> OfStep:
     Raises:
         NotSignedIn: it is not that of a pod in a project's namespace, or the API server does not know it;
         Forbidden: the pod is none of a workflow's; StepNotKnown: that workflow has no such step running;
-        RunTokenNotFound: nobody whom the platform knows started the run, or it has ended; ClusterUnavailable, ClusterRefused.
+        CronChanged; RunTokenNotFound: nobody whom the platform knows started the run, or it has ended; ClusterUnavailable, ClusterRefused.
     """
     claimed = claimed_namespace(shown)
     with reading() as session:
@@ -59,7 +60,9 @@ def run_token(shown: str) -> OfStep:
     namespace, pod, uid = _reviewed(shown)
     if namespace != claimed:
         raise NotSignedIn(ASKED, "the API server knows the account that is shown", STEP)
-    run = _run_of(row, namespace, pod, uid)
+    workflow = _workflow_of(row, namespace, pod, uid)
+    note_cron_run(project, workflow)
+    run = workflow["metadata"]["name"]
     return OfStep(project, run, tenancy.token_of_run(project, run))
 
 
@@ -86,7 +89,8 @@ def _reviewed(shown: str) -> tuple[str, str, str]:
     return name.removeprefix(ACCOUNT).partition(":")[0], str(extra[POD_NAME][0]), str((extra.get(POD_UID) or [""])[0])
 
 
-def _run_of(row: ClusterRow, namespace: str, pod: str, uid: str) -> str:
+def _workflow_of(row: ClusterRow, namespace: str, pod: str, uid: str) -> Json:
+    """The workflow of which a pod is a running step."""
     access = project_access(namespace)
     with Kube(HOME, access) as kube:
         found = kube.ask("GET", f"/api/v1/namespaces/{namespace}/pods", fieldSelector=f"metadata.name={pod}")
@@ -105,7 +109,7 @@ def _run_of(row: ClusterRow, namespace: str, pod: str, uid: str) -> str:
         raise StepNotKnown(
             f"{ASKED} for pod {pod!r}", f"it is a running step of workflow {run!r}", "a step asks again by itself"
         )
-    return run
+    return owner
 
 
 def has_step(workflow: Json, pod: str) -> bool:

@@ -1,5 +1,8 @@
 """Cron workflows run by the server itself."""
 
+import subprocess
+import sys
+
 import pytest
 from servers import wait_until
 
@@ -111,3 +114,24 @@ def test_every_slot_has_one_run_though_the_server_is_killed_again_and_again(mort
     names = [one["metadata"]["name"] for one in runs(mortal_server, "survives")]
     assert started <= set(names)
     assert len(names) == len(set(names))
+
+
+ENGINEER = """
+import tenancy
+from atrium.identity import Actor, Kind, Role, platform_actor
+tenancy.create_user(platform_actor("setup"), "bob", "a-long-password-3")
+tenancy.add_member(platform_actor("setup"), "flights", "bob", Role.ENGINEER)
+print(tenancy.create_token(Actor("bob", Kind.SESSION, {"flights": Role.ENGINEER}), "tests", ["flights"], 1)[1])
+"""
+
+
+def test_runs_act_for_who_wrote_the_cron_workflow_last(mortal_server):
+    made = make(mortal_server, "handed", schedules=["@daily"])
+    command = [sys.executable, "-c", ENGINEER]
+    said = subprocess.run(command, env=mortal_server.environment, capture_output=True, text=True, check=True).stdout
+    changed = {**made, "spec": {**made["spec"], "schedules": ["@every 1s"]}}
+    headers = {"Authorization": f"Bearer {said.split()[-1]}"}
+    assert mortal_server.http.put(f"{WHERE}/handed", json={"cronWorkflow": changed}, headers=headers).is_success
+    wait_until(lambda: runs(mortal_server, "handed"), "a run")
+    assert runs(mortal_server, "handed")[0]["metadata"]["labels"]["workflows.argoproj.io/creator"] == "bob"
+    delete(mortal_server, "handed")

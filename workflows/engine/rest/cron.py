@@ -11,6 +11,7 @@ from workflows.engine.rest.desk import Desk, answer
 from workflows.engine.rest.errors import refused
 from workflows.engine.rest.queries import is_meant, is_to_be_deleted
 from workflows.engine.rest.templates import changed_object, kept, list_kept, named_in, new_object
+from workflows.engine.runner import OWNER
 from workflows.engine.state import Json
 from workflows.engine.submit import lookup_in
 from workflows.engine.validate import WorkflowInvalid
@@ -59,12 +60,13 @@ class Cron:
         return await self._keep(request, "create", namespace, document)
 
     async def update(self, request: Request) -> Response:
-        """PUT: changes one, which the path names, or the body alone, as the CLI asks; its count of runs stays."""
+        """PUT: changes one, which the path names, or the body alone, as the CLI asks; its count of runs stays, which act for who asks from now on."""
         namespace = request.path_params["namespace"]
-        self.desk.who(request, Verb.WRITE, namespace)
+        who = self.desk.who(request, Verb.WRITE, namespace)
         wanted = await self._document(request, namespace)
         name = request.path_params.get("name") or named_in(wanted)
         document = changed_object(kept(self.desk, KIND, namespace, name), wanted, KIND)
+        document["metadata"]["labels"][OWNER] = who.name
         return await self._keep(request, "update", namespace, document)
 
     async def lint(self, request: Request) -> Response:
