@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.backup.commands import backup, restore, step_back
-from app.clusters import cluster
+from app.clusters import cluster, connected
 from app.deploying.commands import cluster_data, cluster_route, cluster_up
 from app.deploying.images.commands import images
 from app.images import image
@@ -68,7 +68,7 @@ def down() -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status(as_json: bool) -> None:
-    """What runs, since when, with how much memory; exits 1 where something does not."""
+    """What runs, since when, with how much memory, and which clusters are connected; exits 1 where something does not run."""
     from app.status import statuses
 
     found = statuses()
@@ -77,6 +77,8 @@ def status(as_json: bool) -> None:
     for one in [] if as_json else found:
         memory = f"{one.memory_mib} MiB"
         click.echo(LINE.format(name=one.name, state=one.state, memory=memory, since=one.since or "–", what=one.what))
+    for line in [] if as_json else connected():
+        click.echo(line)
     if any(one.state != "up" for one in found):
         sys.exit(1)
 

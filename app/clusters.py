@@ -1,11 +1,20 @@
 """`atrium cluster`: Kubernetes clusters whose Argo runs pipelines."""
 
+import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from atrium.home import get_home
 from atrium.identity import platform_actor
+from atrium.settings import get_settings
+
+if TYPE_CHECKING:
+    import workflows
 
 KUBECONFIG = click.option(
     "--kubeconfig",
@@ -45,16 +54,42 @@ def add(name: str, kubeconfig: Path, argo_url: str, argo_unchecked: bool, projec
 
 
 @cluster.command("list")
-def list_clusters() -> None:
-    """List the connected clusters, and when each last answered."""
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_clusters(as_json: bool) -> None:
+    """List the connected clusters, when each last answered, and which other projects it has."""
     import workflows
 
+    if as_json:
+        found = workflows.list_clusters(platform_actor("cli"))
+        click.echo(json.dumps([asdict(one) for one in found], indent=1, default=str))
+    for line in [] if as_json else connected():
+        click.echo(line)
+
+
+def connected() -> Iterator[str]:
+    """Lines about the connected clusters: when each last answered, and which other projects it has; none before there is a database."""
+    import workflows
+
+    if not get_settings().database and not get_home().database.exists():
+        return
     for one in workflows.list_clusters(platform_actor("cli")):
         heard = f"{one.heard_at:%Y-%m-%d %H:%M:%S}" if one.heard_at else "not heard yet"
         projects = ", ".join(f"{project}={namespace}" for project, namespace in one.projects.items()) or "no project"
-        click.echo(f"{one.name:<20} {one.version or '–':<12} {heard:<20} {one.server}  {projects}")
-        if one.problem:
-            click.echo(f"                     {one.problem}")
+        yield f"{one.name:<20} {one.version or '–':<12} {heard:<20} {one.server}  {projects}"
+        yield from (f"{'':<20} {line}" for line in (one.problem, *has(one)) if line)
+
+
+def has(one: "workflows.ClusterView") -> Iterator[str]:
+    """What of the known projects a cluster has, a line for each way in which it is used or not."""
+    for use in dict.fromkeys(each.use for each in one.detected):
+        told = [_named(each, one.argo_version) for each in one.detected if each.use == use]
+        yield f"{use}: {', '.join(told)}"
+
+
+def _named(each: "workflows.Detected", argo_version: str) -> str:
+    if each.use == "too old":
+        return f"{each.name} (has {', '.join(each.versions)}, {each.needed} is needed)"
+    return f"{each.name} {argo_version}".strip() if each.name == "Argo Workflows" else each.name
 
 
 @cluster.command()

@@ -9,6 +9,7 @@ from workflows.clusters.connect import (
     remove_cluster,
     renew_cluster,
 )
+from workflows.clusters.detecting import Detected, Use
 from workflows.clusters.models import ClusterView, Finding
 from workflows.clusters.reasons import Cause, PodReason
 from workflows.clusters.reasons import explain as explain_pod
@@ -70,6 +71,7 @@ __all__ = [
     "ClusterView",
     "ConfigMapView",
     "CrontabInvalid",
+    "Detected",
     "Finding",
     "ImageExists",
     "ImageKind",
@@ -95,6 +97,7 @@ __all__ = [
     "ScheduleView",
     "SlotState",
     "SlotView",
+    "Use",
     "Wait",
     "act_on_run",
     "add_cluster",

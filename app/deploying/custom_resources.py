@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import yaml
 
-from app.deploying.detecting import MONITORS
 from app.deploying.routes import KNOWS
 from atrium.settings import CHECKOUT
+from workflows.clusters.detecting import MONITORS
 
 RIGHTS = CHECKOUT / "deploy" / "project"
 ARGO, GATEWAY, PROMETHEUS = "Argo Workflows v3.7", "a Gateway API v1", "a Prometheus operator, v1"

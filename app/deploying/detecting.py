@@ -1,92 +1,44 @@
-"""Other projects that a cluster has, by the API groups and versions that its API server tells; what is used of them, and what is not yet."""
+"""Other projects that the cluster has that KUBECONFIG names: as cluster-up and doctor tell them, and what goes with them."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from app.deploying.kubectl import kubectl, tried
+from app.deploying.kubectl import ClusterSaidNo, Json, kubectl
 from app.doctor import Finding, Verdict
+from workflows.clusters.detecting import MONITORS, Detected, Use, detected, served
 
 PAGE: Final = "docs/cluster-install.md#what-the-cluster-has-already"
 
 
-@dataclass(frozen=True)
-class Project:
-    """A project that is known by a resource (`plural.group`) in a version; `used` says what for, empty where nothing uses it yet."""
-
-    name: str
-    resource: str
-    version: str
-    used: str = ""
-
-
-MONITORS: Final = Project(
-    "Prometheus operator",
-    "servicemonitors.monitoring.coreos.com",
-    "v1",
-    "a ServiceMonitor has it read the platform's figures",
-)
-KNOWN: Final = (
-    Project("Argo Workflows", "workflows.argoproj.io", "v1alpha1", "runs every pipeline"),
-    Project("Gateway API", "httproutes.gateway.networking.k8s.io", "v1", "atrium cluster-route leads a Gateway of it to the door"),
-    MONITORS,
-    Project("Kueue", "localqueues.kueue.x-k8s.io", "v1beta1"),
-    Project("Volcano", "queues.scheduling.volcano.sh", "v1beta1"),
-    Project("KubeRay", "rayjobs.ray.io", "v1"),
-    Project("Kubeflow Trainer", "trainjobs.trainer.kubeflow.org", "v1alpha1"),
-    Project("Katib", "experiments.kubeflow.org", "v1beta1"),
-    Project("KServe", "inferenceservices.serving.kserve.io", "v1beta1"),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Detected:
-    """A known project and the versions of its resource that the cluster serves."""
-
-    project: Project
-    versions: tuple[str, ...]
-
-    @property
-    def fits(self) -> bool:
-        """Whether the version that we know is among them."""
-        return self.project.version in self.versions
-
-    @property
-    def told(self) -> str:
-        """What it is there for, or why it is not used."""
-        if not self.fits:
-            return f"is there in {', '.join(self.versions)}; {self.project.version} is needed, so it is not used"
-        return (
-            f"is there: {self.project.used}"
-            if self.project.used
-            else "is there; nothing uses it yet, and none is installed"
-        )
-
-
 def detect() -> list[Detected]:
     """The known projects that the cluster has, in their order. Raises `ClusterSaidNo`."""
-    groups = json.loads(kubectl("get", "--raw", "/apis"))["groups"]
-    served = {group["name"]: [one["version"] for one in group["versions"]] for group in groups}
-    found = [Detected(one, tuple(_versions(one, served))) for one in KNOWN]
-    return [one for one in found if one.versions]
+    return [one for one in detected(served(_get), beside=True) if one.use is not Use.MISSING]
 
 
-def _versions(project: Project, served: dict[str, list[str]]) -> Iterator[str]:
-    plural, _, group = project.resource.partition(".")
-    for version in served.get(group, ()):
-        made = tried("get", "--raw", f"/apis/{group}/{version}")
-        if made.returncode == 0 and plural in {one["name"] for one in json.loads(made.stdout)["resources"]}:
-            yield version
+def _get(path: str) -> Json | None:
+    try:
+        return dict(json.loads(kubectl("get", "--raw", path)))
+    except ClusterSaidNo as error:
+        if "(NotFound)" in error.asked:
+            return None
+        raise
+
+
+def told(one: Detected) -> str:
+    """What a project that is there is there for, or why it is not used."""
+    if one.use is Use.OLD:
+        return f"is there in {', '.join(one.versions)}; {one.needed} is needed, so it is not used"
+    return f"is there: {one.used}" if one.used else "is there; nothing uses it yet, and none is installed"
 
 
 def components_for(found: list[Detected]) -> list[str]:
     """The kustomize components that go with what was detected."""
-    return ["monitors"] if any(one.project is MONITORS and one.fits for one in found) else []
+    return ["monitors"] if any(one.name == MONITORS.name and one.use is Use.USED for one in found) else []
 
 
 def findings() -> Iterator[Finding]:
     """Each as `atrium doctor --cluster` tells it; one that is too old is a warning. Raises `ClusterSaidNo`."""
     for one in detect():
-        mend = "" if one.fits else f"upgrade it; {PAGE}"
-        yield Finding(one.project.name, Verdict.OK if one.fits else Verdict.WARN, one.told, mend)
+        old = one.use is Use.OLD
+        yield Finding(one.name, Verdict.WARN if old else Verdict.OK, told(one), f"upgrade it; {PAGE}" if old else "")

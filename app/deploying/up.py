@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from app.deploying.detecting import components_for, detect
+from app.deploying.detecting import components_for, detect, told
 from app.deploying.found import Argo, find_argo, storage_trouble
 from app.deploying.images.lock import NAME, read_lock
 from app.deploying.images.rewriting import check, pull_secrets, rewritten
@@ -19,6 +19,7 @@ from app.deploying.releases import Release, release
 from app.deploying.waiting import wait_for
 from atrium.errors import Invalid, NotFound
 from atrium.settings import CHECKOUT
+from workflows.clusters.detecting import ARGO
 
 OVERLAYS = CHECKOUT / "deploy" / "overlays"
 MOST_SHOWN = 12
@@ -96,8 +97,8 @@ def tell_detected() -> list[str]:
     """Prints what else the cluster has; returns the components that go with it. Raises `ClusterSaidNo`."""
     found = detect()
     for one in found:
-        if one.project.name != "Argo Workflows":  # told with its namespace already
-            click.echo(f"{one.project.name} {one.told}")
+        if one.name != ARGO.name:  # told with its namespace already
+            click.echo(f"{one.name} {told(one)}")
     return components_for(found)
 
 

@@ -11,7 +11,7 @@ TONES: Final[dict[str, Tone]] = {
     "RUNNING": "busy", "FAILED": "bad", "KILLED": "idle", "SCHEDULED": "idle", "READY": "good", "PENDING_REGISTRATION": "idle",
     "FAILED_REGISTRATION": "bad", "up": "good", "down": "bad", "silent": "bad", "starting": "busy", "stopped": "idle", "pending": "warn", "firing": "bad",
     "resolved": "good", "ready": "good", "unreadable": "bad", "Due": "busy", "Started": "good", "Missed": "warn", "on": "good", "suspended": "idle",
-    "done": "good", "open": "idle",
+    "done": "good", "open": "idle", "used": "good", "not used": "idle", "too old": "warn", "not there": "idle",
 }  # fmt: skip
 WORDS: Final[dict[str, str]] = {
     "live": "Live", "waiting": "Pending", "loading": "Loading", "failed": "Failed", "FINISHED": "Succeeded", "RUNNING": "Running",
@@ -19,6 +19,7 @@ WORDS: Final[dict[str, str]] = {
     "FAILED_REGISTRATION": "Failed", "up": "Up", "down": "Down", "silent": "No answer", "starting": "Starting", "stopped": "Stopped",
     "pending": "To be confirmed", "firing": "Firing", "resolved": "Resolved", "ready": "Ready", "unreadable": "Unreadable", "on": "On",
     "suspended": "Paused", "done": "Done", "open": "To do",
+    "used": "Used", "not used": "Not used", "too old": "Too old", "not there": "Not there",
 }  # fmt: skip
 LOOKS: Final[dict[Tone, tuple[str, str]]] = {
     "good": ("green", "check_circle"), "busy": ("blue", "progress_activity"), "bad": ("red", "error"),

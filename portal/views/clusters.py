@@ -6,7 +6,7 @@ import tenancy
 import workflows
 from atrium.errors import AtriumError
 from atrium.identity import Actor
-from portal.ui import Cell, Column, ago, buttons, card, confirmed, guard, say_after, show_error, table, text
+from portal.ui import Cell, Column, ago, buttons, card, confirmed, guard, say_after, show_error, status, table, text
 from portal.words import _
 
 
@@ -21,7 +21,7 @@ def clusters(visitor: Actor) -> None:
 def _list(visitor: Actor, found: dict[str, workflows.ClusterView]) -> None:
     columns = [
         Column(_("Cluster")), Column(_("State"), "short"), Column(_("Last heard"), "soft"), Column(_("Kubernetes"), "soft", phone=False),
-        Column(_("Projects and namespaces"), "soft"), Column("", "actions"),
+        Column(_("Argo Workflows"), "soft", phone=False), Column(_("Projects and namespaces"), "soft"), Column("", "actions"),
     ]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for one in found.values():
@@ -32,7 +32,7 @@ def _list(visitor: Actor, found: dict[str, workflows.ClusterView]) -> None:
         rows.append(
             [
                 text(one.name, one.server), Cell({"kind": "state", "text": word, "tone": tone}), ago(one.heard_at), one.version or "–",
-                places or "–", buttons(one.name, ("check", _("Check"))),
+                one.argo_version or "–", places or "–", buttons(one.name, ("check", _("Check"))),
             ]
         )  # fmt: skip
     with card(_("Clusters"), _("Kubernetes with Argo, where projects may send their runs.")):
@@ -44,6 +44,8 @@ def _list(visitor: Actor, found: dict[str, workflows.ClusterView]) -> None:
             st.session_state["cluster-checked"] = clicked.row
         _findings(visitor)
         _change(visitor, found)
+    for one in found.values():
+        _detected(one)
 
 
 def _findings(visitor: Actor) -> None:
@@ -57,6 +59,29 @@ def _findings(visitor: Actor) -> None:
             st.text(one.found)
             if one.mend:
                 st.caption(f"{_('Next step')}: {one.mend}")
+
+
+def _detected(cluster: workflows.ClusterView) -> None:
+    """What else a cluster has, and what becomes of it, as the worker saw it last."""
+    if not cluster.detected:
+        return
+    columns = [
+        Column(_("Software")),
+        Column(_("State"), "short"),
+        Column(_("Version"), "soft", phone=False),
+        Column(_("What for"), "soft"),
+    ]
+    rows: list[list[Cell | str]] = []
+    for one in cluster.detected:
+        versions = ", ".join(one.versions)
+        if one.use is workflows.Use.OLD:
+            versions = _("{version}; {needed} is needed").format(version=versions, needed=one.needed)
+        rows.append([text(one.name, one.resource), status(one.use), versions or "–", _(one.used) if one.used else "–"])
+    with card(
+        _("What {cluster} has").format(cluster=cluster.name),
+        _("Other projects' software, known by its types in the API server; what nothing uses yet is told, too."),
+    ):
+        table(f"detected-{cluster.name}", columns, rows, _("What {cluster} has").format(cluster=cluster.name))
 
 
 def _change(visitor: Actor, found: dict[str, workflows.ClusterView]) -> None:

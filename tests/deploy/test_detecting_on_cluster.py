@@ -11,10 +11,13 @@ import dry_run
 import httpx
 import pytest
 import yaml
-from cluster_platform import NAMESPACE, Hidden, There, cluster_up, kubectl, until
+from cluster_platform import NAMESPACE, Hidden, There, cluster_up, in_pod, kubectl, until
 from dry_run import CRDS, delete_types, until_established
+from playwright.sync_api import expect
+from support import chromium
 
-from app.deploying.detecting import KNOWN, MONITORS, Project, detect, findings
+from app.deploying.detecting import detect, findings
+from workflows.clusters.detecting import KNOWN, MONITORS, Project, Use
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -22,6 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not cluster_platform.HERE, reason=cluster_platform.REASON),
     pytest.mark.skipif(not dry_run.CRDS.is_dir(), reason="the custom resources of ../shared/crds are not here"),
 ]
+PAGE_MS = 120_000
 FILES = {
     "Gateway API": "gateway-api.yaml", "Prometheus operator": "prometheus-operator.yaml", "Kueue": "kueue.yaml", "Volcano": "volcano.yaml",
     "KubeRay": "kuberay.yaml", "Kubeflow Trainer": "kubeflow-trainer-v2.yaml", "Katib": "katib.yaml", "KServe": "kserve.yaml",
@@ -29,7 +33,7 @@ FILES = {
 
 
 def names() -> set[str]:
-    return {one.project.name for one in detect() if one.fits}
+    return {one.name for one in detect() if one.use is not Use.OLD}
 
 
 def test_every_project_that_is_known_is_tried() -> None:
@@ -62,6 +66,42 @@ def test_each_project_is_seen_while_its_type_is_there_and_not_without() -> None:
     with types_of(*tried):
         until(lambda: names() == before | {one.name for one in tried})
     until(lambda: names() == before)
+
+
+def told(there: There) -> dict[str, str]:
+    """What the platform tells of the cluster on which it runs: by name what becomes of each known project."""
+    [home] = [one for one in there.admin.get("/api/v1/clusters").json() if one["name"] == "home"]
+    assert home["argo_version"].startswith("v3.") or not home["detected"]
+    return {one["name"]: one["use"] for one in home["detected"]}
+
+
+def test_the_platform_tells_what_its_own_cluster_has_within_a_minute(there: There) -> None:
+    until(lambda: told(there).get("Argo Workflows") == "used")
+    before = told(there)
+    tried = [one for one in KNOWN if before[one.name] == "not there"]
+    assert MONITORS in tried
+    with types_of(*tried):
+        until(lambda: all(told(there)[one.name] == ("used" if one.used else "not used") for one in tried))
+        said = in_pod("atrium", "cluster", "list")
+        assert "used: Argo Workflows v3." in said and "not used: Kueue" in said
+    until(lambda: told(there) == before)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("What home has", "Used", "runs pipelines", "Not there")), ("zh_CN", ("集群 home 中已有的软件", "已使用", "运行流水线", "未安装"))],
+)  # fmt: skip
+def test_the_page_tells_it_in_both_languages(there: There, language: str, words: tuple[str, ...]) -> None:
+    until(lambda: told(there).get("KServe") == "not there")
+    with chromium() as browser, browser.new_context(viewport={"width": 1280, "height": 950}) as context:
+        context.set_default_timeout(PAGE_MS)
+        context.add_cookies(
+            [{"name": one.name, "value": str(one.value), "url": there.url} for one in there.admin.cookies.jar]
+        )
+        page = context.new_page()
+        page.goto(f"{there.url}/app/settings?tab=clusters&lang={language}")
+        for one in words:
+            expect(page.get_by_text(one, exact=True).first).to_be_visible(timeout=PAGE_MS)
 
 
 def test_a_version_that_is_too_old_is_said_with_the_one_that_is_needed() -> None:

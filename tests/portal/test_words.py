@@ -15,6 +15,7 @@ from portal.ui.states import TONES
 from portal.ui.states import WORDS as STATE_WORDS
 from portal.words import engine
 from portal.words.engine import SENTENCES
+from workflows.clusters.detecting import KNOWN
 from workflows.engine.environments import WORDS
 from workflows.engine.images import MACHINE, shipped_image
 
@@ -84,6 +85,10 @@ def test_what_stands_for_an_image_is_in_chinese() -> None:
     shipped = [shipped_image(name) for name in ("atrium/runtime:1", "python:3.11", *MACHINE, "argoproj/argosay:v2")]
     said = {one.stands_for.partition(": ")[0] for one in shipped if one} | set(WORDS.values())
     assert sorted(said - set(translated())) == []
+
+
+def test_what_a_clusters_software_is_used_for_is_in_chinese() -> None:
+    assert sorted({one.used for one in KNOWN if one.used} - set(translated())) == []
 
 
 def test_every_message_that_the_code_raises_is_in_chinese() -> None:

@@ -10,6 +10,8 @@ import httpx
 from workflows.clusters.kube import CONNECT_SECONDS, telling, tls
 from workflows.clusters.models import Access, ClusterRow
 
+ANSWER_SECONDS = 3.0
+
 
 @dataclass(frozen=True)
 class ArgoServer:
@@ -31,6 +33,16 @@ class ArgoServer:
         """Turns a failed connection into `ClusterUnavailable`."""
         with telling(self.name):
             yield
+
+
+def told_version(server: ArgoServer) -> str:
+    """The version that an Argo Server tells; empty where it does not answer so."""
+    try:
+        with server.client(ANSWER_SECONDS) as http:
+            said = http.get("/api/v1/version")
+    except httpx.TransportError:
+        return ""
+    return str(said.json().get("version") or "") if said.is_success else ""
 
 
 def argo_server(row: ClusterRow, access: Access) -> ArgoServer:

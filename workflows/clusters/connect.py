@@ -18,6 +18,7 @@ from atrium.names import check_name
 from tenancy import audit, get_project
 from workflows.clusters.argo_server import argo_server
 from workflows.clusters.checks import check_access, first_word
+from workflows.clusters.detecting import detected
 from workflows.clusters.home import HOME, home_cluster, pod_access, project_access
 from workflows.clusters.kubeconfig import read_kubeconfig
 from workflows.clusters.models import (
@@ -62,6 +63,7 @@ def _view(row: ClusterRow, state: ClusterStateRow | None) -> ClusterView:
     return ClusterView(
         row.name, row.server, row.argo_url, row.argo_checked, row.projects, row.added_by, row.added_at,
         state.version if state else "", state.heard_at if state else None, state.problem if state else "",
+        state.argo_version if state else "", detected(state.served, row.name == HOME) if state and state.served is not None else [],
     )  # fmt: skip
 
 

@@ -104,6 +104,17 @@ class Kube:
         found: Json = response.json()
         return found
 
+    def find(self, path: str) -> Json | None:
+        """JSON at a path; None where the API server has nothing there. Raises as `ask` does."""
+        with telling(self.cluster):
+            response = self.http.get(path)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not response.is_success:
+            self._refuse(response)
+        found: Json = response.json()
+        return found
+
     def create(self, path: str, body: Json) -> bool:
         """Makes an object; False where one of its name is there already, which stays as it is. Raises as `ask` does."""
         with telling(self.cluster):

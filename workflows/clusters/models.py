@@ -1,6 +1,6 @@
 """Tables of connected clusters and of what was last seen on them, and what of them is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from atrium.database import Base, UtcDateTime
 from atrium.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from workflows.clusters.detecting import Detected
 
 
 class ClusterNotFound(NotFound):
@@ -53,7 +54,10 @@ class ClusterRow(Base):
 
 
 class ClusterStateRow(Base):
-    """When a cluster last answered, and what it said when it did not; `problem` is empty while all is well."""
+    """When a cluster last answered, and what it said when it did not; `problem` is empty while all is well.
+
+    `served` are the versions of other projects' resources that it serves, None until they were looked for.
+    """
 
     __tablename__ = "cluster_states"
 
@@ -62,6 +66,8 @@ class ClusterStateRow(Base):
     heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     problem: Mapped[str] = mapped_column(String(1000))
+    argo_version: Mapped[str] = mapped_column(String(60), server_default="")
+    served: Mapped[dict[str, list[str]] | None] = mapped_column(JSON)
 
 
 class SeenRow(Base):
@@ -112,7 +118,10 @@ class Access:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """A connected cluster; `heard_at` is when it last answered, `problem` what it said or how it failed since."""
+    """A connected cluster; `heard_at` is when it last answered, `problem` what it said or how it failed since.
+
+    `detected` tells of each known project whether it is there; empty until it was looked for.
+    """
 
     name: str
     server: str
@@ -124,6 +133,8 @@ class ClusterView:
     version: str
     heard_at: datetime | None
     problem: str
+    argo_version: str
+    detected: Sequence[Detected]
 
 
 @dataclass(frozen=True)

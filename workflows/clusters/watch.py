@@ -12,7 +12,9 @@ import tenancy
 from atrium.clock import now
 from atrium.database import reading, writing
 from atrium.errors import AtriumError
+from workflows.clusters.argo_server import argo_server, told_version
 from workflows.clusters.connect import access_of
+from workflows.clusters.detecting import served
 from workflows.clusters.home import HOME, seed_home
 from workflows.clusters.kube import Json, Kube, VersionGone
 from workflows.clusters.models import ClusterRow, ClusterStateRow, Seen
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 60  # then it goes on from where it was; a connection that died unseen costs no more than this
 PAUSE_SECONDS = 2.0
 PROBE_SECONDS = 3.0
+DETECT_SECONDS = 60.0
 LONGEST_PROBLEM = 1000
 PATHS = {
     Seen.WORKFLOW: "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows",
@@ -45,13 +48,13 @@ class Watcher:
     threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """One thread a namespace and kind, one that asks whether the cluster answers."""
+        """One thread a namespace and kind, one that asks whether the cluster answers, and one what else it has."""
         works = [
             (f"{kind} {namespace}", partial(self.follow, kind, namespace))
             for namespace in self.row.projects.values()
             for kind in Seen
         ]
-        for name, work in [("probe", self.probe), *works]:
+        for name, work in [("probe", self.probe), ("detect", self.detect), *works]:
             thread = threading.Thread(
                 target=self._repeat, args=(name, work), name=f"{self.row.name} {name}", daemon=True
             )
@@ -88,6 +91,20 @@ class Watcher:
             if version:
                 state.version, state.heard_at = version[:60], now()
             session.add(state)
+
+    def detect(self) -> None:
+        """Keeps which other projects the cluster has, and its Argo's version, beside what the probe keeps; then rests."""
+        access = access_of(self.row)
+        with Kube(self.row.name, access) as kube:
+            found = served(kube.find)
+        version = told_version(argo_server(self.row, access))
+        with writing() as session:
+            state = session.get(ClusterStateRow, self.row.name)
+            if self.ended.is_set() or state is None:
+                return
+            state.served, state.argo_version = found, version[:60]
+        self.problems.pop("detect", None)
+        self.ended.wait(DETECT_SECONDS)
 
     def follow(self, kind: Seen, namespace: str) -> None:
         """Lists and then watches until the API server ends the watch; goes on without a list while it can."""

@@ -56,6 +56,15 @@ def ended(run: str) -> workflows.RunView:
     return workflows.get_run(WHO, "flights", run)
 
 
+def test_what_the_cluster_has_is_told_with_its_argos_version(lab: Lab) -> None:
+    def told() -> workflows.ClusterView:
+        return next(one for one in workflows.list_clusters(WHO) if one.name == "lab")
+
+    until(lambda: told().detected, "what the cluster has", SECONDS)
+    used = [one.name for one in told().detected if one.use is workflows.Use.USED]
+    assert used == ["Argo Workflows"] and told().argo_version.startswith("v")
+
+
 def test_the_check_finds_all_good(lab: Lab) -> None:
     found = workflows.check_cluster(WHO, "lab")
     assert [(one.name, one.found) for one in found if not one.good] == []
