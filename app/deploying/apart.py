@@ -12,6 +12,7 @@ from app.deploying.parts import (
     COMPONENTS,
     PLATFORM,
     PartNeeded,
+    check_moves,
     check_needs,
     check_part,
     check_unneeded,
@@ -27,6 +28,7 @@ from app.deploying.parts import (
 from app.deploying.plan import label
 from app.deploying.releases import release
 from app.deploying.up import Registry, apply_all, rendered, show, show_change, space_of, tell_detected, waited_for
+from app.deploying.waiting import wait_until_gone
 from workflows.clusters.images import containers
 
 
@@ -41,6 +43,7 @@ def install_part(
     check_part(part)
     click.echo(f"Cluster {kubectl('config', 'current-context').strip()}, Kubernetes {check_kubectl()}")
     check_needs(part, overlay)
+    check_moves({part_of(one) for one in rendered(overlay)} if part == PLATFORM else {part}, alone=True)
     objects = registry.led(_of_argo(releases) if part == ARGO else _of_overlay(part, overlay))
     show(objects)
     joins = part in COMPONENTS and platform() is not None
@@ -81,7 +84,7 @@ def _of_argo(releases: str) -> list[Json]:
     found = find_argo(wanted.knows)
     if found is not None and not _ours(found.namespace):
         told = f"Argo Workflows {found.version} in namespace {found.namespace} was not installed by cluster-up; the platform uses it as it is"
-        raise PartNeeded(f"installing Argo Workflows {wanted.version}", told, "upgrade it by what installed it")
+        raise PartNeeded(f"a change of Argo Workflows to {wanted.version}", told, "change it by what installed it")
     return [space_of(wanted.namespace), *wanted.objects(releases)]
 
 
@@ -116,6 +119,7 @@ def remove_part(part: str, releases: str, only_plan: bool, wait_seconds: int) ->
     for one in going:
         where = ["-n", one["metadata"]["namespace"]] if one["metadata"].get("namespace") else []
         kubectl("delete", one["kind"], one["metadata"]["name"], *where, "--ignore-not-found", "--wait=false")
+    _end([label(one) for one in going if not wait_until_gone(one, wait_seconds)])
     click.echo(f"{part} is removed" + (f"; {COMPONENTS[part].without}" if parts and COMPONENTS[part].without else ""))
 
 
@@ -129,11 +133,12 @@ def _going(part: str, releases: str) -> list[Json]:
 
 
 def _show_removal(part: str, going: list[Json]) -> None:
-    click.echo("Plan:" if going else f"Nothing of {part} is there.")
+    stays = staying(part)
+    click.echo("Plan:" if going else f"Nothing of {part} is there{' but what stays:' if stays else '.'}")
     for one in going:
         images = "".join(f"   image: {image['image']}" for image in containers(one))
         click.echo(f"  remove  {label(one)}{images}")
-    for name in staying(part):
+    for name in stays:
         click.echo(f"  stays   {name}")
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -178,12 +178,8 @@ def _where(one: Json) -> list[str]:
 def check_unneeded(part: str) -> None:
     """Raises `PartNeeded` where something that is there needs the part; `ClusterSaidNo`."""
     there = platform()
-    if part == ARGO and there:
-        count = len(items("workflows.argoproj.io", "-A"))
-        told = f"the platform runs its pipelines by it, and {count} workflows of all projects would be deleted with their type"
-        raise PartNeeded(
-            "removing Argo Workflows", told, f"remove the platform first: make cluster-up REMOVE={PLATFORM}"
-        )
+    if part == ARGO:
+        _check_argo_unneeded(there)
     if part == ROLES and (spaces := items("namespaces", "-l", "atrium.io/project")):
         names = ", ".join(one["metadata"]["name"] for one in spaces[:5])
         told = f"the accounts of projects have their rights by it: {names}"
@@ -196,6 +192,41 @@ def check_unneeded(part: str) -> None:
             f"removing the part {part}", told,
             f"lead the platform to another one by an overlay of your own (docs/cluster-install.md), or remove it first: REMOVE={PLATFORM}",
         )  # fmt: skip
+
+
+def _check_argo_unneeded(there: Json | None) -> None:
+    if there:
+        told = "the platform runs its pipelines by it"
+        raise PartNeeded(
+            "removing Argo Workflows", told, f"remove the platform first: make cluster-up REMOVE={PLATFORM}"
+        )
+    kept = {
+        kind: len(items(f"{kind}.argoproj.io", "-A")) for kind in ("workflows", "workflowtemplates", "cronworkflows")
+    }
+    if any(kept.values()):
+        counts = ", ".join(f"{count} {kind}" for kind, count in kept.items())
+        told = f"what is kept of its types would be deleted with them: {counts} of all namespaces"
+        raise PartNeeded(
+            "removing Argo Workflows",
+            told,
+            "delete them first, if nobody needs them: kubectl delete workflows -A --all",
+        )
+
+
+def check_moves(parts: Collection[str], alone: bool) -> None:
+    """Raises `PartNeeded` where a platform that is there would no longer find what it keeps: these parts join it (`alone`: and what did stays).
+
+    Raises:
+        PartNeeded, ClusterSaidNo.
+    """
+    there = platform()
+    for part, component in COMPONENTS.items():
+        before, after = joined(part, there), part in parts
+        if there and component.holds and before != after and not (before and alone):
+            raise PartNeeded(
+                f"another place for {component.holds} (the part {part})", "the platform that is there would begin with none of it",
+                f"make a backup (docs/backup.md), remove the platform (REMOVE={PLATFORM}), bring over what is to stay, then install it so",
+            )  # fmt: skip
 
 
 def check_needs(part: str, overlay: str) -> None:

@@ -13,7 +13,7 @@ from app.deploying.images.lock import NAME, read_lock
 from app.deploying.images.rewriting import check, pull_secrets, rewritten
 from app.deploying.keys import NAMESPACE, copy_artifact_keys, make_keys, make_metrics_token
 from app.deploying.kubectl import Json, apply, check_kubectl, kubectl
-from app.deploying.parts import composed
+from app.deploying.parts import check_moves, composed, part_of
 from app.deploying.plan import Change, make_plan
 from app.deploying.releases import Release, release
 from app.deploying.waiting import wait_for
@@ -60,13 +60,14 @@ def bring_up(overlay: str, releases: str, only_plan: bool, wait_seconds: int, re
 
     Raises:
         KubectlMissing, ClusterSaidNo, ArgoUnfit, OverlayNotFound, ReleaseMissing, ReleaseChanged, ReleaseUnreachable,
-        RegistryMissing, ImageLockMissing, ImageLockInvalid, NotMirrored.
+        RegistryMissing, ImageLockMissing, ImageLockInvalid, NotMirrored, PartNeeded.
     """
     version, registry = check_kubectl(), registry or Registry()
     click.echo(f"Cluster {kubectl('config', 'current-context').strip()}, Kubernetes {version}")
     argo, parts = _argo(releases)
     more = tell_detected()
     objects = rendered(overlay, argo, more)
+    check_moves({part_of(one) for one in objects}, alone=False)
     _check_registry(objects, registry)
     parts, objects = registry.led(parts), registry.led(objects)
     show([*parts, *objects])

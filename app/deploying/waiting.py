@@ -32,15 +32,34 @@ def wait_for(namespace: str, name: str, seconds: float, tell: Callable[[str], No
         time.sleep(POLL_SECONDS)
 
 
+def wait_until_gone(removed: Json, seconds: float) -> bool:
+    """Waits until a type, or the pods of a Deployment, are gone: what is installed anew must not meet them. False where the time is over."""
+    if removed["kind"] == "Deployment":
+        words = ["pods", "-n", removed["metadata"]["namespace"], "-l", _selector(removed)]
+    elif removed["kind"] == "CustomResourceDefinition":
+        words = ["customresourcedefinition", removed["metadata"]["name"]]
+    else:
+        return True
+    due = time.monotonic() + seconds
+    while items(*words):
+        if time.monotonic() > due:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _selector(deployment: Json) -> str:
+    return ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"]["matchLabels"].items())
+
+
 def reasons(deployment: Json) -> Iterator[str]:
     """Why a Deployment's pods are not all there and ready."""
     namespace = deployment["metadata"]["namespace"]
     for one in (deployment.get("status") or {}).get("conditions") or []:
         if one["type"] == "ReplicaFailure" and one["status"] == "True":
             yield str(one.get("message"))
-    selector = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"]["matchLabels"].items())
     events = items("events", "-n", namespace, "--sort-by=.lastTimestamp")
-    for pod in items("pods", "-n", namespace, "-l", selector):
+    for pod in items("pods", "-n", namespace, "-l", _selector(deployment)):
         if not pod["metadata"].get("deletionTimestamp"):
             yield from _of_pod(pod, _about(pod, events))
 
