@@ -30,7 +30,7 @@ from serving.backends import TritonLocal
 from serving.backends.protocol import Counters, ModelServer, Probe
 from serving.models import CounterRow, FigureRow, ServiceRow, ServiceState
 from serving.not_answered import NotAnswered, not_answered
-from serving.repository import ModelFiles, fitted, tensors_of
+from serving.repository import ModelFiles, fitted, tensors_of, with_classes
 from serving.rows import columns_of, example_rows, to_tensors
 from serving.service import resolved_version
 
@@ -184,7 +184,11 @@ def _probe(server: ModelServer, model: ServableModel) -> Probe:
 
 def _take(row: ServiceRow, model: ServableModel) -> None:
     """What pages and demos read of a service is what its live version says."""
-    told = {"metadata_": dict(model.metadata), "signature": dict(model.signature), "example": dict(model.example)}
+    told = {
+        "metadata_": with_classes(model.metadata, model.onnx),
+        "signature": dict(model.signature),
+        "example": dict(model.example),
+    }
     for name, value in told.items():
         setattr(row, name, value)
     with writing() as session:

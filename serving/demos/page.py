@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
@@ -124,11 +125,18 @@ def _cleared(request: gr.Request) -> Changes:
     return _without_answer(waiting(language_of(request)))
 
 
+def _parameter(place: int, name: str) -> str:
+    return name if name.isidentifier() and not iskeyword(name) else f"input_{place}"
+
+
 def _signed(run: Callable[..., Any], fields: tuple[Field, ...]) -> Callable[..., Any]:
-    """Gives the page's API parameters the names of the model's inputs."""
+    """Gives the page's API parameters the names of the model's inputs, where Python can have such names."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     first = inspect.Parameter("request", kind, annotation=gr.Request)
-    named = [inspect.Parameter(field.name, kind, annotation=float if field.numeric else str) for field in fields]
+    named = [
+        inspect.Parameter(_parameter(place, field.name), kind, annotation=float if field.numeric else str)
+        for place, field in enumerate(fields, 1)
+    ]
     run.__annotations__ = {"request": gr.Request}
     run.__signature__ = inspect.Signature([first, *named])  # type: ignore[attr-defined]  # read by Gradio
     return run

@@ -72,6 +72,32 @@ def tensors_of(model: bytes) -> tuple[list[Tensor], list[Tensor]]:
     return inputs, [_tensor(value) for value in graph.output]
 
 
+def classes_of(model: bytes) -> list[str]:
+    """What an ONNX classifier calls its classes, in the order of its probabilities; empty where they are numbers, or not told."""
+    import onnx
+
+    graph = onnx.load_from_string(model).graph
+    texts = {one.name: one for one in graph.initializer if one.data_type == onnx.TensorProto.STRING}
+    for node in graph.node:
+        told = next((one.strings for one in node.attribute if one.name == "classlabels_strings"), ())
+        if not told and node.op_type == "ArrayFeatureExtractor" and node.input[0] in texts:
+            told = texts[node.input[0]].string_data  # how converters look a class up by its place
+        if told:
+            return [text.decode() for text in told]
+    return []
+
+
+def with_classes(metadata: Mapping[str, Any], model: bytes) -> dict[str, Any]:
+    """A model's `metadata`, where outputs that hold a number for each class have `classes`: its makers' word, else the model's."""
+    told, classes = dict(metadata.get("outputs") or {}), classes_of(model)
+    if not classes:
+        return dict(metadata)
+    for one in tensors_of(model)[1]:
+        if one.dims in ((len(classes),), (-1,)) and one.type in ("TYPE_FP32", "TYPE_FP64"):
+            told[one.name] = {"classes": classes, **(told.get(one.name) or {})}
+    return {**metadata, "outputs": told}
+
+
 def fitted(columns: Sequence[Mapping[str, Any]], inputs: Sequence[Tensor]) -> tuple[Sequence[Tensor], str]:
     """The inputs as a signature's `columns` (`name`, `datatype`, `shape`) tell of them, and the ONNX input that takes them all side by side.
 

@@ -80,13 +80,13 @@ def broken_onnx() -> bytes:
 
 @lru_cache
 def iris() -> tuple[pd.DataFrame, bytes, np.ndarray]:
-    """Flowers by their measures, a model of them as skl2onnx makes it by default (one input for the whole table), and its probabilities."""
+    """Flowers by their measures, a model of their names as skl2onnx makes it by default (one input for the whole table), and its probabilities."""
     from skl2onnx import to_onnx
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
 
     data = load_iris(as_frame=True)
-    model = LogisticRegression(max_iter=1000).fit(data.data.to_numpy(), data.target)
+    model = LogisticRegression(max_iter=1000).fit(data.data.to_numpy(), data.target_names[data.target])
     with warnings.catch_warnings(action="ignore"):  # as above
         made = to_onnx(model, data.data.to_numpy(dtype="float32"), options={"zipmap": False}, target_opset=15)
     return data.data, bytes(made.SerializeToString()), model.predict_proba(data.data.to_numpy())

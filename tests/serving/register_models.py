@@ -62,6 +62,14 @@ def digits() -> None:
     mlflow.MlflowClient().set_registered_model_alias("digit", "champion", version)
 
 
+def iris() -> None:
+    """A model whose label is a text, of which its makers say nothing."""
+    mlflow.set_workspace("digits")
+    frame, made, probabilities = real_models.iris()
+    _log(made, "iris", frame.head(5), {"probabilities": probabilities[:5]}, {})
+
+
 if __name__ == "__main__":
     flights()
     digits()
+    iris()

@@ -82,6 +82,14 @@ def test_bad_input_gets_a_readable_message(flights: httpx.Client, place: int, va
     assert "atrium-refused" in html and told in html
 
 
+def test_classes_that_the_model_itself_names_are_told_by_these_names(platform: Small, ada: Actor) -> None:
+    client = _publish(platform, ada, "digits", "flowers", "iris")
+    html, label, *_ = _predict(client, [5.1, 3.5, 1.4, 0.2])
+    client.close()
+    assert '<div class="atrium-big">setosa</div>' in str(html)
+    assert all(name in str(label) for name in ("setosa", "versicolor", "virginica"))
+
+
 def test_an_unseen_category_is_refused_with_the_known_ones(flights: httpx.Client) -> None:
     answer = flights.post("/gradio_api/run/predict", json={"data": ["ZZ", *GOOD[1:]]})
     assert "ZZ" in answer.json()["error"] and "UA" in answer.json()["error"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import real_models
 
-from serving.repository import ModelFiles, tensors_of, write_model
+from serving.repository import ModelFiles, tensors_of, with_classes, write_model
 from serving.repository.generate import ModelNotTensors, configuration
 
 
@@ -33,6 +33,23 @@ def test_a_new_version_replaces_the_one_before_and_leaves_nothing_beside_it(tmp_
     write_model(tmp_path, "flights--x", 2, _files())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["flights--x"]
     assert sorted(path.name for path in (tmp_path / "flights--x").iterdir()) == ["2", "config.pbtxt"]
+
+
+def test_classes_are_read_from_the_model_unless_its_makers_name_them() -> None:
+    import onnxruntime
+    from skl2onnx import to_onnx
+    from sklearn.neighbors import KNeighborsClassifier
+
+    flowers, made, _ = real_models.iris()
+    names = ["setosa", "versicolor", "virginica"]
+    label = onnxruntime.InferenceSession(made).run(["label"], {"X": flowers.to_numpy(dtype="float32")})[0]
+    looked_up = to_onnx(KNeighborsClassifier().fit(flowers.to_numpy(), label), flowers.to_numpy(dtype="float32")[:1],
+                        options={"zipmap": False}, target_opset=15).SerializeToString()  # fmt: skip
+    for model in (made, looked_up):
+        assert with_classes({"kind": "tabular"}, model)["outputs"] == {"probabilities": {"classes": names}}
+    own = {"outputs": {"probabilities": {"classes": ["a", "b", "c"]}}}
+    assert with_classes(own, made) == own
+    assert with_classes({}, real_models.flights_onnx()) == {}
 
 
 def test_an_onnx_model_with_maps_as_outputs_is_refused_with_the_way_out() -> None:
