@@ -12,7 +12,8 @@ from workflows.models import ManifestInvalid
 LONGEST_MANIFEST = 1024 * 1024
 MISMATCH: Final = re.compile(r"cannot unmarshal \w+.* into Go struct field \w+\.(?:workflow\.)?([\w.]+) of type (\S+)")
 UNKNOWN: Final = re.compile(r'unknown field "(?:workflow\.)?([^"]+)"')
-NAMED: Final = re.compile(r"""'([^']+)'|"([^"]+)"|templates\.([\w-]+)""")
+NAMED: Final = re.compile(r"""'([^']+)'|"([^"]+)"|(\{\{.*?\}\})""")
+PLACE: Final = re.compile(r"templates\.([\w-]+)([\w.\[\]-]*)|template '([\w-]+)'()")
 BOOL, MAP = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:map"
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 ONE_LETTER: Final = {"y": True, "Y": True, "n": False, "N": False}
@@ -136,10 +137,42 @@ def line_of(text: str, refusal: str) -> int:
         return _line(next((one for one in places if one[1].tag != fitting), None))
     if found := UNKNOWN.search(refusal):
         return _line(next(_below(root, re.findall(r"[^.\[\]]+", found[1])), None))
-    names = {next(filter(None, groups)) for groups in NAMED.findall(refusal)}
-    return _line(
-        next((one for one in _all(root) if isinstance(one[1], yaml.ScalarNode) and one[1].value in names), None)
-    )
+    names = [next(filter(None, groups)) for groups in NAMED.findall(refusal)]
+    named = _places(root, refusal)
+    for one in (*reversed(named), (root, root)):
+        if told := next((two for name in names for two in _all(one[1]) if _says(two[1], name)), None):
+            return _line(told)
+    return _line(named[-1] if named else None)
+
+
+def _says(node: yaml.Node, name: str) -> bool:
+    """Whether a text is what a refusal quotes, or holds the tag that it tells."""
+    return isinstance(node, yaml.ScalarNode) and (node.value == name or (name.startswith("{{") and name in node.value))
+
+
+def _places(root: yaml.Node, refusal: str) -> list[Found]:
+    """The template that a refusal speaks of first, and what it names within it, ever deeper: `templates.main.steps[1].show`."""
+    told = PLACE.search(refusal)
+    lists = list(_below(root, ["spec", "templates"])) if told else []
+    at = _item(lists[0][1], told[1] or told[3]) if told and lists else None
+    places = []
+    for part in [*re.findall(r"[^.\[\]]+", told[2] or ""), ""] if told else []:
+        if at is None:
+            break
+        places.append(at)
+        at = _item(at[1], part)
+    return places
+
+
+def _item(node: yaml.Node, part: str) -> Found | None:
+    """What a map has under a key (of a dag too), or a list at a place or under a name."""
+    if isinstance(node, yaml.MappingNode):
+        own = {key.value: (key, value) for key, value in node.value}
+        return own.get(part) or (_item(own["dag"][1], part) if part == "tasks" and "dag" in own else None)
+    items = [(one, one) for one in node.value] if isinstance(node, yaml.SequenceNode) else []
+    if part.isdigit():
+        return items[int(part)] if int(part) < len(items) else None
+    return next((one for one in items if any(_says(name, part) for _key, name in _below(one[1], ["name"]))), None)
 
 
 def _line(found: Found | None) -> int:

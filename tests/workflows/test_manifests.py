@@ -51,8 +51,48 @@ def test_a_refusal_of_the_workflow_server_finds_its_line(old: str, new: str, lin
 
 def test_a_name_that_a_refusal_tells_is_found_where_it_stands_first() -> None:
     assert line_of(HELLO.replace("entrypoint: main", "entrypoint: mian"), "template name 'mian' undefined") == 4
-    assert line_of(HELLO, "templates.main.container.image may not be empty") == 4
+    assert line_of(HELLO, "templates.main.container.image may not be empty") == 11
     assert line_of(HELLO, "something else") == 0
+
+
+STEPS = """\
+kind: Workflow
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - name: make
+        template: make
+    - - name: show
+        template: shwo
+        arguments: {parameters: [{name: x, value: "{{steps.mkae.outputs.result}}"}]}
+  - name: make
+    container:
+      image: nosuch:1
+  - name: order
+    dag:
+      tasks:
+      - name: a
+        template: make
+      - name: b
+        template: nobody
+"""
+
+
+@pytest.mark.parametrize(
+    ("refusal", "line"),
+    [
+        ("templates.main.steps[1].show template name 'shwo' undefined", 10),
+        ("templates.make: image 'nosuch:1': there is no such image here", 14),
+        ("templates.main.steps failed to resolve {{steps.mkae.outputs.result}}", 11),
+        ("templates.order.tasks.b template name 'nobody' undefined", 21),
+        ("templates.main.steps[0].make templates.make inputs.parameters.x was not supplied", 7),
+        ("template 'make' type is unknown", 12),
+    ],
+)
+def test_a_refusal_is_marked_where_the_thing_itself_stands(refusal: str, line: int) -> None:
+    assert line_of(STEPS, refusal) == line
 
 
 @pytest.mark.parametrize(
