@@ -23,6 +23,7 @@ from workflows.clusters.detecting import ARGO
 
 OVERLAYS = CHECKOUT / "deploy" / "overlays"
 MOST_SHOWN = 12
+SITES_OWN = "SITE:"  # begins what an overlay of the site must set
 CLOSED = "atrium.io/private-registry"  # of an overlay's namespace: everything comes from one
 
 
@@ -32,6 +33,10 @@ class RegistryMissing(Invalid):
 
 class OverlayNotFound(NotFound):
     """There is no overlay of this name."""
+
+
+class SiteValueMissing(Invalid):
+    """An object holds a place for a value that only the site knows."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def space_of(name: str) -> Json:
 
 
 def rendered(overlay: str, argo: Argo | None = None, more: Sequence[str] = ()) -> list[Json]:
-    """The objects of an overlay with further components, led to the cluster's own Argo. Raises `OverlayNotFound`, `ClusterSaidNo`."""
+    """The objects of an overlay with further components, led to the cluster's own Argo. Raises `OverlayNotFound`, `SiteValueMissing`, `ClusterSaidNo`."""
     known = sorted(path.name for path in OVERLAYS.iterdir())
     if overlay not in known:
         raise OverlayNotFound(
@@ -133,9 +138,20 @@ def rendered(overlay: str, argo: Argo | None = None, more: Sequence[str] = ()) -
         )
     objects = composed(overlay, more)
     for one in objects:
+        _check_site_values(one)
         if argo and (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "atrium-settings"):
             one["data"]["ATRIUM_ARGO_URL"] = argo.url
     return objects
+
+
+def _check_site_values(one: Json) -> None:
+    for key, value in (one.get("parameters") or {}).items():  # of a storage class
+        if str(value).startswith(SITES_OWN):
+            raise SiteValueMissing(
+                f"parameter {key} of {one['kind']} {one['metadata']['name']}",
+                f"it is this site's own: {str(value).removeprefix(SITES_OWN).strip()}",
+                "set it by a patch in an overlay of your own: docs/cluster-install.md, Storage classes",
+            )
 
 
 def _check_registry(objects: list[Json], registry: Registry) -> None:

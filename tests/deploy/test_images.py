@@ -16,6 +16,7 @@ from app.deploying.images.mirroring import ImageChanged, mirror, resolve
 from app.deploying.images.names import STARTS, Image, images_of
 from app.deploying.images.places import ImageUnreachable, Place
 from app.deploying.images.rewriting import PULL_SECRET, NotMirrored, check, pull_secrets, rewritten
+from app.deploying.up import SiteValueMissing, rendered
 from workflows.clusters.images import full_name, kept_as
 from workflows.clusters.steps import with_registry
 
@@ -187,3 +188,10 @@ def test_the_overlay_is_printed_as_it_takes_everything_from_the_registry(tmp_pat
     assert [one["kind"] for one in objects[:2]] == ["Namespace", "Secret"], printed.stderr
     named = {one.named for one in images_of(objects) if not one.started}
     assert named and all(one.startswith(f"{REGISTRY}/") and one.endswith(DIGEST) for one in named)
+
+
+@pytest.mark.skipif(not image_registry.KUBECTL, reason="overlays are read by kubectl kustomize")
+@pytest.mark.parametrize(("component", "key"), [("class-ceph-rbd", "clusterID"), ("class-nfs", "server")])
+def test_a_value_that_only_the_site_knows_is_named_before_anything_is_done(component: str, key: str) -> None:
+    with pytest.raises(SiteValueMissing, match=f"parameter {key} of StorageClass atrium-{component[6:]}"):
+        rendered("full", more=[component])

@@ -13,6 +13,7 @@ from support import ATRIUM, CHECKOUT
 from app.deploying.data import _claim, part_of
 from app.deploying.images.lock import Lock
 from app.deploying.images.rewriting import rewritten
+from app.deploying.parts import composed
 from app.deploying.routes import http_routes, ingress
 from app.deploying.up import everything
 from workflows.clusters.home import project_objects
@@ -36,6 +37,22 @@ def test_every_object_of_an_overlay_is_taken(overlay: str) -> None:
     led = rewritten(objects, "registry.site:5000", Lock({}), secret=True) if overlay == "airgap" else objects
     assert len(led) > 10
     assert {one["metadata"]["name"]: said for one in led if (said := refused(one))} == {}
+
+
+@pytest.mark.parametrize(
+    ("component", "claims"),
+    [("class-ceph-rbd", {"atrium-home", "atrium-postgres", "atrium-seaweedfs", "atrium-redis"}), ("class-cephfs", {"atrium-data"}),
+     ("class-nfs", {"atrium-data"}), ("class-s3", set())],
+)  # fmt: skip
+def test_a_storage_class_and_the_claims_of_it_are_taken(component: str, claims: set[str]) -> None:
+    """Schema only: this cluster has none of these drivers; `atrium doctor --cluster --storage-class` tries a class where there is one."""
+    objects = composed("full", [component])
+    [made] = [one for one in objects if one["kind"] == "StorageClass"]
+    assert refused(made) == ""
+    led = [one for one in objects if one.get("spec", {}).get("storageClassName") == made["metadata"]["name"]]
+    assert {one["metadata"]["name"] for one in led} == claims
+    renamed = [{**one, "metadata": {**one["metadata"], "name": f"tried-{one['metadata']['name']}"}} for one in led]
+    assert [said for one in renamed if (said := refused(one))] == []
 
 
 def test_every_object_of_a_project_is_taken_and_its_part_of_the_data() -> None:
