@@ -53,7 +53,9 @@ from model_registry.service import (
     model_card,
     read_artifact,
     servable,
+    tracking_run_metrics,
     tracking_run_names,
+    version_lacks,
 )
 
 __all__ = [
@@ -104,6 +106,8 @@ __all__ = [
     "set_alias",
     "tag_model_version",
     "tag_tracking_run",
+    "tracking_run_metrics",
     "tracking_run_names",
     "version_dependents",
+    "version_lacks",
 ]  # fmt: skip

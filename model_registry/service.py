@@ -12,7 +12,7 @@ from atrium.errors import Invalid
 from atrium.identity import Actor, Verb, require
 from atrium.pages import DEFAULT_ITEMS, Page, read_page
 from model_registry.backends import Experimenting, MlflowBackend
-from model_registry.card import write_card
+from model_registry.card import lacks, write_card
 from model_registry.models import (
     Artifact,
     ExperimentSummaryRow,
@@ -112,6 +112,15 @@ def tracking_run_names(who: Actor, project: str, run_ids: Sequence[str]) -> dict
         return {run_id: name for run_id, name in session.execute(query)}
 
 
+def tracking_run_metrics(who: Actor, project: str, run_ids: Sequence[str]) -> dict[str, Mapping[str, float]]:
+    """Last metrics (40 at most) of tracked runs by id, by one statement; deleted ones are left out. Raises `Forbidden`."""
+    require(who, Verb.READ, project)
+    row = TrackingRunSummaryRow
+    query = select(row.id, row.metrics).where(row.project == project, row.id.in_(list(run_ids)))
+    with reading() as session:
+        return {run_id: metrics for run_id, metrics in session.execute(query)}
+
+
 def get_tracking_run(who: Actor, project: str, run_id: str) -> TrackingRunView:
     """One run with metrics, parameters and inputs. Raises `Forbidden`, `TrackingRunNotFound`."""
     return backend_of(who, Verb.READ, project).run(run_id)
@@ -206,6 +215,15 @@ def describe_version(who: Actor, project: str, model: str, version: str) -> Mapp
     text = backend_of(who, Verb.READ, project).version_file(model, version, "MLmodel")
     described: Mapping[str, Any] = yaml.safe_load(text)
     return described
+
+
+def version_lacks(who: Actor, project: str, model: str, version: str) -> str:
+    """What a version lacks to be served (`signature`, `ONNX flavour`, `input example`), or an empty text.
+
+    Raises:
+        Forbidden, ModelNotFound, BackEndUnavailable.
+    """
+    return lacks(describe_version(who, project, model, version))
 
 
 def model_card(who: Actor, project: str, model: str, version: str) -> ModelCard:

@@ -13,6 +13,10 @@ from portal.words import _
 def clusters(visitor: Actor) -> None:
     """The clusters and the form for another one."""
     found = {one.name: one for one in workflows.list_clusters(visitor)}
+    told = _(
+        "None is needed: steps run on this machine. On a connected cluster, projects may run steps with its images, GPUs and nodes."
+    )
+    st.caption(told)
     if found:
         _list(visitor, found)
     _add(visitor)

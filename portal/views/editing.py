@@ -10,6 +10,7 @@ from portal.session import project, who
 from portal.ui import card, code_editor, header, say_after, show_error
 from portal.words import _
 
+NEW = "new"
 START = """\
 apiVersion: argoproj.io/v1alpha1
 kind: Workflow
@@ -32,13 +33,16 @@ spec:
 
 def page() -> None:
     """The form for a new pipeline."""
-    with header(_("New pipeline"), _("An Argo manifest becomes the pipeline's first revision")):
+    with header(
+        _("New pipeline"),
+        _("An Argo manifest becomes the pipeline's first revision, or the next one of a pipeline that is there"),
+    ):
         if st.button(_("All pipelines"), icon=":material/arrow_back:"):
             st.query_params.pop("new", None)
             st.rerun()
     with card():
         name = st.text_input(_("Name"), placeholder="my-pipeline", max_chars=30, help=_("a-z, 0-9 and dashes"))
-        manifest_form("new", name, START)
+        manifest_form(NEW, name, START)
 
 
 @st.fragment
@@ -51,11 +55,25 @@ def manifest_form(key: str, name: str, manifest: str) -> None:
     written, by_keys = code_editor(f"{key}-text", text, _("Argo manifest (YAML)"), line, times)
     if refused and refused.written == written:
         show_error(refused.error)
+    again = key != NEW or st.toggle(_("Save as the next revision of a pipeline that is there"))
     if st.button(_("Check and save"), type="primary", icon=":material/save:", key=f"{key}-save") or by_keys:
-        _save(key, name, written, times)
+        if not again and (there := _revision_of(name.strip())):
+            st.warning(there)
+        else:
+            _save(key, name, written, times)
     elif refused and refused.written != written:
         del st.session_state[f"{key}-refused"]
         st.rerun(scope="fragment")
+
+
+def _revision_of(name: str) -> str:
+    """What is to be said of a pipeline that is there, before it gets another revision; empty where there is none of the name."""
+    try:
+        found = workflows.get_pipeline(who(), project(), name)
+    except workflows.PipelineNotFound:
+        return ""
+    words = _("{name} is there already, at revision {n}. Save this as its next revision, or choose another name.")
+    return words.format(name=found.name, n=found.number)
 
 
 @dataclass(frozen=True)

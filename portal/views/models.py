@@ -1,8 +1,13 @@
 """Registered models: what there is; each has a page with its versions, each version a card of its own."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 import streamlit as st
 
 import model_registry
+import serving
+from atrium.errors import NotFound
 from atrium.identity import Verb
 from atrium.settings import get_settings
 from model_registry import ModelVersionView, ModelView
@@ -25,6 +30,7 @@ from portal.ui import (
     text,
 )
 from portal.views import one_version, paging
+from portal.views.models_in_use import quality
 from portal.views.snippets import put_text, tools
 from portal.words import _
 
@@ -114,8 +120,36 @@ def _delete(model: ModelView) -> None:
             st.rerun()
 
 
-def _tags(version: ModelVersionView) -> str:
-    return " · ".join(f"{key} {value}" for key, value in list(version.tags.items())[:MOST_TAGS]) or "–"
+def _figures(version: ModelVersionView, measured: Mapping[str, Mapping[str, float]]) -> str:
+    """What the version's makers tagged it with, else what its run measured."""
+    tagged = " · ".join(f"{key} {value}" for key, value in list(version.tags.items())[:MOST_TAGS])
+    return tagged or quality(measured.get(version.run_id or "", {}))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _lacks(here: str, model: str, version: str, made: datetime) -> str:
+    """What a version lacks to be served: what it was logged with does not change."""
+    try:
+        return model_registry.version_lacks(who(), here, model, version)
+    except NotFound:
+        return ""  # its files are gone, which its own page tells
+
+
+def _state(version: ModelVersionView, services: list[serving.ServiceView]) -> Cell:
+    """Whether a version serves, failed when it was to, or cannot; else its state in the registry."""
+    serves = ", ".join(one.name for one in services if one.live_version == version.version)
+    failed = next(
+        (one for one in services if one.state is serving.ServiceState.FAILED and one.wanted_version == version.version),
+        None,
+    )
+    if serves:
+        return Cell({"kind": "state", "text": _("In service"), "tone": "good", "title": serves})
+    if failed:
+        return Cell({"kind": "state", "text": _("Failed its check"), "tone": "bad", "title": failed.message})
+    if lacking := _lacks(project(), version.model, version.version, version.created_at):
+        told = _("Cannot be served: no {what}").format(what=_(lacking))
+        return Cell({"kind": "state", "text": told, "tone": "warn", "title": ""})
+    return status(version.status)
 
 
 def _versions(name: str) -> None:
@@ -128,12 +162,14 @@ def _versions(name: str) -> None:
             _("Log a model with registered_model_name, or register one of a run."),
         )
         return
-    columns = [Column(_("Version")), Column(_("Aliases")), Column(_("Figures"), "soft"), Column(_("State"), "short"),
+    columns = [Column(_("Version")), Column(_("Aliases")), Column(_("Figures"), "soft"), Column(_("State")),
                Column(_("Made"), "soft"), Column(_("Made by"), "soft", phone=False)]  # fmt: skip
+    measured = model_registry.tracking_run_metrics(who(), project(), [one.run_id for one in found.items if one.run_id])
+    services = [one for one in serving.list_services(who(), project()) if one.model == name]
     rows: list[list[Cell | str]] = [
         [
             link(f"{_('Version')} {one.version}", one.version, address_of("models", model=name, version=one.version)),
-            badges(one.aliases), text(_tags(one)), status(one.status), ago(one.created_at), text(one.owner or "–"),
+            badges(one.aliases), text(_figures(one, measured)), _state(one, services), ago(one.created_at), text(one.owner or "–"),
         ]
         for one in found.items
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a project gives to its steps: secrets, of which nobody sees a value again, and config maps, which everybody there may read."""
+"""What a project gives to its steps: secrets, of which the platform shows no value again, and config maps, which everybody there may read."""
 
 import streamlit as st
 
@@ -18,7 +18,12 @@ def secrets(visitor: Actor) -> None:
     """Names of the secrets; those who manage the project set and delete them."""
     found = tenancy.list_secrets(visitor, project())
     manages = may(Verb.MANAGE)
-    with card(_("Secrets"), _("Steps get them as environment variables; nobody sees a value again.")):
+    with card(
+        _("Secrets"),
+        _(
+            "Steps get them as environment variables. The platform shows no value again; a step that prints one writes it into its log."
+        ),
+    ):
         columns = [
             Column(_("Name"), "code"),
             Column(_("Changed by"), "soft"),

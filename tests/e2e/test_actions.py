@@ -139,6 +139,17 @@ def test_a_model_without_a_signature_is_refused_in_words_when_it_is_put_into_ser
     assert rest(platform, token, "GET", "models/bare/versions/1/card").json()["lacks"] == "signature"
 
 
+@pytest.mark.browser
+def test_a_models_versions_say_which_serves_what_was_measured_and_what_cannot_be_served(
+    page: Page, platform: Platform
+) -> None:
+    page.goto(f"{platform.url}/app/models?project=flights&model=flight-delay")
+    expect(page.get_by_text("In service", exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"auc 0\.\d+"))).to_be_visible()
+    page.goto(f"{platform.url}/app/models?project=flights&model=bare")
+    expect(page.get_by_text("Cannot be served: no signature")).to_be_visible()
+
+
 def test_the_openapi_document_holds_every_areas_routes(platform: Platform, token: str) -> None:
     found = httpx.get(
         f"{platform.url}/api/openapi.json", headers={"Authorization": f"Bearer {token}"}, timeout=30

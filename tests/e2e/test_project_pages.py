@@ -208,3 +208,22 @@ def test_an_engineer_writes_a_pipeline_and_is_led_to_the_line_that_argo_refuses(
     written.fill(SMALL.strip())
     written.press("Control+s")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def test_a_pipeline_that_is_there_gets_a_revision_from_the_form_for_new_ones_only_where_one_says_so(
+    page: Page, platform: Platform, argo: Argo
+) -> None:
+    name = f"taken-{secrets.token_hex(3)}"
+    url = f"{platform.url}/api/v1/projects/digits/pipelines"
+    httpx.put(f"{url}/{name}", headers=argo.headers, json={"manifest": SMALL.strip()}, timeout=60).raise_for_status()
+    open_page(page, platform.url, "pipelines", "digits", new="1")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Argo manifest (YAML)").fill(
+        SMALL.strip().replace("name: rows", "name: lines").replace(".rows", ".lines")
+    )
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.get_by_text(f"{name} is there already, at revision 1.")).to_be_visible()
+    page.get_by_text("Save as the next revision of a pipeline that is there").click()
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    expect(page.get_by_text("Revision 2, saved by")).to_be_visible()
