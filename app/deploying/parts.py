@@ -14,6 +14,7 @@ from app.deploying.detecting import components_for, detect
 from app.deploying.keys import NAMESPACE
 from app.deploying.kubectl import MANAGER, ClusterSaidNo, Json, items, kubectl, tried
 from app.deploying.plan import Change, changed
+from app.deploying.releases import CLUSTER_WIDE
 from atrium.errors import Invalid, NotFound
 from atrium.settings import CHECKOUT
 
@@ -133,7 +134,7 @@ def composed(overlay: str, more: Sequence[str]) -> list[Json]:
     """The objects of an overlay with further components. Raises `ClusterSaidNo`."""
     folder = DEPLOY / "overlays" / overlay
     if not more:
-        return [one for one in yaml.safe_load_all(kubectl("kustomize", str(folder))) if one]
+        return _rendered(folder)
     with tempfile.TemporaryDirectory() as made:
         here = Path(made).resolve()
         paths = [os.path.relpath(DEPLOY / "components" / part, here) for part in more]
@@ -146,7 +147,14 @@ def composed(overlay: str, more: Sequence[str]) -> list[Json]:
         (here / "kustomization.yaml").write_text(
             yaml.safe_dump({"apiVersion": "kustomize.config.k8s.io/v1beta1", **text})
         )
-        return [one for one in yaml.safe_load_all(kubectl("kustomize", str(here))) if one]
+        return _rendered(here)
+
+
+def _rendered(folder: Path) -> list[Json]:
+    found = [one for one in yaml.safe_load_all(kubectl("kustomize", str(folder))) if one]
+    for one in (one for one in found if one["kind"] in CLUSTER_WIDE):
+        one["metadata"].pop("namespace", None)  # kustomize does not know of each that it has none
+    return found
 
 
 def removable(part: str) -> list[Json]:

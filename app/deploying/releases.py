@@ -83,7 +83,10 @@ class Release:
         return answer.content
 
 
-CLUSTER_WIDE = ("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "Namespace")
+CLUSTER_WIDE = (
+    "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "Namespace", "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)  # fmt: skip
 
 
 def _placed(one: Json, namespace: str) -> Json:

@@ -159,6 +159,15 @@ def test_a_backup_fills_an_empty_home_and_an_empty_database(there: There) -> Non
     sql("DROP DATABASE again")
 
 
+def test_no_step_runs_as_the_platforms_account_of_its_project(there: There) -> None:
+    body = {"workflow": {**WORKFLOW, "spec": {**SPEC, "serviceAccountName": "atrium"}}}
+    with there.client() as client:
+        made = client.post(f"/argo/api/v1/workflows/{PROJECT}", json=body).json()["metadata"]["name"]
+        assert ended(there, made)["phase"] == "Error"
+        told = client.get(f"/argo/api/v1/workflows/{PROJECT}/{made}").json()["status"]["message"]
+    assert "'atrium' is the platform's: leave serviceAccountName out" in told
+
+
 def test_a_step_has_its_runs_token_and_what_it_tracks_is_in_postgresql_and_s3(there: There) -> None:
     step = {"name": "say", "container": {**RUNTIME, "command": ["python", "-c", TRACKS]}}
     metadata = {"generateName": "tracks-", "labels": {"atrium.io/owner": "somebody-else"}}
