@@ -92,7 +92,7 @@ def test_a_page_goes_on_and_no_slot_is_lost_or_doubled_when_a_pod_is_killed(
     path = f"/api/v1/projects/{PROJECT}/pipelines/minutely"
     with reached.client(there) as client:
         assert client.put(path, json={"manifest": json.dumps(WORKFLOW)}).is_success
-        assert client.put(f"{path}/schedule", json={"crontab": "* * * * *", "overlap": "allow"}).is_success
+        assert client.put(f"{path}/schedule", json={"crontab": "* * * * *", "overlap": "Allow"}).is_success
     with chromium() as browser:
         context = browser.new_context(locale="en-US")
         kept = sign_in(reached.url).cookies.jar
