@@ -124,4 +124,4 @@ def _address(pod: str) -> str:
 def _started(client: httpx.Client, path: str) -> dict[str, dict[str, str]]:
     """Slots whose run was started, by the run's name."""
     told = client.get(f"{path}/schedule/slots").json()
-    return {one["run"]: one for one in told["items"] if one["state"] == "started"}
+    return {one["run"]: one for one in told["items"] if one["state"] == "Started"}
