@@ -65,7 +65,7 @@ def _place(made: Any, path: str) -> tuple[Any, Any]:
     for part in parts[:-1]:
         made = _inside(made, part, path)
     if not isinstance(made, (dict, list)):
-        raise PatchInvalid(f'operation does not apply: doc is missing path: "{path}": missing value')
+        raise PatchInvalid(f"path {path} is not there")
     return made, parts[-1]
 
 
@@ -74,7 +74,7 @@ def _inside(found: Any, part: str, path: str) -> Any:
         return found[part]
     if isinstance(found, list) and part.isdigit() and int(part) < len(found):
         return found[int(part)]
-    raise PatchInvalid(f'operation does not apply: doc is missing path: "{path}": missing value')
+    raise PatchInvalid(f"path {path} is not there")
 
 
 def _at(made: Any, path: str) -> Any:
@@ -89,7 +89,7 @@ def _add(made: Any, path: str, value: Any) -> None:
     elif key == "-" or (key.isdigit() and int(key) <= len(holder)):
         holder.insert(len(holder) if key == "-" else int(key), value)
     else:
-        raise PatchInvalid(f'operation does not apply: doc is missing path: "{path}": missing value')
+        raise PatchInvalid(f"path {path} is not there")
 
 
 def _remove(made: Any, path: str) -> None:
