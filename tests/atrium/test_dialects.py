@@ -23,6 +23,7 @@ from atrium.errors import SettingInvalid
 from atrium.events import CursorRow
 from atrium.identity import platform_actor
 from atrium.settings import get_settings
+from serving.models import FigureRow
 from tenancy.gate.app import create_app
 from tenancy.models import ProjectRow
 
@@ -85,6 +86,17 @@ def test_who_waits_too_long_for_the_others_is_told_so(own_home: Path) -> None:
     finally:
         hurried.dispose()
     assert isinstance(said := other.explain(told.value, ""), DatabaseBusy) and "nothing was changed" in said.allowed
+
+
+def test_figures_of_services_survive_a_step_back_and_forth(own_home: Path) -> None:
+    counts = {"succeeded": 5, "refused": 2, "failed": 1, "rows": 5, "total_microseconds": 9}
+    with writing() as session:
+        session.add(FigureRow(project="flights", service="late", minute=now(), **counts))
+    step_back(platform_actor("test"), "counter_replicas")
+    upgrade()
+    with reading() as session:
+        kept = session.scalars(select(FigureRow)).one()
+    assert (kept.succeeded, kept.refused, kept.failed) == (5, 0, 3)  # counted together in between
 
 
 @on_postgresql
