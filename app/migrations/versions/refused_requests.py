@@ -19,7 +19,8 @@ def upgrade() -> None:
     for name in TABLES:
         with op.batch_alter_table(name) as table:
             table.add_column(sa.Column("refused", sa.BigInteger(), nullable=False, server_default="0"))
-        with op.batch_alter_table(name) as table:  # by itself: SQLite copies the rows into a table as the whole batch leaves it
+        # A batch by itself: SQLite copies the rows into a table as the whole batch leaves it.
+        with op.batch_alter_table(name) as table:
             table.alter_column("refused", server_default=None)
 
 
