@@ -100,6 +100,9 @@ def status(as_json: bool) -> None:
 @click.option("--image", "images", multiple=True, help="An image that nodes must be able to fetch.")
 @click.option("--mount", "mounts", multiple=True, help="A folder that the kubelet of a node must see.")
 @click.option(
+    "--image-gib", type=int, default=20, show_default=True, help="GiB that each node must have left for images."
+)
+@click.option(
     "--probe-image",
     "probe",
     default="docker.io/library/busybox:1.36",

@@ -20,13 +20,17 @@ from atrium.clock import now
 POLL_SECONDS, USER = 1.0, 10001
 STORED = 'echo kept > /tried/file && sync && test "$(cat /tried/file)" = kept && rm /tried/file'
 HIGHEST_GC_PERCENT = 90
+GPU, GPU_HARDWARE = "nvidia.com/gpu", ("nvidia.com/gpu.present", "feature.node.kubernetes.io/pci-10de.present")
+GIVEN = 'test -e /dev/nvidiactl || { echo "a container that was given a GPU has no /dev/nvidiactl"; exit 1; }'
 PAGE = "docs/cluster-checks.md"
 LABEL, LONGEST_CHECK = "atrium.io/checks", timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a site wants checked: names that pods must find, ranges (CIDR) of its own networks, node ports, storage classes, images, folders of nodes."""
+    """What a site wants checked: names that pods must find, ranges (CIDR) of its own networks, node ports, storage classes, images, folders of nodes,
+    and the room (GiB) that each node must have left for images.
+    """
 
     names: Sequence[str] = ()
     ranges: Sequence[str] = ()
@@ -34,6 +38,7 @@ class Asked:
     classes: Sequence[str] = ()
     images: Sequence[str] = ()
     mounts: Sequence[str] = ()
+    image_gib: int = 20
     probe: str = "docker.io/library/busybox:1.36"
     wait_seconds: int = 120
     space: str = field(default_factory=lambda: f"atrium-doctor-{uuid.uuid4().hex[:6]}")
@@ -43,6 +48,7 @@ def check_cluster(asked: Asked) -> Iterator[Finding]:
     """Every check, as it ends; the namespace of its pods is gone afterwards. Raises `ClusterSaidNo`."""
     yield from ranges(asked.ranges)
     yield from image_collection()
+    yield from data_disks(asked.image_gib)
     yield from findings()
     clear_leavings()
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asked.space, "labels": {LABEL: "true"}}}
@@ -58,6 +64,7 @@ def _in_pods(asked: Asked, space: Json) -> Iterator[Finding]:
         yield from (image_pulled(one, asked) for one in asked.images)
         yield from (mount_seen(one, asked) for one in asked.mounts)
         yield from (class_keeps(one, asked) for one in asked.classes)
+        yield from gpus_given(asked)
     finally:
         kubectl("delete", "namespace", asked.space, "--wait=false", "--ignore-not-found")
 
@@ -109,6 +116,42 @@ def image_collection() -> Iterator[Finding]:
         name = one["metadata"]["name"]
         config = kubelet(name)
         yield collects(name, int(config["imageGCHighThresholdPercent"]), int(config["imageGCLowThresholdPercent"]))
+
+
+def data_disks(least_gib: int) -> Iterator[Finding]:
+    """Each node's disk of images and containers, as its kubelet measures it: the room left, and whether the node's own files lie on another."""
+    for one in items("nodes"):
+        name = one["metadata"]["name"]
+        told = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{name}/proxy/stats/summary"))["node"]
+        own, images = told["fs"], told["runtime"]["imageFs"]
+        free_gib = images["availableBytes"] / 2**30
+        found = f"{name} has {free_gib:.0f} GiB left for images and containers"
+        if free_gib < least_gib:
+            yield _bad("data disk", f"{found}, {least_gib} are asked")
+        elif all(own[size] == images[size] for size in ("capacityBytes", "inodes")):
+            yield _finding("data disk", Verdict.WARN, f"{found}, on the disk of its own files")
+        else:
+            yield Finding("data disk", Verdict.OK, f"{found}, on a disk of their own")
+
+
+def gpus_given(asked: Asked) -> Iterator[Finding]:
+    """Whether each node with GPUs of NVIDIA offers them, and a container that asks for one is given it: the toolkit is the default runtime."""
+    for one in items("nodes"):
+        name, labels = one["metadata"]["name"], one["metadata"]["labels"]
+        if int(one["status"]["allocatable"].get(GPU, 0)) > 0:
+            said = run_pod(
+                asked,
+                {"command": ["sh", "-c", GIVEN], "resources": {"limits": {GPU: 1}}},
+                nodeSelector={"kubernetes.io/hostname": labels["kubernetes.io/hostname"]},
+                tolerations=[{"key": GPU, "operator": "Exists"}],
+            )
+            yield (
+                _bad("GPU", f"{name}: {said}")
+                if said
+                else Finding("GPU", Verdict.OK, f"{name} gives containers its GPUs")
+            )
+        elif any(labels.get(label) == "true" for label in GPU_HARDWARE):
+            yield _bad("GPU", f"{name} has GPUs of NVIDIA and offers no {GPU}")
 
 
 def kubelet(node: str) -> Json:
@@ -164,7 +207,7 @@ def mount_seen(folder: str, asked: Asked) -> Finding:
     said = run_pod(
         asked,
         {"command": ["ls", "/seen"], "volumeMounts": [{"name": "seen", "mountPath": "/seen", "readOnly": True}]},
-        volume,
+        volumes=[volume],
     )
     return _bad("mount", f"{folder}: {said}") if said else Finding("mount", Verdict.OK, f"the kubelet sees {folder}")
 
@@ -181,9 +224,8 @@ def class_keeps(name: str, asked: Asked) -> Finding:
     }
     kubectl("create", "-f", "-", given=json.dumps(made))
     volume = {"name": "tried", "persistentVolumeClaim": {"claimName": claim}}
-    said = run_pod(
-        asked, {"command": ["sh", "-c", STORED], "volumeMounts": [{"name": "tried", "mountPath": "/tried"}]}, volume
-    )
+    container = {"command": ["sh", "-c", STORED], "volumeMounts": [{"name": "tried", "mountPath": "/tried"}]}
+    said = run_pod(asked, container, volumes=[volume])
     kubectl("delete", "persistentvolumeclaim", claim, "-n", asked.space, "--wait=false")
     return (
         _bad("storage", f"class {name!r}: {said}")
@@ -192,13 +234,12 @@ def class_keeps(name: str, asked: Asked) -> Finding:
     )
 
 
-def run_pod(asked: Asked, container: Json, volume: Json | None = None, pulled: bool = False) -> str:
-    """Why a pod of this container does not succeed in time; empty where it does, or (`pulled`) once its image is there."""
+def run_pod(asked: Asked, container: Json, *, pulled: bool = False, **more: object) -> str:
+    """Why a pod of this container, and `more` of its spec, does not succeed in time; empty where it does, or (`pulled`) once its image is there."""
     name = f"tried-{uuid.uuid4().hex[:8]}"
     whole = {"name": "main", "image": asked.probe, "imagePullPolicy": "IfNotPresent", **container}
     spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
-            "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}, "containers": [whole],
-            **({"volumes": [volume]} if volume else {})}  # fmt: skip
+            "securityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}, "containers": [whole], **more}  # fmt: skip
     made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": asked.space}, "spec": spec}
     kubectl("create", "-f", "-", given=json.dumps(made))
     try:
@@ -227,4 +268,8 @@ def _outcome(name: str, pulled: bool, asked: Asked) -> str:
 
 
 def _bad(name: str, found: str) -> Finding:
-    return Finding(name, Verdict.BAD, found, f"{PAGE}#{name.lower().replace(' ', '-')}")
+    return _finding(name, Verdict.BAD, found)
+
+
+def _finding(name: str, verdict: Verdict, found: str) -> Finding:
+    return Finding(name, verdict, found, f"{PAGE}#{name.lower().replace(' ', '-')}")

@@ -22,7 +22,9 @@ def test_image_collection_is_good_only_where_it_comes_before_eviction(high: int,
     assert collects("node", high, low).verdict == verdict
 
 
-@pytest.mark.parametrize("name", ["Ranges", "Image collection", "Node port", "DNS", "Registry", "Mount", "Storage"])
+@pytest.mark.parametrize(
+    "name", ["Ranges", "Image collection", "Data disk", "GPU", "Node port", "DNS", "Registry", "Mount", "Storage"]
+)
 def test_each_check_has_its_part_of_the_docs(name: str) -> None:
     assert f"\n## {name}\n" in (CHECKOUT / "docs" / "cluster-checks.md").read_text()
 
@@ -56,6 +58,34 @@ def test_each_check_is_shown_good_and_bad(tmp_path_factory: pytest.TempPathFacto
     for name in ("ranges", "node port", "DNS", "mount"):
         assert {(name, "ok"), (name, "bad")} <= verdicts, (name, found)
     assert ("registry", "bad") in verdicts and any(name == "image collection" for name, _, _ in found)
+
+
+@on_cluster
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
+def test_a_node_needs_room_for_images_and_one_that_gives_no_gpu_is_told() -> None:
+    """By a node that is told to have a GPU, and has none."""
+    node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+
+    def offer(count: str | None) -> None:
+        gpus = {"nvidia.com/gpu": count}
+        told = json.dumps({"status": {"capacity": gpus, "allocatable": gpus}})
+        kubectl("patch", "node", node, "--subresource=status", "--type=merge", "-p", told)
+
+    found = [doctor("--image-gib", "1")]
+    try:
+        kubectl("label", "node", node, "nvidia.com/gpu.present=true")
+        found.append(doctor("--image-gib", str(10**6)))
+        offer("1")
+        found.append(doctor())
+    finally:
+        offer(None)
+        kubectl("label", "node", node, "nvidia.com/gpu.present-")
+    enough, small, given = ([one for one in told if one[0] in ("data disk", "GPU")] for told in found)
+    assert [(name, verdict != "bad") for name, verdict, _ in enough] == [("data disk", True)], enough
+    assert [verdict for _, verdict, _ in small] == ["bad", "bad"], small
+    assert "1000000 are asked" in small[0][2] and "offers no nvidia.com/gpu" in small[1][2]
+    assert given[-1] == ("GPU", "bad", f"{node}: a container that was given a GPU has no /dev/nvidiactl")
 
 
 @on_cluster

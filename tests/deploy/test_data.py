@@ -22,17 +22,23 @@ def test_a_volume_without_folders_is_refused_with_what_can_be_done() -> None:
     assert "by hand" in refused.value.next_step
 
 
-def test_every_container_of_a_workflow_mounts_the_projects_data() -> None:
-    templates = [{"name": "a", "container": {"volumeMounts": [{"name": "own"}]}}, {"name": "b", "dag": {}},
+def test_every_container_of_a_workflow_mounts_the_projects_data_by_its_own_template() -> None:
+    templates = [{"name": "a", "container": {"volumeMounts": [{"name": "own"}]}, "volumes": [{"name": "more"}]}, {"name": "b", "dag": {}},
                  {"name": "c", "script": {}}, {"name": "d", "containerSet": {"containers": []}}]  # fmt: skip
-    made = with_data({"spec": {"templates": templates, "volumes": [{"name": "own"}]}}, "claim", "/data/flights")
-    assert [one["name"] for one in made["spec"]["volumes"]] == ["own", VOLUME]
+    given = {"spec": {"templates": templates, "volumes": [{"name": "own"}]}}
+    made = with_data(given, "claim", "/data/flights")
+    assert made["spec"]["volumes"] == [{"name": "own"}]
     a, b, c, d = made["spec"]["templates"]
-    mount = {"name": VOLUME, "mountPath": "/data/flights"}
+    mount, volume = {"name": VOLUME, "mountPath": "/data/flights"}, [VOLUME]
     assert (a["container"]["volumeMounts"], c["script"]["volumeMounts"]) == ([{"name": "own"}, mount], [mount])
     assert (d["containerSet"]["volumeMounts"], b) == ([mount], {"name": "b", "dag": {}})
+    assert [[one["name"] for one in each["volumes"]] for each in (a, c, d)] == [["more", VOLUME], volume, volume]
+    assert with_data(made, "claim", "/data/flights") == made
 
 
-def test_a_workflow_with_such_a_volume_of_its_own_stays_as_it_is() -> None:
-    own = {"spec": {"templates": [{"container": {}}], "volumes": [{"name": VOLUME}]}}
-    assert with_data(own, "claim", "/data") == own
+@pytest.mark.parametrize(
+    "spec",
+    [{"templates": [{"container": {}}], "volumes": [{"name": VOLUME}]}, {"workflowTemplateRef": {"name": "kept"}}],
+)
+def test_a_workflow_with_such_a_volume_of_its_own_or_without_templates_stays_as_it_is(spec: dict[str, object]) -> None:
+    assert with_data({"spec": spec}, "claim", "/data") == {"spec": spec}

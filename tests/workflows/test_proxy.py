@@ -187,7 +187,7 @@ def test_what_keeps_a_template_is_known_so_that_its_images_come_from_the_private
     assert read_asked(method, f"/api/v1/{path}", []).keeps == key
 
 
-def test_kept_templates_and_cron_workflows_take_their_images_from_the_private_registry(
+def test_kept_templates_and_cron_workflows_take_images_from_the_private_registry_and_mount_the_projects_data(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = {"templates": [{"name": "say", "container": {"image": "busybox:1.36"}}]}
@@ -199,11 +199,14 @@ def test_kept_templates_and_cron_workflows_take_their_images_from_the_private_re
     }
     monkeypatch.setenv("ATRIUM_IMAGE_REGISTRY", "registry.site:5000")
     monkeypatch.setenv("ATRIUM_PULL_SECRET", "atrium-registry")
+    monkeypatch.setenv("ATRIUM_DATA_CLAIM", "atrium-data")
     forget_settings()
     plain, cron = [as_home_template("flights", one, "ada")["spec"] for one in given]
     assert plain == cron["workflowSpec"] and cron["schedule"] == "* * * * *"
     assert plain["imagePullSecrets"] == [{"name": "atrium-registry"}]
-    assert plain["templates"][0]["container"]["image"] == "registry.site:5000/docker.io/library/busybox:1.36"
+    [say] = plain["templates"]
+    assert say["container"]["image"] == "registry.site:5000/docker.io/library/busybox:1.36"
+    assert [one["persistentVolumeClaim"] for one in say["volumes"]] == [{"claimName": "atrium-data"}]
 
 
 def test_a_connection_to_argo_that_does_not_come_about_is_made_again(

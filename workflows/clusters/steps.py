@@ -12,7 +12,7 @@ from workflows.clusters.seen import OWNER
 
 VOLUME = "atrium-data"
 STARTS = ("retry", "resubmit")  # what lets a workflow run again
-KINDS = ("container", "script")
+KINDS = ("container", "script", "containerSet")
 
 
 def as_home_run(project: str, workflow: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,12 +23,10 @@ def as_home_run(project: str, workflow: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_home_template(project: str, kept: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """A workflow template or cron workflow as it goes to the home cluster: the one's images come from the private registry that the settings
-    name, too; the other's runs are as any others, and tell whose they are.
-    """
-    settings, spec = get_settings(), kept.get("spec")
+    """A workflow template or cron workflow as it goes to the home cluster: its runs are as any others; a cron workflow's tell whose they are."""
+    spec = kept.get("spec")
     if not isinstance(spec, dict) or not isinstance(spec.get("workflowSpec"), dict):
-        return with_registry(kept, settings.image_registry, settings.pull_secret)
+        return as_home_run(project, kept)
     inner = as_home_run(project, {"spec": spec["workflowSpec"]})
     told = labelled({"metadata": spec.get("workflowMetadata")}, owner)
     return {**kept, "spec": {**spec, "workflowSpec": inner["spec"], "workflowMetadata": told["metadata"]}}
@@ -62,26 +60,26 @@ def with_registry(workflow: Mapping[str, Any], registry: str, secret: str) -> di
 
 
 def with_data(workflow: Mapping[str, Any], claim: str, folder: str) -> dict[str, Any]:
-    """The workflow whose templates' containers mount `claim` at `folder`; one with a volume of that name of its own stays as it is."""
+    """The workflow, or kept template, whose templates' containers mount `claim` at `folder`; one with a volume of that name of its own stays as it is.
+
+    Each template has the volume itself, so that it brings it along to where others refer to it.
+    """
     spec = workflow.get("spec")
-    if not isinstance(spec, dict) or not isinstance(spec.get("templates"), list):
+    if not isinstance(spec, dict) or not isinstance(spec.get("templates"), list) or _has_volume(spec):
         return dict(workflow)
-    volumes = spec.get("volumes") or []
-    if any(isinstance(one, dict) and one.get("name") == VOLUME for one in volumes):
-        return dict(workflow)
-    volumes = [*volumes, {"name": VOLUME, "persistentVolumeClaim": {"claimName": claim}}]
-    templates = [_mounted(one, folder) if isinstance(one, dict) else one for one in spec["templates"]]
-    return {**workflow, "spec": {**spec, "volumes": volumes, "templates": templates}}
+    volume = {"name": VOLUME, "persistentVolumeClaim": {"claimName": claim}}
+    templates = [_mounted(one, volume, folder) if isinstance(one, dict) else one for one in spec["templates"]]
+    return {**workflow, "spec": {**spec, "templates": templates}}
 
 
-def _mounted(template: dict[str, Any], folder: str) -> dict[str, Any]:
-    mount = {"name": VOLUME, "mountPath": folder}
+def _has_volume(described: Mapping[str, Any]) -> bool:
+    return any(isinstance(one, dict) and one.get("name") == VOLUME for one in described.get("volumes") or [])
+
+
+def _mounted(template: dict[str, Any], volume: dict[str, Any], folder: str) -> dict[str, Any]:
     bodies = {key: template[key] for key in KINDS if isinstance(template.get(key), dict)}
-    found = {
-        **template,
-        **{key: {**one, "volumeMounts": [*(one.get("volumeMounts") or []), mount]} for key, one in bodies.items()},
-    }
-    several = template.get("containerSet")
-    if isinstance(several, dict):
-        found["containerSet"] = {**several, "volumeMounts": [*(several.get("volumeMounts") or []), mount]}
-    return found
+    if not bodies or _has_volume(template):
+        return template
+    mount = {"name": VOLUME, "mountPath": folder}
+    mounted = {key: {**one, "volumeMounts": [*(one.get("volumeMounts") or []), mount]} for key, one in bodies.items()}
+    return {**template, **mounted, "volumes": [*(template.get("volumes") or []), volume]}
