@@ -11,7 +11,7 @@ COUNTED = re.compile(r"vcluster\.(.+)\.upstream_rq_([45])xx: (\d+)$", re.MULTILI
 
 @dataclass(frozen=True)
 class NotAnswered:
-    """Since the front door started: requests refused as their own fault (4xx), and those that failed (5xx)."""
+    """Since the front door started: requests refused as their own fault (4xx), and those that failed (5xx), gRPC's by their code."""
 
     refused: int = 0
     failed: int = 0

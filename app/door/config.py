@@ -26,7 +26,8 @@ AUTHZ, LIMIT, BUFFER, COMPRESS, NAMING = (
     f"envoy.filters.http.{name}" for name in ("ext_authz", "local_ratelimit", "buffer", "compressor", "header_mutation")
 )
 COMPRESSORS = tuple(f"{COMPRESS}.{name}" for name in ("zstd", "brotli", "gzip"))
-INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER, NAMING)
+SENT = "envoy.filters.http.lua"
+INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER, NAMING, SENT)
 PLAIN = ("gate", "api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 ASKED = ("cookie", "authorization", "accept", "accept-language", "origin", "upgrade", "sec-fetch-site", "x-forwarded-proto",
          "x-mlflow-workspace", "user-agent")  # fmt: skip
@@ -39,6 +40,17 @@ UNREADABLE = """function envoy_on_response(handle)
   end
 end
 """  # Triton answers 500 to a request that is no JSON or lacks a member: that is the request's fault, not the model's
+JUDGED = """local refused = {}
+for _, one in ipairs({"1", "3", "5", "6", "7", "8", "9", "10", "11", "16"}) do refused[one] = true end
+function envoy_on_response(handle)
+  local said = handle:headers():get("grpc-status")
+  if said and said ~= "0" then handle:headers():replace(":status", refused[said] and "400" or "500") end
+end
+"""  # a call that ends in an error is counted as over HTTP (google.rpc.Code says which are the caller's), not by gRPC's constant 200 …
+AS_SENT = """function envoy_on_response(handle)
+  if handle:headers():get("grpc-status") then handle:headers():replace(":status", "200") end
+end
+"""  # … which the caller gets, as gRPC has it
 PUBLIC_FILES = ("/app/static/", "/app/app/static/", "/app/favicon.png")  # Streamlit's own, the portal's font and icon
 COMPRESSED = ("text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml")
 
@@ -111,6 +123,7 @@ def _inference_filters() -> list[Config]:
         ),
         _small_bodies(),
         http_filter(NAMING, "header_mutation.v3.HeaderMutation", mutations={"request_mutations": [{"append": named}]}),
+        http_filter(SENT, "lua.v3.Lua", default_source_code={"inline_string": AS_SENT}),
     ]
 
 
@@ -236,7 +249,7 @@ def _routes() -> list[Config]:
         ),  # for steps' pods, which the proxy judges
         _forms("/auth/"),
         _open("/healthz", "gate"),
-        _inference("/v2", "triton-http", NAMING),
+        _inference("/v2", "triton-http", NAMING, SENT),
         _inference(f"/{SERVICE}/", "triton-grpc"),
         *(_open(prefix, "portal", drop=("cookie", "authorization")) for prefix in PUBLIC_FILES),
         *among(_to("/app/", "portal", drop=("authorization",)), DOORS, _open("/app/", DOORS)),
@@ -343,7 +356,7 @@ def configuration() -> Config:
     content = _manager("content", {"route_config": {"virtual_hosts": own, "response_headers_to_remove": [IDENTITY_HEADER]}},
                        [*_compressors(), _small_bodies(), _ask_gate("/auth/content-check")])  # fmt: skip
     clusters = [_upstream(name) for name in PLAIN]
-    clusters += [cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True), *door_clusters()]
+    clusters += [cluster("triton-grpc", pipe(home.socket("triton-grpc")), http2=True, answers=JUDGED), *door_clusters()]
     return {
         "node": {"id": "door", "cluster": "door"},
         "admin": {"address": pipe(home.socket("door-admin"))},

@@ -21,6 +21,7 @@ import tenancy
 from app.door.config import route_configuration
 from app.door.rights import jobs, write_resource
 from atrium.identity import Actor, Role, platform_actor
+from serving.not_answered import NotAnswered, not_answered
 from tenancy.signing import _signing_key
 
 OWN = "/v2/models/flights--delay"
@@ -75,6 +76,24 @@ def test_requests_are_counted_by_service_over_http_and_grpc_alike(door: Door) ->
     _grpc(door, "flights--counted", door.bob_token)
     assert counted("flights--counted") == before + 3
     assert counted("flights--delay") == others
+
+
+def test_grpc_calls_that_end_in_an_error_are_counted_as_refused_or_failed_and_told_as_they_were_sent(
+    door: Door,
+) -> None:
+    ends = {"invalid-argument": "refused", "not-found": "refused", "internal": "failed", "unavailable": "failed"}
+    write_resource("routes", route_configuration([f"flights--ends-{one}" for one in ends]))
+    for one, word in ends.items():
+
+        def once(
+            model: str = f"flights--ends-{one}", word: str = word, code: str = one.upper().replace("-", "_")
+        ) -> bool:
+            with pytest.raises(triton.InferenceServerException, match=code):
+                _grpc(door, model, door.bob_token)
+            found = not_answered().get(model, NotAnswered())
+            return getattr(found, word) > 0 and found.refused + found.failed == getattr(found, word)
+
+        until(once, f"{one} counted as {word}")
 
 
 def test_a_token_asks_its_own_projects_model_and_the_model_never_sees_it(door: Door) -> None:

@@ -77,7 +77,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Models(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]  # generated without types
-    """Answers with the model's name, and with the token if one slipped through."""
+    """Answers with the model's name, and with the token if one slipped through; a model `…--ends-CODE` ends every call so."""
 
     def ServerLive(self, request: object, context: grpc.ServicerContext) -> object:
         return service_pb2.ServerLiveResponse(live=True)
@@ -86,6 +86,9 @@ class Models(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mis
         return service_pb2.ModelReadyResponse(ready=True)
 
     def ModelInfer(self, request: object, context: grpc.ServicerContext) -> object:
+        _model, ends, code = request.model_name.partition("--ends-")  # type: ignore[attr-defined]
+        if ends:
+            context.abort(grpc.StatusCode[code.upper().replace("-", "_")], "as its name says")
         slipped = [value for name, value in context.invocation_metadata() if name == "authorization"]
         return service_pb2.ModelInferResponse(model_name=request.model_name, id=",".join(slipped))  # type: ignore[attr-defined]
 
