@@ -65,11 +65,13 @@ def list_schedules(project: str) -> None:
 @click.argument("pipeline")
 @click.option("--project", required=True, help="The pipeline's project.")
 def list_slots(pipeline: str, project: str) -> None:
-    """Show what became of each slot of PIPELINE's schedule, and why."""
+    """Show what became of each slot of PIPELINE's schedule, how its run ended, and why."""
     import workflows
 
     for one in workflows.list_slots(_who("admin"), project, pipeline).items:
-        click.echo(f"{one.moment:%Y-%m-%d %H:%M:%S}  {one.state:<8} {one.run:<32} {one.reason}")
+        click.echo(
+            f"{one.moment:%Y-%m-%d %H:%M:%S}  {one.run_state or one.state:<9} {one.run:<32} {one.reason or one.run_message}"
+        )
 
 
 @schedule.command()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from atrium.database import Base, UtcDateTime
 from atrium.errors import Conflict, Invalid, NotFound
@@ -96,6 +96,10 @@ class SlotRow(Base):
     run: Mapped[str] = mapped_column(String(200))
     state: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(String(500))
+    summary: Mapped["RunSummaryRow | None"] = relationship(
+        primaryjoin="and_(foreign(SlotRow.project) == RunSummaryRow.project, foreign(SlotRow.run) == RunSummaryRow.name)",
+        viewonly=True, lazy="raise",
+    )  # fmt: skip
 
 
 class ImageNotFound(NotFound):
@@ -194,13 +198,18 @@ class ScheduleView:
 
 @dataclass(frozen=True)
 class SlotView:
-    """A slot of a schedule: its time, the revision and run that stand for it, what became of it and why."""
+    """A slot of a schedule: its time, the revision and run that stand for it, what became of it and why.
+
+    `run_state` and `run_message` tell how that run is; empty while it is not there, or not any more.
+    """
 
     moment: datetime
     revision: int
     run: str
     state: SlotState
     reason: str
+    run_state: str = ""
+    run_message: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from atrium.clock import now
 from atrium.database import reading, writing
@@ -12,10 +12,20 @@ from atrium.identity import Actor, Verb, require
 from atrium.pages import DEFAULT_ITEMS, Page, page_of, read_page
 from tenancy import audit
 from workflows.crontab import Crontab, ScheduleInvalid, read_crontab
-from workflows.models import Overlap, ScheduleNotFound, ScheduleRow, ScheduleView, SlotRow, SlotState, SlotView
+from workflows.models import (
+    Overlap,
+    ScheduleNotFound,
+    ScheduleRow,
+    ScheduleView,
+    SlotRow,
+    SlotState,
+    SlotView,
+    state_of,
+)
 from workflows.service import get_pipeline, run_manifest
 
 LONGEST_CATCH_UP_MINUTES = 7 * 24 * 60
+WITH_RUN = joinedload(SlotRow.summary)
 
 
 class CrontabInvalid(Invalid):
@@ -126,7 +136,7 @@ def list_slots(
 ) -> Page[SlotView]:
     """Slots of a pipeline's schedule, newest first, at most 200 a page. Raises `Forbidden`, `PageKeyInvalid`."""
     require(who, Verb.READ, project)
-    query = select(SlotRow).where(SlotRow.project == project, SlotRow.pipeline == pipeline)
+    query = select(SlotRow).where(SlotRow.project == project, SlotRow.pipeline == pipeline).options(WITH_RUN)
     with reading() as session:
         return page_of(read_page(session, query, [SlotRow.moment], after, limit, newest_first=True), _slot)
 
@@ -145,10 +155,12 @@ def last_slots(who: Actor, project: str) -> dict[str, SlotView]:
         & (SlotRow.pipeline == ScheduleRow.pipeline)
         & (SlotRow.moment == newest)
     )
-    query = select(SlotRow).join(ScheduleRow, key).where(ScheduleRow.project == project)
+    query = select(SlotRow).join(ScheduleRow, key).where(ScheduleRow.project == project).options(WITH_RUN)
     with reading() as session:
         return {row.pipeline: _slot(row) for row in session.scalars(query)}
 
 
 def _slot(row: SlotRow) -> SlotView:
-    return SlotView(row.moment, row.revision, row.run, SlotState(row.state), row.reason)
+    run = row.summary
+    state, message = (state_of(run.phase, run.message), run.message) if run else ("", "")
+    return SlotView(row.moment, row.revision, row.run, SlotState(row.state), row.reason, state, message)

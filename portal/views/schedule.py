@@ -1,6 +1,7 @@
 """When a pipeline runs by itself: its schedule, what became of each slot, and the form that changes it; the project's schedules as a list."""
 
 import re
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,7 +15,7 @@ from portal.ui import (
     Cell,
     Column,
     address_of,
-    ago,
+    age,
     ask_first,
     buttons,
     card,
@@ -35,23 +36,26 @@ from portal.ui import (
 )
 from portal.views import paging, parameters
 from portal.words import _, message
+from portal.words.engine import of_engine
 
 SLOTS_A_PAGE = 15
 LATEST_MINUTES = 7 * 24 * 60
 USUAL = (
-    "@hourly", "@daily", "30 2 * * *", "0 8 * * *", "30 2 * * 1-5", "0 8 * * 1", "@weekly", "@monthly", "@every 15m",
+    "@daily", "30 2 * * *", "0 8 * * *", "30 2 * * 1-5", "0 8 * * 1", "@weekly", "@monthly", "@hourly", "*/15 * * * *", "*/5 * * * *",
+    "* * * * *",
 )  # fmt: skip
 SHORT: Final = {"@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0"}
 CLOCK: Final = re.compile(r"([0-5]?\d) ([01]?\d|2[0-3]) \* \* (\*|1-5|[0-6])")
+EVERY: Final = re.compile(r"@every ([1-9]\d*)m|\*(?:/([1-9]\d*))? \* \* \* \*")
 
 
 def in_words(crontab: str) -> str:
     """The usual times in words with cron's after them; others as cron has them."""
     fixed = {
-        "@hourly": _("every hour"), "@monthly": _("every month on its first day at 00:00"),
-        "@every 15m": _("every 15 minutes"),
+        "@hourly": _("every hour"), "0 * * * *": _("every hour"), "@every 1h": _("every hour"),
+        "@monthly": _("every month on its first day at 00:00"),
     }  # fmt: skip
-    told = fixed.get(crontab, "")
+    told = fixed.get(crontab, "") or _minutes(crontab)
     if found := CLOCK.fullmatch(SHORT.get(crontab, crontab)):
         at, day = f"{int(found[2]):02}:{int(found[1]):02}", found[3]
         days = [_("Sunday"), _("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday")]
@@ -64,12 +68,22 @@ def in_words(crontab: str) -> str:
     return f"{told} · {crontab}" if told else crontab
 
 
-def next_slot(found: workflows.ScheduleView) -> list[str]:
-    """When the next slot comes: on the clocks of the schedule's zone, and in UTC where that differs."""
-    if found.next_at is None:
-        return ["–"]
-    there = f"{found.next_at.astimezone(ZoneInfo(found.timezone)):%Y-%m-%d %H:%M:%S} {found.timezone}"
-    return [when(found.next_at)] if found.timezone == "UTC" else [there, when(found.next_at)]
+def _minutes(crontab: str) -> str:
+    """Of times some minutes apart how many; nothing of others, of `*/7` too, which begins anew with each hour."""
+    found = EVERY.fullmatch(crontab)
+    if found is None:
+        return ""
+    minutes = int(found[1] or found[2] or 1)
+    if minutes == 1:
+        return _("every minute")
+    return _("every {n} minutes").format(n=minutes) if found[1] or 60 % minutes == 0 else ""
+
+
+def on_clocks(moment: datetime | None, timezone: str) -> list[str]:
+    """A slot's moment on the clocks of its schedule's zone, and in UTC where that differs."""
+    if moment is None or timezone == "UTC":
+        return [when(moment)]
+    return [f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S} {timezone}", when(moment)]
 
 
 def overlaps() -> dict[str, str]:
@@ -92,11 +106,11 @@ def shown(pipeline: workflows.PipelineView) -> None:
             empty("event_repeat", _("It has no schedule"), _("Whoever may run it can have it run by itself."))
     if may(Verb.WRITE):
         _form(pipeline, found)
-    _slots(pipeline.name)
+    _slots(pipeline.name, found.timezone if found else "UTC")
 
 
 def _now(found: workflows.ScheduleView) -> None:
-    times = [f":small[{plain(one)}]" for one in next_slot(found)]
+    times = [f":small[{plain(one)}]" for one in on_clocks(found.next_at, found.timezone)]
     soon = "  \n".join([coming(found.next_at), *times]) if found.next_at else "–"
     state = status("suspended" if found.suspended else "on").said
     with card():
@@ -149,7 +163,7 @@ def _fields(pipeline: workflows.PipelineView, found: workflows.ScheduleView | No
     with st.form(f"schedule-{pipeline.name}", border=False):
         with st.grid(4, min_column_width=190):
             crontab = st.selectbox(
-                _("Times"), times, 0 if found else 1, format_func=in_words, accept_new_options=True, filter_mode="prefix",
+                _("Times"), times, format_func=in_words, accept_new_options=True, filter_mode="prefix",
                 help=_("Minute, hour, day, month and weekday as cron has them, or @daily and the like; type your own."),
             )  # fmt: skip
             timezone = st.selectbox(_("Time zone"), zones, zones.index(zone) if zone in zones else zones.index("UTC"))
@@ -170,12 +184,13 @@ def _fields(pipeline: workflows.PipelineView, found: workflows.ScheduleView | No
             except AtriumError as error:
                 show_error(error)
                 return
-            say_after(_("It runs next {age}.").format(age=coming(kept.next_at)))
+            first = on_clocks(kept.next_at, kept.timezone)[0]
+            say_after(_("It runs next {age}: {time}.").format(age=coming(kept.next_at), time=first))
             st.rerun()
 
 
 @st.fragment(run_every="5s")
-def _slots(pipeline: str) -> None:
+def _slots(pipeline: str, timezone: str) -> None:
     with guard():
         name = f"slots-{pipeline}"
         found = workflows.list_slots(who(), project(), pipeline, paging.after(name), SLOTS_A_PAGE)
@@ -188,9 +203,9 @@ def _slots(pipeline: str) -> None:
         ]  # fmt: skip
         rows: list[list[Cell | str]] = [
             [
-                status(one.state), ago(one.moment),
+                status(one.run_state or one.state), text(age(one.moment), " · ".join(on_clocks(one.moment, timezone))),
                 link(one.run, one.run, address_of("pipelines", run=one.run)) if one.state == workflows.SlotState.STARTED else text("–"),
-                text(one.revision or "–"), text(message(one.reason)),
+                text(one.revision or "–"), text(_why(one)),
             ]
             for one in found.items
         ]  # fmt: skip
@@ -224,7 +239,7 @@ def schedules_card() -> None:
                 [
                     link(one.pipeline, one.pipeline, address_of("pipelines", pipeline=one.pipeline, tab="schedule")), text(one.crontab, in_words(one.crontab)),
                     text(one.timezone), next_cell(one),
-                    status(slot.state, message(slot.reason) or when(slot.moment)) if slot else text("–"),
+                    status(slot.run_state or slot.state, _why(slot) or when(slot.moment)) if slot else text("–"),
                     buttons(one.pipeline, switch, ("delete", _("Delete"))) if may(Verb.WRITE) else text(""),
                 ]
             )  # fmt: skip
@@ -234,11 +249,20 @@ def schedules_card() -> None:
             _act(clicked.row, clicked.action)
 
 
+def _why(slot: workflows.SlotView) -> str:
+    """Why a slot got no run, or what the workflow server says of how its run ended."""
+    return message(slot.reason) or of_engine(slot.run_message)
+
+
 def next_cell(one: workflows.ScheduleView | None) -> Cell:
     """In how long the next slot comes, or that the schedule is paused; a dash where there is no schedule."""
     if one is None:
         return text("–")
-    return text(state_word("suspended")) if one.suspended else text(coming(one.next_at), " · ".join(next_slot(one)))
+    return (
+        text(state_word("suspended"))
+        if one.suspended
+        else text(coming(one.next_at), " · ".join(on_clocks(one.next_at, one.timezone)))
+    )
 
 
 def _act(pipeline: str, action: str) -> None:

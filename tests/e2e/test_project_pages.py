@@ -104,6 +104,7 @@ def test_a_pipeline_is_scheduled_paused_and_forgotten_on_its_page(
     scheduled = f"atrium.io/pipeline={pipeline},atrium.io/scheduled=true"
     until(lambda: bool(argo.runs(scheduled)), "a run that the schedule started", 180)
     expect(page.get_by_role("link", name=re.compile(f"^{pipeline}-")).first).to_be_visible()
+    expect(page.get_by_role("table", name="Slots of the schedule").get_by_text("Succeeded").first).to_be_visible()
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     schedule = f"{platform.url}/api/v1/projects/digits/pipelines/{pipeline}/schedule"

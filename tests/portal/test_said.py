@@ -50,7 +50,8 @@ def test_what_still_serves_is_told_beside_a_translated_failure(monkeypatch: pyte
     [
         ("@daily", "every day at 00:00 · @daily"), ("5 14 * * *", "every day at 14:05 · 5 14 * * *"),
         ("30 2 * * 1-5", "Monday to Friday at 02:30 · 30 2 * * 1-5"), ("0 8 * * 1", "every week on Monday at 08:00 · 0 8 * * 1"),
-        ("99 8 * * 1", "99 8 * * 1"), ("*/5 * * * *", "*/5 * * * *"),
+        ("99 8 * * 1", "99 8 * * 1"), ("* * * * *", "every minute · * * * * *"), ("*/5 * * * *", "every 5 minutes · */5 * * * *"),
+        ("@every 90m", "every 90 minutes · @every 90m"), ("*/7 * * * *", "*/7 * * * *"), ("*/0 * * * *", "*/0 * * * *"),
     ],
 )  # fmt: skip
 def test_usual_times_of_a_schedule_are_told_in_words(crontab: str, told: str) -> None:

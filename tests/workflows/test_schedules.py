@@ -101,6 +101,20 @@ def test_of_slots_that_nobody_could_start_the_newest_is_caught_up_and_the_others
     assert "Missed" in printed
 
 
+def test_a_slot_tells_how_its_run_ended(platform):
+    manifest = (MANIFEST % 0).replace("sleep 0", "exit 3")
+    save(platform, "broken", 0)
+    platform.ask(
+        f"workflows.save_pipeline(ada, 'flights', 'broken', {manifest!r})\nago('broken', 70)\nslots.run_schedules()"
+    )
+    look = (
+        "from workflows.worker import summarize_runs\nsummarize_runs()\n"
+        "print([(one.state.value, one.run_state, one.run_message) for one in workflows.list_slots(ada, 'flights', 'broken').items])"
+    )
+    ended = "('Started', 'Failed', 'main: Error (exit code 3)')"
+    wait_until(lambda: ended in platform.ask(look), "the run's end", 60)
+
+
 def test_an_earlier_run_that_goes_on_forbids_the_next(platform):
     save(platform, "long", 60)
     printed = platform.ask(
