@@ -226,7 +226,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next: a sentence, and the command that does it or the page (path below /app/) where it is done."""
+    """What to do next: a sentence, and the command that does it or the page (path below /app/, with the place on it) where it is done."""
 
     said: Said
     command: str = ""

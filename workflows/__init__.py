@@ -38,7 +38,7 @@ from workflows.models import (
     SlotView,
 )
 from workflows.plan import DRAWN_TYPES, Place, RunGraph, steps_done
-from workflows.reasons import RunReasons, Wait, run_reasons
+from workflows.reasons import RunReasons, Wait, passed_on, run_reasons
 from workflows.schedules import (
     CrontabInvalid,
     delete_schedule,
@@ -124,6 +124,7 @@ __all__ = [
     "list_slots",
     "list_templates",
     "newest_results",
+    "passed_on",
     "remove_cluster",
     "remove_image",
     "renew_cluster",

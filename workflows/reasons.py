@@ -1,5 +1,6 @@
 """What a run's status says of why it failed or waits: Argo's fields, read once, as values that pages and `why` can word."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from workflows.models import NodeView, RunView
 from workflows.service import run_view
 
 BAD = ("Failed", "Error")
+PASSED_ON = re.compile(r"child '[^']*' (failed|errored)")
 Waiting = Literal["lock", "person", "slot", "told", "parallelism", "retry"]
 
 
@@ -58,6 +60,11 @@ def run_reasons(who: Actor, project: str, name: str) -> RunReasons:
     waits = [] if run.finished_at else [*_locks(found), *_pods(run), *_limits(found, running), *_retries(run)]
     pods = list(_told_by_pods(engine, run, failed)) if isinstance(engine, ClusterRuns) else []
     return RunReasons(run, failed, str(code or ""), waits, running, pods)
+
+
+def passed_on(run: RunView) -> bool:
+    """Whether a run's message says no more than that one of its steps failed, or what a step says itself."""
+    return bool(PASSED_ON.fullmatch(run.message)) or run.message in {node.message for node in run.nodes if node.pod}
 
 
 def _told_by_pods(engine: ClusterRuns, run: RunView, failed: NodeView | None) -> Iterator[PodReason]:

@@ -27,7 +27,7 @@ def why_run(who: Actor, project: str, name: str) -> Why:
     evidence += _where(found.run)
     if found.run.state == "Stopped":
         return Why(f"run/{name}", found.run.state, Said("Somebody ended it"), [*evidence, Evidence(Said("The run's own message"), found.run.message)],
-                   [Step(Said("Retry it: what succeeded stays"), page=f"pipelines?project={project}&run={name}")], fine=True)  # fmt: skip
+                   [Step(Said("Retry it: what succeeded stays"), page=f"pipelines?project={project}&run={name}&ask=retry")], fine=True)  # fmt: skip
     if found.run.phase in BAD or (found.failed and found.run.phase != "Succeeded"):
         return _failed(who, project, found, evidence)
     if found.run.finished_at:
@@ -48,7 +48,7 @@ def _where(run: RunView) -> list[Evidence]:
 
 def _failed(who: Actor, project: str, found: RunReasons, evidence: list[Evidence]) -> Why:
     run, node = found.run, found.failed
-    if run.message:
+    if run.message and not workflows.passed_on(run):
         evidence.append(Evidence(Said("The run's own message"), run.message))
     if node is None:
         because = Said("The run ended {phase} before a step failed", {"phase": run.phase})
@@ -75,7 +75,7 @@ def _failed(who: Actor, project: str, found: RunReasons, evidence: list[Evidence
     if others:
         evidence.append(Evidence(Said("{n} more steps failed after it", {"n": len(others)})))
     mend = [step_of(one) for one in pods] or _advice(node.message)
-    return Why(f"run/{run.name}", run.phase, because, evidence, [*mend, *_go_on(project, run.name)])
+    return Why(f"run/{run.name}", run.phase, because, evidence, [*mend, *_go_on(project, run.name, node.id)])
 
 
 def _last_lines(who: Actor, project: str, run: str, pod: str) -> list[Evidence]:
@@ -97,15 +97,12 @@ def _advice(message: str) -> list[Step]:
     return steps
 
 
-def _go_on(project: str, run: str) -> list[Step]:
+def _go_on(project: str, run: str, node: str) -> list[Step]:
+    page = f"pipelines?project={project}&run={run}"
     return [
-        Step(
-            Said("See everything that it wrote"),
-            f".venv/bin/atrium logs {run} --project {project}",
-            f"pipelines?project={project}&run={run}",
-        ),
-        Step(Said("Mend it, then retry: what succeeded stays"), page=f"pipelines?project={project}&run={run}"),
-    ]
+        Step(Said("See everything that it wrote"), f".venv/bin/atrium logs {run} --project {project}", f"{page}&node={node}#step"),
+        Step(Said("Mend it, then retry: what succeeded stays"), page=f"{page}&ask=retry"),
+    ]  # fmt: skip
 
 
 def _slots() -> tuple[float, float] | None:
@@ -154,7 +151,7 @@ def _waiting(found: RunReasons, evidence: list[Evidence]) -> Why:
     if found.pods:
         steps = list({step.said.text: step for step in map(step_of, found.pods)}.values())
     if any(wait.kind == "person" for wait in found.waits):
-        steps = [Step(Said("Resume it"), page=f"pipelines?project={run.project}&run={run.name}")]
+        steps = [Step(Said("Resume it"), page=f"pipelines?project={run.project}&run={run.name}&ask=resume")]
     if any(wait.kind == "lock" for wait in found.waits):
         steps = [Step(Said("Wait for its holder, or stop that run"))]
     if not told and not found.running and run.cluster:

@@ -1,11 +1,14 @@
 """Why something fails or waits, as a card on the page of the thing itself."""
 
+from urllib.parse import parse_qsl
+
 import streamlit as st
 
 import monitoring
 from atrium.errors import NotFound
 from portal.session import project, who
 from portal.ui.errors import guard, plain
+from portal.ui.links import link_to
 from portal.ui.states import state_word
 from portal.words import _
 from portal.words.engine import of_engine
@@ -51,8 +54,19 @@ def draw_reasons(found: monitoring.Why) -> None:
             st.caption(say(one.said))
     for step in found.next_steps:
         if step.page:
-            st.markdown(f":material/arrow_forward: [{say(step.said)}](/app/{step.page})")
+            _lead(step)
         else:
             st.markdown(f":material/arrow_forward: {say(step.said)}")
         if step.command and not step.page:
             st.code(step.command, language="bash")
+
+
+def _lead(step: monitoring.Step) -> None:
+    """A link to where a step is done; within the page where that is shown already, as whatever a page shows unasked is."""
+    address, _hash, place = step.page.partition("#")
+    name, _mark, query = address.partition("?")
+    asked = dict(parse_qsl(query))
+    if place and asked.items() <= (asked | st.query_params.to_dict()).items():
+        st.markdown(f":material/arrow_downward: [{say(step.said)}](#{place})")
+    else:
+        link_to(name, say(step.said), "arrow_forward", **asked)

@@ -3,13 +3,13 @@
 import streamlit as st
 
 import workflows
-from atrium.errors import AtriumError
 from atrium.identity import Verb
 from portal.session import may, project, who
 from portal.ui import (
     Column,
     address_of,
     age,
+    ask_first,
     card,
     draw_graph,
     facts,
@@ -18,7 +18,6 @@ from portal.ui import (
     lasted,
     plain,
     say_after,
-    show_error,
     state,
     state_word,
     table,
@@ -46,6 +45,7 @@ def page(name: str) -> None:
             st.rerun()
     why_section(f"run/{name}")
     _body(name)
+    _ask(name)
 
 
 @st.fragment(run_every=f"{REFRESH_SECONDS}s")
@@ -56,7 +56,7 @@ def _body(name: str) -> None:
         _cluster(run)
         if may(Verb.WRITE):
             _actions(run)
-        if run.message:
+        if run.message and not workflows.passed_on(run):
             told = of_engine(run.message)
             original = (
                 ""
@@ -80,13 +80,13 @@ def _body(name: str) -> None:
 
 
 def _chosen(nodes: list[workflows.NodeView]) -> str:
-    """The step that the address names; else the one that failed, runs or came last; empty where none has begun."""
+    """The step that the address names; else the first that failed, one that runs, or the last; empty where none has begun."""
     asked = st.query_params.get("node")
     if asked in {node.id for node in nodes}:
         return str(asked)
     for phases in (BAD, OPEN):
-        if found := next((node.id for node in nodes if node.phase in phases and node.started_at), None):
-            return found
+        if found := [node for node in nodes if node.phase in phases and node.started_at]:
+            return min(found, key=lambda node: node.finished_at or "9").id
     return max(nodes, key=lambda node: node.started_at).id if nodes else ""
 
 
@@ -126,39 +126,49 @@ def _cluster(run: workflows.RunView) -> None:
 
 def _actions(run: workflows.RunView) -> None:
     waits = any(node.type == "Suspend" and node.phase == "Running" for node in run.nodes)
-    offered = {
-        "resume": (_("Resume"), "play_arrow", waits), "stop": (_("Stop"), "stop_circle", run.phase in OPEN),
-        "terminate": (_("End at once"), "cancel", run.phase in OPEN), "retry": (_("Retry"), "replay", run.phase in BAD),
-        "resubmit": (_("Run again"), "content_copy", True),
-    }  # fmt: skip
-    helps = {
-        "stop": _("No further step begins; the exit handler still runs."), "terminate": _("Nothing runs on, not even the exit handler."),
-        "retry": _("The failed steps run again; what succeeded is kept."), "resubmit": _("A new run with the same values."),
-        "resume": _("The step that waits goes on."),
+    possible = {
+        "resume": waits, "stop": run.phase in OPEN, "terminate": run.phase in OPEN, "retry": run.phase in BAD, "resubmit": True
     }  # fmt: skip
     with st.container(horizontal=True, gap="small"):
-        for action, (title, icon, possible) in offered.items():
-            if possible and st.button(title, icon=f":material/{icon}:", key=f"act-{action}", help=helps[action]):
-                _act(run.name, action, title)
+        for action, (title, icon, meaning) in _offered().items():
+            if possible[action] and st.button(title, icon=f":material/{icon}:", key=f"act-{action}", help=meaning):
+                with guard():
+                    _act(run.name, action)
+                    st.rerun(scope="app")
 
 
-def _act(name: str, action: str, title: str) -> None:
-    try:
-        following = workflows.act_on_run(who(), project(), name, action)
-    except AtriumError as error:
-        show_error(error)
-        return
+def _offered() -> dict[str, tuple[str, str, str]]:
+    """What can be done with a run: its title, icon and meaning."""
+    return {
+        "resume": (_("Resume"), "play_arrow", _("The step that waits goes on.")),
+        "stop": (_("Stop"), "stop_circle", _("No further step begins; the exit handler still runs.")),
+        "terminate": (_("End at once"), "cancel", _("Nothing runs on, not even the exit handler.")),
+        "retry": (_("Retry"), "replay", _("The failed steps run again; what succeeded is kept.")),
+        "resubmit": (_("Run again"), "content_copy", _("A new run with the same values.")),
+    }
+
+
+def _ask(name: str) -> None:
+    """The question that an address brings along (`ask=retry`), once."""
+    action = st.query_params.pop("ask", "")
+    if action in _offered() and may(Verb.WRITE):
+        title, _icon, meaning = _offered()[action]
+        ask_first(meaning, title, lambda: _act(name, action))
+
+
+def _act(name: str, action: str) -> None:
+    following = workflows.act_on_run(who(), project(), name, action)
+    title = _offered()[action][0]
     say_after(_("{action}: asked for; the state above tells what becomes of it.").format(action=title))
     if following != name:
         st.query_params.pop("node", None)
         st.query_params["run"] = following
-    st.rerun(scope="app")
 
 
 def _node(run: workflows.RunView, node: workflows.NodeView) -> None:
     with card():
         with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-            st.markdown(f"**{plain(node.name)}**", width="content")
+            st.subheader(plain(node.name), anchor="step", width="content")
             st.markdown(state(node.phase), width="content")
             st.caption(lasted(node.started_at, node.finished_at), width="content")
         if node.message:

@@ -80,7 +80,8 @@ def test_a_failed_run_names_its_first_failed_step_its_code_and_its_last_lines(ho
     assert str(found.because) == "Step bad ended Failed with exit code 3"
     assert "The last lines that it wrote: lost the file" in evidence(found)
     assert any(f"atrium logs {name} --project flights" in one.command for one in found.next_steps)
-    assert not found.fine
+    assert [one.page.partition(f"run={name}")[2][:6] for one in found.next_steps] == ["&node=", "&ask=r"]
+    assert "child" not in evidence(found) and not found.fine
 
 
 def test_a_recursion_without_end_is_told_by_its_deepest_step(home: Path) -> None:
