@@ -51,6 +51,7 @@ from workflows.schedules import (
 )
 from workflows.service import (
     act_on_run,
+    form_of,
     get_pipeline,
     get_run,
     last_runs,
@@ -63,7 +64,7 @@ from workflows.service import (
     run_with_graph,
     save_pipeline,
 )
-from workflows.templates import list_templates, save_template
+from workflows.templates import get_template, list_templates, run_template, save_template
 
 __all__ = [
     "DRAWN_TYPES",
@@ -109,9 +110,11 @@ __all__ = [
     "delete_schedule",
     "end_keeper",
     "explain_pod",
+    "form_of",
     "get_pipeline",
     "get_run",
     "get_schedule",
+    "get_template",
     "last_runs",
     "last_slots",
     "list_clusters",
@@ -133,6 +136,7 @@ __all__ = [
     "run_logs",
     "run_pipeline",
     "run_reasons",
+    "run_template",
     "run_with_graph",
     "save_pipeline",
     "save_template",

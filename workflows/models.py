@@ -17,6 +17,10 @@ class PipelineNotFound(NotFound):
     """No pipeline of this name in the project."""
 
 
+class TemplateNotFound(NotFound):
+    """No workflow template of this name in the project."""
+
+
 class RunNotFound(NotFound):
     """No run of this name in the project."""
 

@@ -44,7 +44,8 @@ def _engine(who: Actor, project: str, cluster: str = "") -> Pipelines:
     return ClusterRuns(who, project, cluster) if cluster else ArgoBackend(who, project)
 
 
-def _parameters(manifest: Mapping[str, Any]) -> list[ParameterView]:
+def form_of(manifest: Mapping[str, Any]) -> list[ParameterView]:
+    """The parameters that a workflow or a template takes, as a form needs them."""
     given = ((manifest.get("spec") or {}).get("arguments") or {}).get("parameters") or []
     return [
         ParameterView(
@@ -58,7 +59,7 @@ def _parameters(manifest: Mapping[str, Any]) -> list[ParameterView]:
 @lru_cache(maxsize=256)
 def _form(manifest: str) -> list[ParameterView]:
     """The parameters of a saved manifest; kept, since lists show many and YAML takes milliseconds to read."""
-    return _parameters(saved_manifest(manifest))
+    return form_of(saved_manifest(manifest))
 
 
 def _view(row: RevisionRow) -> PipelineView:

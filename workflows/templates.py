@@ -1,4 +1,4 @@
-"""A project's workflow templates, which pipelines refer to: read and written through Argo's REST."""
+"""A project's workflow templates, which pipelines refer to: read, written and run through Argo's REST."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from atrium.database import writing
 from atrium.identity import Actor, Verb, require
 from tenancy import audit
 from workflows.backends.argo import ArgoBackend
+from workflows.models import TemplateNotFound
 
 MANAGED = ("creationTimestamp", "generation", "managedFields", "namespace", "resourceVersion", "uid")
 CREATOR = "workflows.argoproj.io/"
@@ -32,6 +33,28 @@ def list_templates(who: Actor, project: str) -> dict[str, dict[str, Any]]:
     require(who, Verb.READ, project)
     items = ArgoBackend(who, project).call("GET", f"workflow-templates/{project}").get("items") or []
     return {one["metadata"]["name"]: _plain(one) for one in items}
+
+
+def get_template(who: Actor, project: str, name: str) -> dict[str, Any]:
+    """One of them. Raises `Forbidden`, `TemplateNotFound`, `BackEndUnavailable`."""
+    found = list_templates(who, project).get(name)
+    if found is None:
+        raise TemplateNotFound(
+            f"workflow template {name!r} of project {project!r}", "there is none of this name", "see the pipelines"
+        )
+    return found
+
+
+def run_template(who: Actor, project: str, name: str, parameters: Mapping[str, str]) -> str:
+    """Starts a run of a WorkflowTemplate with these parameters put over its own, as `argo submit --from` does; returns its name.
+
+    Raises:
+        Forbidden, RunNotFound, BackEndUnavailable; ManifestInvalid: what the server refuses.
+    """
+    require(who, Verb.WRITE, project)
+    options = {"generateName": f"{name}-", "parameters": [f"{key}={value}" for key, value in parameters.items()]}
+    body = {"resourceKind": "WorkflowTemplate", "resourceName": name, "submitOptions": options}
+    return str(ArgoBackend(who, project).call("POST", f"workflows/{project}/submit", body)["metadata"]["name"])
 
 
 def save_template(who: Actor, project: str, name: str, manifest: Mapping[str, Any]) -> None:

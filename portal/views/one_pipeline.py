@@ -1,19 +1,19 @@
 """One pipeline: a form to run it, its runs, its manifest, its revisions and what changed between them."""
 
 import difflib
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 import workflows
-from atrium.errors import AtriumError
 from atrium.identity import Verb
 from portal.session import may, project, who
-from portal.ui import Column, age, ago, card, header, show_error, table, text
+from portal.ui import Column, age, ago, card, guard, header, table, text
 from portal.views import editing, paging, parameters, pipelines, schedule
 from portal.views.snippets import tools, workflow_texts
 from portal.words import _
 
-OWN = ("pipeline", "form", "tab")  # what the address says of this page
+OWN = ("pipeline", "template", "form", "tab")  # what the address says of this page
 
 
 def page(name: str) -> None:
@@ -30,7 +30,9 @@ def page(name: str) -> None:
     with header(name, lead):
         paging.back(_("All pipelines"), *OWN)
     if may(Verb.WRITE):
-        _run_form(newest)
+        run_form(
+            name, newest.form, lambda given, where: workflows.run_pipeline(who(), project(), name, given, where), _where
+        )
     titles = [_("Runs"), _("Schedule"), _("Manifest"), _("Revisions")]
     first = titles[1] if st.query_params.get("tab") == "schedule" else titles[0]
     runs, times, manifest, revisions = st.tabs(titles, default=first, key=f"pipeline-tab-{name}", on_change="rerun")
@@ -49,14 +51,25 @@ def page(name: str) -> None:
             _revisions(found)
 
 
-def _run_form(pipeline: workflows.PipelineView) -> None:
-    with card(_("Run")), st.form(f"run-{pipeline.name}", border=False):
-        if not pipeline.form:
+def run_form(
+    name: str,
+    form: Sequence[workflows.ParameterView],
+    start: Callable[[dict[str, str], str], str],
+    choose: Callable[[], str],
+) -> None:
+    """A form for parameters, whose button has `start` begin a run with them at the place that `choose` gives, and leads to it."""
+    with card(_("Run")), st.form(f"run-{name}", border=False):
+        if not form:
             st.caption(_("It takes no parameters."))
-        given = parameters.fields(pipeline.form, {})
-        where = _where()
+        given = parameters.fields(form, {})
+        where = choose()
         if st.form_submit_button(_("Start"), type="primary", icon=":material/play_arrow:"):
-            _start(pipeline.name, given, where)
+            with guard():
+                run = start(given, where)
+                for one in OWN:
+                    st.query_params.pop(one, None)
+                st.query_params["run"] = run
+                st.rerun()
 
 
 def _where() -> str:
@@ -65,18 +78,6 @@ def _where() -> str:
     if not there:
         return ""
     return str(st.selectbox(_("Where"), ["", *there], format_func=lambda one: one or _("Here"), width=260))
-
-
-def _start(name: str, given: dict[str, str], cluster: str) -> None:
-    try:
-        run = workflows.run_pipeline(who(), project(), name, given, cluster)
-    except AtriumError as error:
-        show_error(error)
-        return
-    for one in OWN:
-        st.query_params.pop(one, None)
-    st.query_params["run"] = run
-    st.rerun()
 
 
 def _manifest(newest: workflows.PipelineView) -> None:

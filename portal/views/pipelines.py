@@ -24,7 +24,7 @@ from portal.ui import (
     table,
     text,
 )
-from portal.views import editing, one_pipeline, one_run, schedule
+from portal.views import editing, one_pipeline, one_run, schedule, templates
 from portal.views.snippets import tools, workflow_texts
 from portal.words import _
 from portal.words.engine import of_engine
@@ -42,6 +42,8 @@ def page() -> None:
         one_run.page(run)
     elif pipeline := asked.get("pipeline"):
         one_pipeline.page(pipeline)
+    elif template := asked.get("template"):
+        templates.page(template)
     elif asked.get("new") and may(Verb.WRITE):
         editing.page()
     else:
@@ -55,6 +57,7 @@ def _lists() -> None:
             st.rerun()
     _pipelines()
     schedule.schedules_card()
+    templates.templates_card()
     runs_card()
     tools(workflow_texts(project()))
 

@@ -126,7 +126,7 @@ def test_a_failed_run_says_why_and_its_alert_is_silenced(page: Page, platform: P
     expect(page.get_by_text("ended Failed with exit code 3")).to_be_visible(timeout=90_000)
     expect(page.get_by_text("Error (exit code 3)")).to_have_count(1)  # the step's own line
     page.get_by_role("link", name="See everything that it wrote").click()
-    expect(page.get_by_role("heading", name="failing-")).to_be_in_viewport()
+    expect(page.get_by_role("heading", level=3, name="failing-")).to_be_in_viewport()
     page.get_by_role("link", name="Mend it, then retry").click()
     page.get_by_role("dialog").get_by_role("button", name="Retry").click()
     expect(page.get_by_text("Retry: asked for")).to_be_visible()

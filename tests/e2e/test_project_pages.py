@@ -228,3 +228,25 @@ def test_a_pipeline_that_is_there_gets_a_revision_from_the_form_for_new_ones_onl
     page.get_by_role("button", name="Check and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.get_by_text("Revision 2, saved by")).to_be_visible()
+
+
+def test_a_template_that_hera_made_is_run_from_a_form_for_its_parameters(
+    page: Page, platform: Platform, argo: Argo
+) -> None:
+    from hera.workflows import Container, Parameter, WorkflowsService, WorkflowTemplate
+
+    name = f"by-hera-{secrets.token_hex(3)}"
+    asked = [Parameter(name="word", value="hello", enum=["hello", "bye"]), Parameter(name="times", value=3)]
+    server = WorkflowsService(host=f"{platform.url}/argo/", token=argo.headers["Authorization"], namespace="digits")
+    with WorkflowTemplate(
+        name=name, entrypoint="main", arguments=asked, namespace="digits", workflows_service=server
+    ) as made:
+        Container(name="main", image="busybox:1", command=["echo", "{{workflow.parameters.word}}"])
+    made.create()
+    open_page(page, platform.url, "pipelines", "digits")
+    page.get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.get_by_label("times").fill("5")
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(f"run={name}-"))
+    expect(page.get_by_text("word=hello · times=5")).to_be_visible()
