@@ -18,6 +18,7 @@ from feature_store.tables import folder_of, look_at, open_table, view_of
 MOST_ROWS = 10_000
 QUERY_SECONDS = 20.0
 MEMORY = "1GB"
+MOST_NAMED = 20
 
 
 def list_datasets(
@@ -76,7 +77,27 @@ def _connection(project: str, names: Sequence[str], version: int | None = None) 
     return connection
 
 
-def _answer(connection: Any, sql: str, parameters: Sequence[object], limit: int) -> Answer:
+def _refused(error: Exception, names: Sequence[str]) -> QueryInvalid:
+    """DuckDB's refusal with what is allowed, and the next step; `names` are the datasets there are."""
+    import duckdb
+
+    said, known = str(error)[:300], ", ".join(f'"{name}"' for name in names[:MOST_NAMED]) or "none yet"
+    if isinstance(error, duckdb.PermissionException):
+        return QueryInvalid(
+            f"the query: {said}", "it reads the project's datasets, no files, addresses or settings", "save the file as a dataset, and name that"
+        )  # fmt: skip
+    if isinstance(error, duckdb.CatalogException):
+        return QueryInvalid(
+            f"the query: {said}", f"its tables are the project's datasets: {known}", "name one of these, in double quotes where it has a dash"
+        )  # fmt: skip
+    return QueryInvalid(
+        f"the query: {said}",
+        f"DuckDB's SQL that reads the project's datasets: {known}",
+        "mend it where it says, and run it again",
+    )
+
+
+def _answer(connection: Any, sql: str, parameters: Sequence[object], limit: int, names: Sequence[str] = ()) -> Answer:
     import duckdb
 
     timer = threading.Timer(QUERY_SECONDS, connection.interrupt)
@@ -92,9 +113,7 @@ def _answer(connection: Any, sql: str, parameters: Sequence[object], limit: int)
     except duckdb.InterruptException:
         raise QueryInvalid("the query", f"it may run {QUERY_SECONDS:.0f} seconds", "ask for less") from None
     except duckdb.Error as error:
-        raise QueryInvalid(
-            f"the query: {str(error)[:300]}", "read-only SQL over the project's datasets", "mend it and run it again"
-        ) from None
+        raise _refused(error, names) from None
     finally:
         timer.cancel()
         connection.close()
@@ -111,7 +130,7 @@ def query(who: Actor, project: str, sql: str, parameters: Sequence[object] = (),
     folder = folder_of(project)
     names = [one.parent.name for one in folder.glob(f"*/{LOG}")] if folder.exists() else []
     used = [name for name in names if name in sql]
-    return _answer(_connection(project, used), sql, parameters, min(limit, MOST_ROWS))
+    return _answer(_connection(project, used), sql, parameters, min(limit, MOST_ROWS), sorted(names))
 
 
 def preview(who: Actor, project: str, name: str, version: int | None = None, limit: int = 100) -> Answer:

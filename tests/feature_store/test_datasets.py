@@ -220,3 +220,19 @@ def test_what_a_step_wrote_is_known_to_come_from_what_it_read(who: Actor) -> Non
 def test_a_query_without_a_statement_is_refused_in_words(who: Actor, sql: str) -> None:
     with pytest.raises(feature_store.QueryInvalid, match="a query without a statement"):
         feature_store.query(who, "flights", sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "allowed", "step"),
+    [
+        ("SELECT * FROM nowhere", 'datasets: "cities"', "name one of these"), ("SELEC 1", 'datasets: "cities"', "mend it where it says"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "no files, addresses or settings", "save the file as a dataset"),
+    ],
+)  # fmt: skip
+def test_a_query_that_cannot_be_run_is_told_what_can_and_what_to_do(
+    who: Actor, sql: str, allowed: str, step: str
+) -> None:
+    feature_store.import_file(who, "flights", "cities", CSV, "cities.csv")
+    with pytest.raises(feature_store.QueryInvalid) as told:
+        feature_store.query(who, "flights", sql)
+    assert (allowed in told.value.allowed, step in told.value.next_step) == (True, True), told.value
