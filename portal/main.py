@@ -18,6 +18,7 @@ from portal.ui.frontend import mounted
 from portal.ui.links import page_of, titles
 from portal.views.first_steps import SEEN
 from portal.words import _
+from portal.words.widgets import own_words
 
 STYLE = Path(__file__).parent / "ui" / "style.css"
 # in addresses: the thing that is open
@@ -102,7 +103,7 @@ def _visitor(names: list[str]) -> None:
             "label": _("Project"), "projects": names, "project": st.session_state.get("project"),
             "lang": words.language().replace("_", "-"), "language": st.session_state.get("language_choice", ""),
             "theme": chosen if chosen != "System" or kept else "", "paths": paths, "seen": bool(st.session_state.get(SEEN)),
-            "address": [st.context.url, st.query_params.to_dict()],
+            "address": [st.context.url, st.query_params.to_dict()], "own": own_words(),
         },
         on_project_change=_choose_project,
     )  # fmt: skip

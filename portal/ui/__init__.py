@@ -1,6 +1,6 @@
 """What pages are made of."""
 
-from portal.ui.actions import ask_first, confirmed, say_after, say_now
+from portal.ui.actions import ask_first, confirmed, popover, say_after, say_now
 from portal.ui.cards import card, empty, facts, header, snippet
 from portal.ui.charts import bars, lines
 from portal.ui.code import code_editor
@@ -33,6 +33,6 @@ from portal.ui.why import draw_reasons, say, why_section
 __all__ = [
     "Cell", "Clicked", "Column", "Panel", "Thing", "address_of", "age", "ago", "ask_first", "badges", "bars", "buttons", "card",
     "code_editor", "coming", "confirmed", "dated", "draw_graph", "draw_reasons", "empty", "facts", "go_to", "guard", "header", "lasted",
-    "lines", "link", "link_to", "numbers", "numbers_panel", "panels", "part", "path", "plain", "say", "say_after", "say_now", "show_error",
+    "lines", "link", "link_to", "numbers", "numbers_panel", "panels", "part", "path", "plain", "popover", "say", "say_after", "say_now", "show_error",
     "snippet", "span", "state", "state_word", "status", "table", "table_panel", "text", "tone", "when", "why_section",
 ]  # fmt: skip

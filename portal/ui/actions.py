@@ -3,12 +3,18 @@
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from atrium.errors import AtriumError
 from portal.ui.errors import show_error
 from portal.words import _
 
-SAID = "said"
+SAID, SAID_BEFORE = "said", "said-before"
+
+
+def popover(label: str, icon: str, key: str) -> DeltaGenerator:
+    """A button that opens a small form. It is closed when something was said about what was done: another key is another popover."""
+    return st.popover(label, icon=f":material/{icon}:", key=f"{key}-{st.session_state.get(SAID_BEFORE, 0)}")
 
 
 def confirmed(label: str, question: str, key: str, icon: str = "delete", sure: str = "") -> bool:
@@ -42,8 +48,9 @@ def ask_first(question: str, sure: str, change: Callable[[], None]) -> None:
 
 
 def say_after(text: str) -> None:
-    """Shows a short sentence after the page has run again."""
+    """Shows a short sentence after the page has run again, and closes the form that it is about."""
     st.session_state[SAID] = text
+    st.session_state[SAID_BEFORE] = st.session_state.get(SAID_BEFORE, 0) + 1
 
 
 def say_now() -> None:

@@ -16,6 +16,7 @@ from portal.ui import (
     guard,
     header,
     link,
+    popover,
     say_after,
     show_error,
     status,
@@ -37,7 +38,7 @@ def page() -> None:
         return
     with header(_("Datasets"), _("Versioned tables of the project (Delta Lake)")):
         if may(Verb.WRITE):
-            with st.popover(_("Upload"), icon=":material/upload:"):
+            with popover(_("New dataset"), "upload", "new-dataset"):
                 upload_form()
     tables, sql = st.tabs([_("Tables"), "SQL"], key="datasets-tab", on_change="rerun")
     if tables.open:
@@ -57,7 +58,7 @@ def upload_form(name: str = "") -> None:
         file = st.file_uploader(_("CSV with a header, or Parquet; at most 200 MiB"), type=["csv", "parquet"])
         append = st.toggle(_("Append to the present rows"))
         replace = bool(name) or st.toggle(_("Replace the rows of a dataset that is there"))
-        if st.form_submit_button(_("Upload"), type="primary"):
+        if st.form_submit_button(_("Save"), type="primary"):
             if not file:
                 st.warning(_("Choose a file."))
             elif not (named := chosen.strip() or feature_store.name_of_file(file.name)):

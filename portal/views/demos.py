@@ -23,6 +23,7 @@ from portal.ui import (
     header,
     numbers,
     plain,
+    popover,
     say_after,
     show_error,
     state,
@@ -38,7 +39,7 @@ def page() -> None:
     """The demos."""
     with header(_("Demos"), _("A page for stakeholders to try a model and say whether it was right (Gradio)")):
         if may(Verb.DEPLOY):
-            with st.popover(_("Publish a demo"), icon=":material/add:"):
+            with popover(_("Publish a demo"), "add", "publish-demo"):
                 _publish()
     with guard():
         found = serving.list_demos(who(), project())

@@ -19,6 +19,7 @@ from portal.ui import (
     guard,
     header,
     link,
+    popover,
     say_after,
     show_error,
     table,
@@ -41,7 +42,7 @@ def page() -> None:
         return
     with header(_("Experiments"), _("What was trained, with what, and how well (MLflow)")):
         if may(Verb.WRITE):
-            with st.popover(_("New experiment"), icon=":material/add:"):
+            with popover(_("New experiment"), "add", "new-experiment"):
                 _new()
         st.link_button(_("Open MLflow"), f"/mlflow/?workspace={project()}", icon=":material/open_in_new:")
     with guard():

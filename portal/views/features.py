@@ -10,7 +10,7 @@ import feature_store
 from atrium.identity import Verb
 from atrium.lineage import Node, NodeKind
 from portal.session import may, project, who
-from portal.ui import Column, card, dated, empty, facts, guard, header, say_after, table, when
+from portal.ui import Column, card, dated, empty, facts, guard, header, popover, say_after, table, when
 from portal.views import paging
 from portal.views.origins import path_card
 from portal.views.snippets import lookup_texts, tools
@@ -74,7 +74,10 @@ def _views(views: list[dict[str, Any]]) -> None:
 
 def _materialize(view: Mapping[str, Any]) -> None:
     until = view["materialized_until"]
-    with st.popover(_("Bring values online"), icon=":material/bolt:"), st.form(f"online-{view['name']}", border=False):
+    with (
+        popover(_("Bring values online"), "bolt", f"bring-{view['name']}"),
+        st.form(f"online-{view['name']}", border=False),
+    ):
         default = datetime.fromisoformat(until) if until else datetime.now(UTC)
         day = st.date_input(_("Up to the end of this day (UTC)"), default.date())
         days = st.number_input(_("From how many days before"), 1.0, 3650.0, DAYS_BACK, 1.0)

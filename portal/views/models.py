@@ -24,6 +24,7 @@ from portal.ui import (
     guard,
     header,
     link,
+    popover,
     say_after,
     status,
     table,
@@ -97,7 +98,7 @@ def _model(name: str) -> None:
 
 
 def _describe(model: ModelView) -> None:
-    with st.popover(_("Describe"), icon=":material/edit:"), st.form("describe-model", border=False):
+    with popover(_("Describe"), "edit", "describe"), st.form("describe-model", border=False):
         words = st.text_area(_("What is it for? (Markdown)"), model.description, max_chars=5000)
         if st.form_submit_button(_("Save"), type="primary"):
             with guard():

@@ -21,6 +21,7 @@ from portal.ui import (
     guard,
     header,
     link,
+    popover,
     say_after,
     table,
     text,
@@ -45,7 +46,7 @@ def page(name: str) -> None:
     with header(name, _lead(view, version)):
         paging.back(_("All datasets"), "dataset", "version")
         if may(Verb.WRITE):
-            with st.popover(_("New version"), icon=":material/upload:"):
+            with popover(_("New version"), "upload", "new-version"):
                 datasets.upload_form(name)
             _delete(name)
     facts(

@@ -19,6 +19,7 @@ from portal.ui import (
     header,
     lasted,
     link,
+    popover,
     say_after,
     state_word,
     status,
@@ -52,7 +53,7 @@ def page(experiment: str) -> None:
 
 
 def _rename(one: ExperimentView) -> None:
-    with st.popover(_("Rename"), icon=":material/edit:"), st.form("rename-experiment", border=False):
+    with popover(_("Rename"), "edit", "rename"), st.form("rename-experiment", border=False):
         name = st.text_input(_("Name"), one.name, max_chars=250)
         if st.form_submit_button(_("Rename"), type="primary"):
             with guard():

@@ -20,6 +20,7 @@ from portal.ui import (
     lasted,
     lines,
     numbers,
+    popover,
     say_after,
     state,
     table,
@@ -58,7 +59,7 @@ def page(run_id: str) -> None:
 
 
 def _rename(run: TrackingRunView) -> None:
-    with st.popover(_("Rename"), icon=":material/edit:"), st.form("rename-run", border=False):
+    with popover(_("Rename"), "edit", "rename"), st.form("rename-run", border=False):
         name = st.text_input(_("Name"), run.name, max_chars=250)
         if st.form_submit_button(_("Rename"), type="primary"):
             with guard():
@@ -68,7 +69,7 @@ def _rename(run: TrackingRunView) -> None:
 
 
 def _tag(run: TrackingRunView) -> None:
-    with st.popover(_("Tag"), icon=":material/sell:"), st.form("tag-run", border=False):
+    with popover(_("Tag"), "sell", "tag"), st.form("tag-run", border=False):
         key, value = st.text_input(_("Tag"), max_chars=250), st.text_input(_("Value"), max_chars=5000)
         if st.form_submit_button(_("Set the tag"), type="primary"):
             with guard():

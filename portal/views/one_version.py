@@ -22,6 +22,7 @@ from portal.ui import (
     header,
     link_to,
     plain,
+    popover,
     say_after,
     state_word,
     table,
@@ -88,7 +89,7 @@ def _told(found: ModelCard) -> None:
 
 def _alias(found: ModelCard) -> None:
     one, aliases = found.version, found.model.aliases
-    with st.popover(_("Alias"), icon=":material/label:"):
+    with popover(_("Alias"), "label", "alias-of"):
         with st.form("alias", border=False):
             alias = st.text_input(_("Alias"), "champion", max_chars=100).strip()
             leads = ", ".join(f"{name} → {version}" for name, version in aliases.items()) or _("none yet")
@@ -115,7 +116,7 @@ def _alias(found: ModelCard) -> None:
 
 def _describe(found: ModelCard) -> None:
     one = found.version
-    with st.popover(_("Describe"), icon=":material/edit:"):
+    with popover(_("Describe"), "edit", "describe"):
         with st.form("describe-version", border=False):
             words = st.text_area(_("What is special about it? (Markdown)"), one.description, max_chars=5000)
             if st.form_submit_button(_("Save"), type="primary"):

@@ -27,6 +27,7 @@ from portal.ui import (
     link_to,
     numbers,
     plain,
+    popover,
     say_after,
     show_error,
     state,
@@ -210,7 +211,7 @@ def _answer(version: str, rows: list[list[str]]) -> None:
 
 def _change(one: serving.ServiceView) -> None:
     with st.container(horizontal=True, gap="small"):
-        with st.popover(_("Serve another version"), icon=":material/swap_horiz:"):
+        with popover(_("Serve another version"), "swap_horiz", "serve"):
             _other_version(one)
         question = _(
             "Requests to it will be refused from then on, and its demos will wait. The model stays registered."

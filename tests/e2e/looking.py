@@ -10,7 +10,6 @@ NAMES = [
     "overview", "dashboard", "features", "datasets", "pipelines", "experiments", "models", "services", "demos",
     "monitoring", "settings",
 ]  # fmt: skip
-OWN_WORDS = re.compile("Open|Close|Clear all|Remove .+")  # labels that Streamlit gives its own widgets
 CHINESE = re.compile("[\u4e00-\u9fff]")
 WORDS = """() => {
   const found = [], skipped = new Set(["CODE", "PRE", "STYLE", "SCRIPT", "TEXTAREA", "INPUT", "CANVAS"]);
@@ -49,7 +48,7 @@ def words_of(page: Page) -> list[str]:
 
 def left_english(page: Page, english: re.Pattern[str]) -> list[str]:
     """Texts of a Chinese page that the catalogue has in Chinese."""
-    told = [one for one in words_of(page) if not CHINESE.search(one) and not OWN_WORDS.fullmatch(one)]
+    told = [one for one in words_of(page) if not CHINESE.search(one)]
     return [one for one in told if english.fullmatch(one)]
 
 

@@ -160,11 +160,23 @@ def test_the_openapi_document_holds_every_areas_routes(platform: Platform, token
 
 
 @pytest.mark.browser
+def test_a_form_closes_once_its_demo_is_published(page: Page, platform: Platform, token: str) -> None:
+    name = f"shown-{secrets.token_hex(3)}"
+    page.goto(f"{platform.url}/app/demos?project=flights")
+    page.get_by_role("button", name="Publish a demo").click()
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_text(f"{name} is published.")).to_be_visible()
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    assert rest(platform, token, "DELETE", f"demos/{name}").status_code == 204
+
+
+@pytest.mark.browser
 def test_a_person_uploads_a_table_sees_it_and_deletes_it_after_a_question(
     page: Page, platform: Platform, token: str
 ) -> None:
     page.goto(f"{platform.url}/app/datasets?project=flights")
-    page.get_by_role("button", name="Upload").first.click()
+    page.get_by_role("button", name="New dataset").click()
     page.get_by_role("textbox", name="Dataset").fill("by-page")
     page.locator("input[type=file]").set_input_files(
         {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3,4\n"}
@@ -175,7 +187,7 @@ def test_a_person_uploads_a_table_sees_it_and_deletes_it_after_a_question(
     expect(page.get_by_role("heading", level=1)).to_have_text("by-page")
     assert rest(platform, token, "GET", "datasets/by-page").json()["dataset"]["rows"] == 2
     page.goto(f"{platform.url}/app/datasets?project=flights")  # the same name again is no accident
-    page.get_by_role("button", name="Upload").first.click()
+    page.get_by_role("button", name="New dataset").click()
     page.locator("input[type=file]").set_input_files(
         {"name": "by-page.csv", "mimeType": "text/csv", "buffer": b"a,b\n5,6\n"}
     )

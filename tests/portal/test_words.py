@@ -15,6 +15,7 @@ from portal.ui.states import TONES
 from portal.ui.states import WORDS as STATE_WORDS
 from portal.words import engine
 from portal.words.engine import SENTENCES
+from portal.words.widgets import OWN
 from workflows.clusters.detecting import KNOWN
 from workflows.engine.environments import WORDS
 from workflows.engine.images import MACHINE, shipped_image
@@ -67,6 +68,10 @@ def test_each_placeholder_is_in_both() -> None:
 def test_every_state_and_role_is_in_chinese() -> None:
     states = {STATE_WORDS.get(state, state) for state in TONES}
     assert sorted({*states, *(role.value for role in Role), *(kind.value for kind in Kind)} - set(translated())) == []
+
+
+def test_every_word_of_streamlits_own_widgets_is_in_chinese() -> None:
+    assert sorted(set(OWN) - set(translated())) == []
 
 
 def test_every_sentence_of_the_engine_is_in_chinese() -> None:

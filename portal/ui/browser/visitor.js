@@ -1,4 +1,5 @@
-// The choice of a project; and what the visitor chose lasts: the page's language is told to the browser, the theme is kept for every page's address.
+// The choice of a project; and what the visitor chose lasts: the page's language is told to the browser, and put where Streamlit's own widgets
+// speak English; the theme is kept for every page's address.
 const YEAR = 31536000;
 
 function keep(name, value) {
@@ -48,9 +49,48 @@ function chooseProject(data, parentElement, send) {
   select.onchange = () => send(select.value);
 }
 
+// Streamlit's widgets have no setting for their own words ("Select all", "200MB per file"): they are replaced as they come.
+const LABELS = ["aria-label", "placeholder"], WRITTEN = "code, pre, textarea, [data-testid=stMarkdown], [contenteditable]";
+let own = [];
+
+function inOurWords(text) {
+  for (const [shape, words] of own) {
+    const found = text && shape.exec(text.trim());
+    if (found) return words.replace("{}", () => found[1]);
+  }
+  return null;
+}
+
+function reword(node) {
+  if (node.nodeType === Node.TEXT_NODE) {
+    const words = node.parentElement?.closest(WRITTEN) ? null : inOurWords(node.data);
+    if (words) node.data = words;
+    return;
+  }
+  if (node.nodeType !== Node.ELEMENT_NODE) return;
+  for (const label of LABELS) {
+    const words = inOurWords(node.getAttribute(label));
+    if (words) node.setAttribute(label, words);
+  }
+  node.childNodes.forEach(reword);
+}
+
+const reworded = new MutationObserver((changes) => changes.forEach((one) => [one.target, ...one.addedNodes].forEach(
+  (node) => (node === one.target && one.type === "childList" ? null : reword(node)))));
+
+function speak(pairs) {
+  const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace("{}", "(.+)");
+  own = pairs.map(([text, words]) => [new RegExp(`^${escaped(text)}$`), words]);
+  reworded.disconnect();
+  if (!own.length) return;
+  reword(document.body);
+  reworded.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: LABELS });
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   chooseProject(data, parentElement, (name) => setTriggerValue("project", name));
   keepFocus(JSON.stringify(data.address));
+  speak(data.own);
   document.documentElement.lang = data.lang;
   if (data.language) keep("atrium_language", data.language);
   if (data.seen) keep("atrium_seen_dashboard", "1");
