@@ -139,9 +139,9 @@ def _lacks(here: str, model: str, version: str, made: datetime) -> str:
 def _state(version: ModelVersionView, services: list[serving.ServiceView]) -> Cell:
     """Whether a version serves, failed when it was to, or cannot; else its state in the registry."""
     serves = ", ".join(one.name for one in services if one.live_version == version.version)
+    named = (version.version, *version.aliases)  # a service wants a number, or follows an alias
     failed = next(
-        (one for one in services if one.state is serving.ServiceState.FAILED and one.wanted_version == version.version),
-        None,
+        (one for one in services if one.state is serving.ServiceState.FAILED and one.wanted_version in named), None
     )
     if serves:
         return Cell({"kind": "state", "text": _("In service"), "tone": "good", "title": serves})

@@ -1,5 +1,6 @@
 """What services answer and say, as their page and the overview tell it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,11 +8,21 @@ import pytest
 
 import serving
 from atrium.clock import now
+from model_registry import ModelVersionView
 from portal.ui import age, dated, when
-from portal.views import schedule
+from portal.views import models, schedule
 from portal.views.models_in_use import quality
 from portal.views.services import answer_rows
 from portal.words import engine
+
+
+def test_a_version_that_failed_its_check_through_an_alias_says_so() -> None:
+    follows = replace(service({}), wanted_version="champion", live_version="1", state=serving.ServiceState.FAILED)
+    told = [
+        models._state(ModelVersionView("m", number, "r", now(), "READY", aliases, {}, "", ""), [follows]).said
+        for number, aliases in (("1", []), ("2", ["champion"]))
+    ]  # fmt: skip
+    assert [one["text"] for one in told] == ["In service", "Failed its check"]
 
 
 def service(outputs: dict[str, Any]) -> serving.ServiceView:
