@@ -23,11 +23,11 @@ BLOCK_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Asked:
-    """What of the logs is wanted: `grep` a regular expression, `tail` the last lines of each container (0 all), `since` a moment."""
+    """What of the logs is wanted: `grep` a regular expression, `tail` the last lines of each container, `since` a moment."""
 
     follow: bool = False
     grep: str = ""
-    tail: int = 0
+    tail: int | None = None
     container: str = MAIN
     timestamps: bool = False
     since: datetime | None = None
@@ -71,7 +71,7 @@ class _Tail:
             return
         marks = self._marks() if self.dated else []
         with self.path.open("rb") as file:
-            if self.fresh and self.asked.tail:
+            if self.fresh and self.asked.tail is not None:
                 self.offset = _last_lines(file, self.asked.tail)
             self.fresh = False
             file.seek(self.offset)
@@ -101,6 +101,8 @@ class _Tail:
 def _last_lines(file: BinaryIO, count: int) -> int:
     """Where the last `count` lines of a file begin."""
     place = file.seek(0, os.SEEK_END)
+    if count == 0:
+        return place
     found = -1 if place and _at(file, place - 1, 1) == b"\n" else 0
     while place > 0:
         start = max(0, place - BLOCK_BYTES)

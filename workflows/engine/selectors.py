@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from workflows.engine.labels import invalid, key_faults
 from workflows.engine.state import Json
 
 SET = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 EQUAL = re.compile(r"(?P<key>[^\s=!<>]+)\s*(?P<operator>==|!=|=|<|>)\s*(?P<value>[^\s=!<>]*)")
 TWICE = re.compile(r"[^\s=!<>]+\s*(?:==|!=|=|<|>)\s*(?P<found>==|!=|=|!|<|>|\(|\)).*")
 OPENED = re.compile(r"(?:^|,)\s*\S+\s+(?:in|notin)\s*\(([^)]*)$")
-KEY = re.compile(r"([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 FIELD = re.compile(r"(?P<key>[^=!<>]+)(?P<operator>==|!=|=|<|>)(?P<value>.*)", re.DOTALL)
 
 LISTED = ("metadata.namespace=", "metadata.name=", "spec.startedAt>", "spec.startedAt<", "ext.showRemainingItemCount")
@@ -83,11 +83,8 @@ def _label_term(part: str) -> Term:
         term = Term(part[1:].strip(), "!", sign="!")
     else:
         term = Term(part, "exists", sign="exists")
-    if not KEY.fullmatch(term.key):
-        raise SelectorInvalid(
-            f'unable to parse requirement: <nil>: Invalid value: "{term.key}": name part must consist of alphanumeric characters, '
-            "'-', '_' or '.', and must start and end with an alphanumeric character"
-        )
+    if faults := "; ".join(key_faults(term.key)):
+        raise SelectorInvalid(f"unable to parse requirement: {invalid('<nil>', term.key, faults)}")
     return term
 
 

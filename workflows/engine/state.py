@@ -136,8 +136,9 @@ class Workflow:
         self.dirty.add(node["id"])
 
     def pods(self, *phases: str) -> Iterable[Json]:
-        """Nodes in one of the phases that the runner carries out: pods, requests, plugins."""
-        return (node for node in self.nodes.values() if node["type"] in CARRIED and node["phase"] in phases)
+        """Nodes in one of the phases that the runner carries out: pods, requests, plugins, and what else has a pod's work."""
+        found = (node for node in self.nodes.values() if node["phase"] in phases)
+        return (node for node in found if node["type"] in CARRIED or node["id"] in self.work)
 
     def saved(self) -> None:
         """Notes that everything is on disk."""

@@ -1,6 +1,5 @@
 """Taking in a workflow: what is refused and why, and what is filled in."""
 
-import re
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from copy import deepcopy
 from atrium.clock import now
 from workflows.clusters.reach import cluster_for
 from workflows.engine.estimates import estimate
+from workflows.engine.labels import aggregated, invalid, metadata_faults, name_faults
 from workflows.engine.resources import CLUSTER
 from workflows.engine.runner import OWNER
 from workflows.engine.state import Json, Workflow, stamp, suffix
@@ -17,13 +17,6 @@ from workflows.engine.supported import check_supported, templates_of, uses_of
 from workflows.engine.validate import Lookup, WorkflowInvalid, check_workflow
 from workflows.engine.validate.fields import read_fields
 from workflows.engine.validate.workflow import merged_arguments
-
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-LONGEST_NAME = 253
-NAME_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
-    "alphanumeric character (e.g. 'example.com', regex used for validation is '" + NAME.pattern + "')"
-)
 
 
 def lookup_in(store: Store, namespace: str) -> Lookup:
@@ -37,7 +30,11 @@ def lookup_in(store: Store, namespace: str) -> Lookup:
 
 
 def name_it(kind: str, metadata: Json) -> None:
-    """Gives an object its name, made from `generateName` where it has none. Raises `WorkflowInvalid`, as Kubernetes words it."""
+    """Gives an object its name, made from `generateName` where it has none, and checks its labels too.
+
+    Raises:
+        WorkflowInvalid: as Kubernetes words it.
+    """
     name = metadata.get("name") or ""
     if not name and metadata.get("generateName"):
         name = metadata["name"] = metadata["generateName"] + suffix(secrets.token_hex(8))
@@ -45,9 +42,9 @@ def name_it(kind: str, metadata: Json) -> None:
         raise WorkflowInvalid(
             f'{kind}.argoproj.io "" is invalid: metadata.name: Required value: name or generateName is required'
         )
-    if len(name) > LONGEST_NAME or not NAME.fullmatch(name):
-        rule = NAME_RULE if len(name) <= LONGEST_NAME else f"must be no more than {LONGEST_NAME} characters"
-        raise WorkflowInvalid(f'{kind}.argoproj.io "{name}" is invalid: metadata.name: Invalid value: "{name}": {rule}')
+    faults = [invalid("metadata.name", name, one) for one in name_faults(name)] + list(metadata_faults(metadata))
+    if faults:
+        raise WorkflowInvalid(f'{kind}.argoproj.io "{name}" is invalid: {aggregated(faults)}')
 
 
 def _gather(lookup: Lookup, templates: Iterable[Json], found: Json) -> None:

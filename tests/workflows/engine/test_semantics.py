@@ -132,6 +132,49 @@ def test_an_empty_list_is_one_skipped_node():
     assert wf.phase == "Succeeded"
 
 
+def test_a_tasks_list_that_comes_out_as_an_empty_text_has_its_template_run_in_the_groups_own_node():
+    given = {"arguments": {"parameters": [{"name": "p", "value": "{{item}}"}]}, "when": "1 == 2"}
+    tasks = [use("a"), use("b", withParam="{{tasks.a.outputs.result}}", depends="a", **given), use("c", depends="b")]
+    wf = made({"templates": [dag(*tasks), work(inputs={"parameters": [{"name": "p", "default": "d"}]})]})
+    play(wf, outputs=lambda name: {"result": ""})
+    group = wf.node("wf.b")
+    assert (group["type"], group["phase"], group["outputs"]) == (
+        "TaskGroup",
+        "Succeeded",
+        {"exitCode": "0", "result": ""},
+    )
+    assert "inputs" not in group
+    assert group["children"] == [wf.node("wf.c")["id"]]
+    assert wf.phase == "Succeeded"
+
+
+def test_a_steps_list_that_comes_out_as_an_empty_text_is_as_none():
+    later = use("c", arguments={"parameters": [{"name": "p", "value": "{{steps.b.outputs.result}}"}]})
+    groups = [[use("a")], [use("b", withParam="{{steps.a.outputs.result}}")], [later]]
+    wf = made({"templates": [steps(*groups), work(inputs={"parameters": [{"name": "p", "default": "d"}]})]})
+    play(wf, outputs=lambda name: {"result": "" if name == "a" else "said"})
+    assert (wf.node("wf[1].b")["type"], wf.node("wf[2].c")["inputs"]["parameters"][0]["value"]) == ("Pod", "said")
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "told"),
+    [
+        ("os-{{inputs.parameters.p}}", "Succeeded"),
+        (
+            "no {{inputs.parameters.p}}",
+            "Error: displayName must match the regex ^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$",
+        ),
+    ],
+)
+def test_a_templates_annotation_gives_its_nodes_the_name_to_be_shown(shown_as, told):
+    step = use("a", withItems=["x"], arguments={"parameters": [{"name": "p", "value": "{{item}}"}]})
+    named = work(annotations={"workflows.argoproj.io/display-name": shown_as}, inputs={"parameters": [{"name": "p"}]})
+    wf = made({"templates": [steps([step]), named]})
+    play(wf)
+    assert (wf.node("wf[0].a(0:x)")["displayName"], shown(wf)["wf[0].a(0:x)"]) == (
+        "os-x" if told == "Succeeded" else "a(0:x)", told)  # fmt: skip
+
+
 def test_what_an_item_lacks_is_told_before_anything_runs():
     step = use("a", withItems=[{"x": 1}], arguments={"parameters": [{"name": "p", "value": "{{item.y}}"}]})
     wf = made({"templates": [steps([step]), work(inputs={"parameters": [{"name": "p"}]})]})

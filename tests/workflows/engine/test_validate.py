@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from workflows.engine.labels import KEY_RULE, VALUE_RULE
 from workflows.engine.validate import WorkflowInvalid, check_workflow
 from workflows.engine.validate.fields import read_fields
 
@@ -121,3 +122,41 @@ def test_what_a_workflow_did_is_not_for_its_maker_to_say(engine_server):
                 "status": {"phase": "Succeeded", "nodes": {"x": {"id": "x"}}}}  # fmt: skip
     made = engine_server.submit(document)
     assert "x" not in engine_server.ended(made["metadata"]["name"])["status"]["nodes"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"podGC": {"labelSelector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}}},
+         'podGC.labelSelector invalid: "Is" is not a valid label selector operator'),
+        ({"podGC": {"labelSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}},
+         "podGC.labelSelector invalid: values: Invalid value: []string(nil): for 'in', 'notin' operators, values set can't be empty"),
+        ({"podGC": {"labelSelector": {"matchLabels": {"a/b/c": "d"}}}}, "podGC.labelSelector invalid: key: Invalid value: \"a/b/c\": "
+         f"a qualified name {KEY_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"),
+        ({"podGC": {"labelSelector": {"matchLabels": {"a": "b c"}}}},
+         f'podGC.labelSelector invalid: values[0][a]: Invalid value: "b c": {VALUE_RULE}'),
+        ({"templates": [{**SAY, "archiveLocation": {"git": {}}}]}, "templates.say.archiveLocation.git.repo is required"),
+        ({"templates": [{**SAY, "archiveLocation": {"hdfs": {"addresses": ["a"], "path": "b"}}}]},
+         "templates.say.archiveLocation.hdfs.path must be a absolute file path"),
+        ({"templates": [{**SAY, "inputs": {"artifacts": [{"name": "f", "path": "/f", "hdfs": {"addresses": ["a"], "path": "/b"}}]}}]},
+         "either templates.say.inputs.artifacts.f.hdfs.hdfsUser, templates.say.inputs.artifacts.f.hdfs.krbCCacheSecret or "
+         "templates.say.inputs.artifacts.f.hdfs.krbKeytabSecret is required"),
+    ],
+)  # fmt: skip
+def test_places_of_artifacts_and_label_selectors_are_refused_in_argos_words(more, told):
+    spec = {"entrypoint": "say", "templates": [SAY], **more}
+    with pytest.raises(WorkflowInvalid) as refused:
+        check_workflow(lookup, {"metadata": {"generateName": "x-"}, "spec": spec})
+    assert str(refused.value) == told
+
+
+def test_labels_are_refused_in_the_words_of_kubernetes(engine_server):
+    metadata = {"name": "badly-labelled", "labels": {"a b": "c", "d": "e f"}}
+    spec = {"entrypoint": "m", "templates": [{"name": "m", "suspend": {}}]}
+    answer = engine_server.http.post(
+        "/api/v1/workflows/flights", json={"workflow": {"metadata": metadata, "spec": spec}}
+    )
+    assert answer.json()["message"] == (
+        f'Workflow.argoproj.io "badly-labelled" is invalid: [metadata.labels: Invalid value: "a b": name part {KEY_RULE}, '
+        f'metadata.labels: Invalid value: "e f": {VALUE_RULE}]'
+    )

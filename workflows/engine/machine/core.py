@@ -56,7 +56,8 @@ from workflows.engine.state import (
 from workflows.engine.templating import fill
 
 DEEPEST = 100
-DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
+DISPLAY_NAME = "workflows.argoproj.io/display-name"
+SHOWN = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 FRAMES: dict[str, Callable[["Machine", Job, Json | None], Frame]] = {"steps": Steps, "dag": Dag, "suspend": Suspend}
 sys.setrecursionlimit(
     max(sys.getrecursionlimit(), 10_000)
@@ -232,7 +233,17 @@ class Machine:
         job = self._opened(call, node)
         if node is None and no_room(self, call):
             return None
-        return self.admit(job, node)
+        return self._titled(job, self.admit(job, node))
+
+    def _titled(self, job: Job, node: Json) -> Json:
+        """The node with the name to be shown that an annotation of its template gives it. Raises `CallFailed`."""
+        title = (job.template.get("annotations") or {}).get(DISPLAY_NAME)
+        if not title or node["type"] == "Skipped":
+            return node
+        if SHOWN.match(title):
+            return self.graph.change(node, displayName=title)
+        self.effects.end.append(node["id"])
+        raise self._wrong(job.call, node, f"displayName must match the regex {SHOWN.pattern}")
 
     def is_underway(self, node: Json) -> bool:
         """Whether a node has begun, as far as this machine remembers: it has ended, its pod was asked for, or it has a frame."""

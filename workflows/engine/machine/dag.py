@@ -288,16 +288,22 @@ class Dag:
         """The task's uses; None where its list is empty, which a Skipped node says."""
         step = resolved_step(task.task, self._names(machine, name))
         expanded = expand(step)
-        if expanded is None:
-            use = Use(step, f"{self.name}.{name}")
-            return Bunch(self.around, deque([use]), settled=self._use_settled(name), linked=self._link(name))
+        if expanded is None and not task.is_loop:
+            return Bunch(
+                self.around,
+                deque([Use(step, f"{self.name}.{name}")]),
+                settled=self._use_settled(name),
+                linked=self._link(name),
+            )
         node = self._node(machine, name)
-        if not expanded:
+        if expanded == []:
             if node is None:
                 self._blank(machine, name, SKIPPED, "Skipped, empty params")
             return None
         group = node or self._blank(machine, name, "Running", "", "TaskGroup")
         machine.memory.parents[group["id"]] = self.id
+        if expanded is None:  # its list came out as an empty text: Argo runs the template in the group's own node
+            return Bunch(self.around, deque([Use(step, group["name"])]), settled=self._use_settled(name))
         uses = deque(Use(one, f"{self.name}.{name}{tail}") for tail, one in expanded)
         return Bunch(
             self.around, uses, settled=self._use_settled(name), linked=lambda one, child: one.graph.link(group, child)
@@ -377,7 +383,8 @@ class Dag:
         if node["type"] != "TaskGroup":
             return result_names(start, machine.last_try(node))
         children = [machine.wf.nodes[one] for one in node.get("children") or []]
-        ran = [one for one in children if not (one.get("nodeFlag") or {}).get("hooked")]
+        of_items = [one for one in children if one["name"].startswith(f"{node['name']}(")]
+        ran = [one for one in of_items if not (one.get("nodeFlag") or {}).get("hooked")]
         return loop_names(start, ran)
 
     # --- the end ------------------------------------------------------------------------------------------------------

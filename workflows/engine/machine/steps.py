@@ -8,7 +8,7 @@ from workflows.engine.machine.arguments import ArgumentsInvalid, loop_names, res
 from workflows.engine.machine.calls import Call, CallFailed, Job
 from workflows.engine.machine.hooks import has_hooks, run_hooks
 from workflows.engine.machine.limits import failed_fast
-from workflows.engine.machine.loops import LoopInvalid, expand, loops
+from workflows.engine.machine.loops import LoopInvalid, expand
 from workflows.engine.machine.memory import Names
 from workflows.engine.machine.uses import Around, Bunch, Use, continues, resolved_step
 from workflows.engine.state import BAD, ERROR, FAILED, FULFILLED, SKIPPED, SUCCEEDED, Json, has_ended
@@ -183,19 +183,11 @@ class Steps:
     def _remember(self, machine: "Machine", group: Json) -> None:
         """Adds what the group's steps gave to what later ones know."""
         children = [machine.wf.nodes[one] for one in group.get("children") or []]
-        by_step: dict[str, list[Json]] = {}
-        for child in children:
-            by_step.setdefault(self._step_name(group, child), []).append(child)
         for step in self.groups[self.number]:
-            found, start = by_step.get(step["name"], []), f"steps.{step['name']}"
-            if not loops(step):
-                for node in found:
-                    self.known |= result_names(start, machine.last_try(node))
+            name, start = f"{group['name']}.{step['name']}", f"steps.{step['name']}"
+            if node := machine.wf.node(name):  # also a loop over nothing
+                self.known |= result_names(start, machine.last_try(node))
             else:
-                ran = [node for node in found if node["type"] != "Skipped" and has_ended(node)]
-                self.known |= loop_names(start, ran)
-                if [node["type"] for node in found] == ["Skipped"] and found[0][
-                    "name"
-                ] == f"{group['name']}.{step['name']}":
-                    self.known |= result_names(start, found[0])  # of a loop over nothing
+                found = [child for child in children if child["name"].startswith(f"{name}(")]
+                self.known |= loop_names(start, [one for one in found if one["type"] != "Skipped" and has_ended(one)])
         machine.note_steps(children)

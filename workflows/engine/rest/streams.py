@@ -28,6 +28,7 @@ from workflows.engine.watching import ADDED, DELETED, MODIFIED, Watcher
 
 KEEP_ALIVE_SECONDS = 15
 FIRST = 500
+TAIL = "logOptions.tailLines"
 TOLD = (AtriumError, HTTPException, SelectorInvalid)
 
 
@@ -138,7 +139,7 @@ class Streams:
             workflow = self.desk.find(namespace, request.path_params["name"])
             query = request.query_params
             pod = request.path_params.get("pod") or query.get("podName") or ""
-            tail = number(query, "logOptions.tailLines")
+            tail = number(query, TAIL) if TAIL in query else None
             seconds = number(query, "logOptions.sinceSeconds")
             moment = number(query, "logOptions.sinceTime.seconds")
             grep = pattern(query, "grep")

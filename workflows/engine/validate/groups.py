@@ -3,9 +3,9 @@
 import re
 
 from workflows.engine.state import Json
-from workflows.engine.validate.errors import WorkflowInvalid
+from workflows.engine.validate.errors import Placed, WorkflowInvalid
 from workflows.engine.validate.names import check_names, field_faults, is_variable
-from workflows.engine.validate.scope import Scope, items_of, outputs_of
+from workflows.engine.validate.scope import OF_USE, Scope, items_of, outputs_of
 from workflows.engine.validate.templates import Base, Templates, find_cycle
 from workflows.engine.validate.values import artifacts, check_arguments, parameters
 
@@ -63,7 +63,7 @@ class Groups:
             self.templates.outputs(found, prefix, scope, False)
         check_hooks(place, step.get("hooks"))
         inline = _inline_inputs(step)
-        self.templates.variables.check(f"templates.{template}.steps", step, scope, lambda tag: tag in inline)
+        self.templates.variables.check(f"templates.{template}.steps", step, scope, lambda tag: tag in inline, OF_USE)
         self.templates.outputs(found, prefix, scope, _loops(step))
         with Placed(place):
             self.templates.use(step, base, step.get("arguments") or {})
@@ -133,25 +133,11 @@ class Groups:
                 found[before], f"tasks.{before}", _loops(graph.by_name[before]), True
             )
 
-        self.templates.variables.check(place, task, scope, known)
+        self.templates.variables.check(place, task, scope, known, OF_USE)
         check_arguments(f"{place}.arguments.", task.get("arguments"), False)
         with Placed(place):
             _check_sources(graph, task)
             self.templates.use(task, base, task.get("arguments") or {})
-
-
-class Placed:
-    """Leads the message of what is refused inside with a place."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, WorkflowInvalid):
-            raise WorkflowInvalid(f"{self.place} {error}") from error
 
 
 def _check_sources(graph: "Dag", task: Json) -> None:
@@ -184,11 +170,11 @@ class Dag:
     @staticmethod
     def terms(task: Json) -> list[tuple[str, bool, str]]:
         """Task, whether its items are asked for, and result, of each term of `depends` (or `dependencies`)."""
-        if depends := task.get("depends"):
-            return [
-                (found[1] or found[3], found[2] in OF_ITEMS, found[2] or "") for found in NEED.finditer(str(depends))
-            ]
-        return [(str(one), False, "") for one in task.get("dependencies") or []]
+        text = str(task.get("depends") or "")
+        if not text:
+            needs = task.get("dependencies") or []
+            text = " && ".join(f"({one}.Succeeded || {one}.Skipped || {one}.Daemoned)" for one in needs)
+        return [(found[1] or found[3], found[2] in OF_ITEMS, found[2] or "") for found in NEED.finditer(text)]
 
     def sort(self) -> None:
         """Puts the tasks in an order in which they can run. Raises `WorkflowInvalid`."""

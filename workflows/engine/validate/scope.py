@@ -1,7 +1,11 @@
 """Which `{{variables}}` a place may use."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 
+from workflows.engine.expressions import compact
+from workflows.engine.expressions.values import raw_json
 from workflows.engine.state import Json
 from workflows.engine.validate.errors import WorkflowInvalid
 from workflows.engine.validate.names import is_variable
@@ -15,48 +19,85 @@ RETRIES = ("retries", "lastRetry.exitCode", "lastRetry.status", "lastRetry.durat
 ORDER = {
     name: number
     for number, name in enumerate(
-        ["name", "template", "inline", "inputs", "outputs", "arguments", "templateRef", "nodeSelector", "affinity", "metadata",
-         "daemon", "steps", "container", "containerSet", "script", "resource", "dag", "suspend", "data", "http", "plugin",
-         "image", "command", "args", "dependencies", "withItems", "withParam", "withSequence", "when", "continueOn",
-         "onExit", "hooks", "depends", "parameters", "artifacts"]
+        "name template inline inputs outputs arguments templateRef nodeSelector affinity metadata daemon steps container containerSet "
+        "script resource dag suspend data http plugin volumes initContainers sidecars archiveLocation activeDeadlineSeconds "
+        "retryStrategy parallelism failFast tolerations schedulerName priorityClassName serviceAccountName "
+        "automountServiceAccountToken executor hostAliases image command args workingDir ports envFrom env resources resizePolicy "
+        "restartPolicy volumeMounts volumeDevices livenessProbe readinessProbe startupProbe lifecycle terminationMessagePath "
+        "terminationMessagePolicy imagePullPolicy securityContext stdin stdinOnce tty source podSpecPatch metrics synchronization "
+        "memoize timeout annotations dependencies withItems withParam withSequence when continueOn onExit depends hooks action "
+        "mergeStrategy manifest manifestFrom setOwnerReference successCondition failureCondition flags parameters artifacts default "
+        "value path mode from archiveLogs jsonPath jqFilter event parameter supplied configMapKeyRef expression valueFrom globalName "
+        "enum description archive optional subPath recurseMode fromExpression artifactGC deleted".split()
     )
-}  # fmt: skip
+}
+CONTAINERS = ("container", "script", "containers", "initContainers", "sidecars")
+PLACEHOLDER = re.compile(r"placeholder-\d+")
 Scope = set[str]
 
 
-def tags(value: object) -> Iterator[str]:
-    """What stands between `{{` and `}}` in every text of a JSON value, in the order in which Argo reads it."""
-    if isinstance(value, str):
-        yield from _tags_of(value)
-    elif isinstance(value, list):
-        for item in value:
-            yield from tags(item)
-    elif isinstance(value, Mapping):
-        for key, item in sorted(value.items(), key=lambda pair: ORDER.get(pair[0], len(ORDER))):
-            yield from _tags_of(key)
-            yield from tags(item)
+def tags(value: object, empty: Json) -> Iterator[str]:
+    """What stands between `{{` and `}}` in the JSON that Argo's validation makes of a value, where an open tag goes on into what follows.
 
-
-def _tags_of(text: str) -> Iterator[str]:
+    `empty` holds the fields that Go writes of the value though they are not set. Raises `WorkflowInvalid` for one without an end.
+    """
+    text = value if isinstance(value, str) else _written(value, empty)
     start = text.find("{{")
     while start >= 0:
         end = text.find("}}", start + 2)
         if end < 0:
-            raise WorkflowInvalid(f'Cannot find end tag="}}}}" in the template={text!r} starting from {text[start:]!r}')
+            raise WorkflowInvalid(
+                f'Cannot find end tag="}}}}" in the template={raw_json(text)} starting from {raw_json(text[start:])}'
+            )
         yield text[start + 2 : end]
         start = text.find("{{", end + 2)
+
+
+EMPTY: Json = {}
+OF_TEMPLATE: Json = {"inputs": {}, "outputs": {}, "metadata": {}}
+OF_USE: Json = {"arguments": {}}
+OF_CONTAINER: Json = {"name": "", "resources": {}}
+
+
+def _written(value: object, empty: Json) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(_written(item, empty) for item in value)}]"
+    if not isinstance(value, Mapping):
+        return compact(value)
+    fields = empty | {key: item for key, item in value.items() if item is not None}
+    ordered = sorted(fields, key=lambda key: ORDER.get(key, len(ORDER)))
+    inner = {**dict.fromkeys(CONTAINERS, OF_CONTAINER), "inline": OF_TEMPLATE, "steps": OF_USE, "tasks": OF_USE}
+    return f"{{{','.join(f'{compact(key)}:{_written(fields[key], inner.get(key, {}))}' for key in ordered)}}}"
 
 
 class Variables:
     """Resolves tags against a scope, the workflow's own variables, and what a place adds."""
 
-    def __init__(self, of_workflow: Scope, template_alone: bool) -> None:
-        self.of_workflow, self.template_alone = of_workflow, template_alone
+    def __init__(self, of_workflow: Mapping[str, str | None], template_alone: bool) -> None:
+        self.template_alone, self.numbers = template_alone, count(1)
+        self.of_workflow: dict[str, str] = {}
+        for name, value in of_workflow.items():
+            self.add(name, value)
 
-    def check(self, place: str, value: object, scope: Scope, more: Callable[[str], bool] = lambda _tag: False) -> None:
-        """Refuses the first tag that nothing can fill; `place` leads the message."""
+    def add(self, name: str, value: str | None = None) -> None:
+        """Makes a name known everywhere, by a placeholder where its value is not known yet."""
+        self.of_workflow[name] = self.placeholder() if value is None else value
+
+    def placeholder(self) -> str:
+        """What stands for a value that is not known yet, as in Argo's own checks."""
+        return f"placeholder-{next(self.numbers)}"
+
+    def check(
+        self,
+        place: str,
+        value: object,
+        scope: Scope,
+        more: Callable[[str], bool] = lambda _tag: False,
+        empty: Json = EMPTY,
+    ) -> None:
+        """Refuses the first tag that nothing can fill; `place` leads the message, and `empty` is as in `tags`."""
         try:
-            for tag in tags(value):
+            for tag in tags(value, empty):
                 name = tag.strip()
                 if not tag.startswith("=") and name.startswith(ROOTS) and not self._known(name, scope, more):
                     raise WorkflowInvalid(f"failed to resolve {{{{{tag}}}}}")
@@ -80,7 +121,7 @@ class Variables:
                 name = "*" if is_variable(wanted) else wanted
                 scope.add(f"workflow.outputs.{kind}.{name}")
                 if name != "*":
-                    self.of_workflow.add(f"workflow.outputs.{kind}.{name}")
+                    self.add(f"workflow.outputs.{kind}.{name}")
 
 
 def has_result(template: Json) -> bool:

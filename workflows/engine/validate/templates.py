@@ -6,21 +6,35 @@ from dataclasses import dataclass
 
 import yaml
 
+from workflows.engine.expressions import Value, compact
 from workflows.engine.state import Json
-from workflows.engine.validate.errors import WorkflowInvalid
+from workflows.engine.templating import fill
+from workflows.engine.validate.errors import Placed, WorkflowInvalid
 from workflows.engine.validate.names import check_names
-from workflows.engine.validate.scope import Scope, Variables, inputs_of, outputs_of, tags
+from workflows.engine.validate.scope import (
+    EMPTY,
+    OF_TEMPLATE,
+    PLACEHOLDER,
+    RETRIES,
+    Scope,
+    Variables,
+    inputs_of,
+    outputs_of,
+    tags,
+)
 from workflows.engine.validate.values import (
     artifacts,
     check_inputs,
+    check_location,
     check_outputs,
-    check_supplied,
     is_leaf,
     parameters,
+    supplied_inputs,
 )
 
 KINDS = ("container", "containerSet", "steps", "dag", "script", "resource", "data", "suspend", "http", "plugin")
 PODS = ("container", "containerSet", "script", "resource", "data")
+EXPRESSION = re.compile(r"\{\{\s*=\s*(.+?)\s*\}\}")
 CHOICE = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
 POLICIES = ("Always", "OnError", "OnFailure", "OnTransientError", "")
 ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
@@ -67,7 +81,7 @@ class Templates:
                 raise WorkflowInvalid("resource name is required")
             if not reference.get("template"):
                 raise WorkflowInvalid("template name is required")
-            if any(not tag.startswith("=") for tag in tags(reference)):
+            if _is_open(reference):
                 return None
         template, inside = self._resolve(holder, base)
         policy = str((template.get("retryStrategy") or {}).get("retryPolicy") or "")
@@ -108,9 +122,13 @@ class Templates:
         check_inputs(template)
         if any(not one.get("name") for one in template.get("initContainers") or []):
             raise WorkflowInvalid("initContainers must all have container name")
-        check_supplied(template, arguments)
+        inputs = supplied_inputs(template, arguments, self.variables.placeholder)
+        is_seen = (base.scope, name) in self.seen
+        if is_seen and not template.get("timeout"):
+            return
+        template = self._filled({**template, "inputs": inputs}, kind in PODS)
         _check_timeout(template, kind)
-        if (base.scope, name) in self.seen:
+        if is_seen:
             return
         self.seen.add((base.scope, name))
         leaf = is_leaf(template)
@@ -124,7 +142,20 @@ class Templates:
         else:
             self._check_leaf(template, scope, base)
         self._check_outputs(template, scope, kind)
+        check_location(f"templates.{name}.archiveLocation", template.get("archiveLocation") or {})
         _check_metrics(template)
+
+    def _filled(self, template: Json, pod: bool) -> Json:
+        """The template with what is known of the workflow, its inputs and its files in place of their tags."""
+        with Placed(f"templates.{template.get('name') or ''}"):
+            list(tags(template, OF_TEMPLATE))
+        own = (["pod.name"] if pod else []) + (list(RETRIES) if template.get("retryStrategy") is not None else [])
+        names: dict[str, Value] = {**self.variables.of_workflow, **{one: self.variables.placeholder() for one in own}}
+        once = fill(template, names)
+        names |= {f"inputs.parameters.{one['name']}": one["value"] for one in parameters(once["inputs"])
+                  if one["value"] is not None}  # fmt: skip
+        names["inputs.parameters"] = compact(parameters(once["inputs"]))
+        return fill(once, names)
 
     def _check_outputs(self, template: Json, scope: Scope, kind: str) -> None:
         name, outputs = template.get("name") or "", template.get("outputs") or {}
@@ -141,7 +172,7 @@ class Templates:
 
     def _check_leaf(self, template: Json, scope: Scope, base: Base) -> None:
         name = template.get("name") or ""
-        self.variables.check(f"templates.{name}:", template, scope)
+        self.variables.check(f"templates.{name}:", template, scope, empty=OF_TEMPLATE)
         if template.get("container") is not None:
             _check_mounts(template)
         for kind in ("container", "script"):
@@ -157,11 +188,19 @@ class Templates:
             raise WorkflowInvalid(f"templates.{name}.parallelism is only valid for steps and dag templates")
 
 
+def _is_open(reference: Json) -> bool:
+    """Whether variables hide what it refers to."""
+    try:
+        return any(not tag.startswith("=") for tag in tags(reference, EMPTY))
+    except WorkflowInvalid:
+        return True
+
+
 def _add_paths(template: Json, scope: Scope) -> None:
     outputs = template.get("outputs")
-    scope |= {f"outputs.artifacts.{one['name']}.path" for one in artifacts(outputs) if one.get("path")}
+    scope |= {f"outputs.artifacts.{one.get('name')}.path" for one in artifacts(outputs) if one.get("path")}
     scope |= {
-        f"outputs.parameters.{one['name']}.path"
+        f"outputs.parameters.{one.get('name')}.path"
         for one in parameters(outputs)
         if (one.get("valueFrom") or {}).get("path")
     }
@@ -180,7 +219,7 @@ def _check_timeout(template: Json, kind: str) -> None:
 
 def _check_deadline(template: Json) -> None:
     seconds = template.get("activeDeadlineSeconds")
-    if seconds is None or (isinstance(seconds, str) and "{{" in seconds):
+    if seconds is None or (isinstance(seconds, str) and ("{{" in seconds or PLACEHOLDER.fullmatch(seconds))):
         return
     try:
         sound = int(seconds) >= 0
@@ -260,7 +299,7 @@ def find_cycle(needs: dict[str, list[str]]) -> list[str]:
 def _check_resource(template: Json) -> None:
     name, resource = template.get("name") or "", template["resource"]
     action, manifest, source = str(resource.get("action") or ""), resource.get("manifest"), resource.get("manifestFrom")
-    if action not in ACTIONS and "{{" not in action:
+    if action not in ACTIONS and not PLACEHOLDER.fullmatch(action):
         raise WorkflowInvalid(f"templates.{name}.resource.action must be one of: {', '.join(ACTIONS)}")
     if action in ("delete", "get"):
         return
@@ -276,9 +315,9 @@ def _check_resource(template: Json) -> None:
         wanted = (source.get("artifact") or {}).get("name")
         if wanted and wanted not in [one["name"] for one in artifacts(template.get("inputs"))]:
             raise WorkflowInvalid(f"artifact {wanted} in `manifestFrom` refer to a non-exist artifact")
-    elif "{{" not in str(manifest):
+    elif not PLACEHOLDER.fullmatch(str(manifest)):
         try:
-            yaml.safe_load(str(manifest))
+            yaml.safe_load(EXPRESSION.sub("placeholder", str(manifest)))
         except yaml.YAMLError as error:
             raise WorkflowInvalid(f"templates.{name}.resource.manifest must be a valid yaml") from error
 

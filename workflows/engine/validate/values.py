@@ -1,6 +1,7 @@
 """Arguments, inputs and outputs: what each may hold."""
 
 import posixpath
+from collections.abc import Callable
 
 from workflows.engine.state import Json
 from workflows.engine.validate.errors import WorkflowInvalid
@@ -82,8 +83,35 @@ def check_inputs(template: Json) -> None:
             raise WorkflowInvalid(f"{place}.path only valid in container/script templates")
         if one.get("from"):
             raise WorkflowInvalid(f"{place}.from not valid in inputs")
-        if one.get("git") is not None and not one["git"].get("repo"):
-            raise WorkflowInvalid(f"{place}.git.repo is required")
+        check_location(place, one)
+
+
+def check_location(place: str, location: Json) -> None:
+    """A place of an artifact says what its kind needs."""
+    if location.get("git") is not None and not location["git"].get("repo"):
+        raise WorkflowInvalid(f"{place}.git.repo is required")
+    if location.get("hdfs") is not None:
+        _check_hdfs(f"{place}.hdfs", location["hdfs"])
+
+
+def _check_hdfs(place: str, hdfs: Json) -> None:
+    if not hdfs.get("addresses"):
+        raise WorkflowInvalid(f"{place}.addresses is required")
+    if not hdfs.get("path"):
+        raise WorkflowInvalid(f"{place}.path is required")
+    if not str(hdfs["path"]).startswith("/"):
+        raise WorkflowInvalid(f"{place}.path must be a absolute file path")
+    cache, keytab = hdfs.get("krbCCacheSecret") is not None, hdfs.get("krbKeytabSecret") is not None
+    if not hdfs.get("hdfsUser") and not cache and not keytab:
+        kinds = f"{place}.hdfsUser, {place}.krbCCacheSecret or {place}.krbKeytabSecret"
+        raise WorkflowInvalid(f"either {kinds} is required")
+    both = hdfs.get("krbServicePrincipalName") and hdfs.get("krbConfigConfigMap") is not None
+    if keytab and not (both and hdfs.get("krbUsername") and hdfs.get("krbRealm")):
+        kinds = f"{place}.krbServicePrincipalName, {place}.krbConfigConfigMap, {place}.krbUsername and {place}.krbRealm"
+        raise WorkflowInvalid(f"{kinds} are required with {place}.krbKeytabSecret")
+    if cache and not both:
+        kinds = f"{place}.krbServicePrincipalName and {place}.krbConfigConfigMap"
+        raise WorkflowInvalid(f"{kinds} are required with {place}.krbCCacheSecret")
 
 
 def _check_path(place: str, artifact: Json) -> None:
@@ -102,28 +130,34 @@ def _check_path(place: str, artifact: Json) -> None:
         )
 
 
-def check_supplied(template: Json, arguments: Json | None) -> None:
-    """Every input has a value: from the arguments (None means that all are given), a default, or a location."""
-    if arguments is None:
-        return
+def supplied_inputs(template: Json, arguments: Json | None, placeholder: Callable[[], str]) -> Json:
+    """The template's inputs with their values: from the arguments (None: any are given), a default, or a location.
+
+    Raises:
+        WorkflowInvalid: one has none.
+    """
+    inputs, place = template.get("inputs") or {}, f"templates.{template.get('name') or ''} inputs"
     given = {one["name"]: one for one in parameters(arguments)}
-    for one in parameters(template.get("inputs")):
-        argument, value, source = given.get(one["name"]), one.get("value", one.get("default")), one.get("valueFrom")
-        if value is None:
-            value = one.get("default")
+    filled = []
+    for one in parameters(inputs):
+        value = one.get("value") if one.get("value") is not None else one.get("default")
+        argument = {"value": placeholder()} if arguments is None else given.get(one["name"])
+        found = {**one, "value": value}
         if argument is not None:
-            value = argument.get("value")
-            source = None if value is not None else argument.get("valueFrom")
-        if value is None and (source or {}).get("configMapKeyRef") is None:
-            raise WorkflowInvalid(
-                f"templates.{template.get('name') or ''} inputs.parameters.{one['name']} was not supplied"
-            )
-    names = {one["name"] for one in artifacts(arguments)}
-    for one in artifacts(template.get("inputs")):
-        if not one.get("optional") and not has_location(one) and one["name"] not in names:
-            raise WorkflowInvalid(
-                f"templates.{template.get('name') or ''} inputs.artifacts.{one['name']} was not supplied"
-            )
+            source = argument.get("valueFrom") if argument.get("value") is None else None
+            found |= {"value": argument.get("value"), "valueFrom": source}
+        if found["value"] is None and (found.get("valueFrom") or {}).get("configMapKeyRef") is None:
+            raise WorkflowInvalid(f"{place}.parameters.{one['name']} was not supplied")
+        filled.append(found)
+    files = {one["name"]: one for one in artifacts(arguments)}
+    brought = []
+    for one in artifacts(inputs):
+        artifact = {"name": one["name"]} if arguments is None else files.get(one["name"])
+        if artifact is None and not one.get("optional") and not has_location(one):
+            raise WorkflowInvalid(f"{place}.artifacts.{one['name']} was not supplied")
+        own = {key: one.get(key) for key in ("path", "mode", "recurseMode")}
+        brought.append(one if artifact is None else artifact | own)
+    return {**inputs, **({"parameters": filled} if filled else {}), **({"artifacts": brought} if brought else {})}
 
 
 def check_outputs(template: Json, kind: str) -> None:

@@ -1,10 +1,11 @@
 """A workflow, workflow template or cron workflow as a whole."""
 
+from workflows.engine.labels import selector_fault
 from workflows.engine.state import Json
-from workflows.engine.validate.errors import WorkflowInvalid
-from workflows.engine.validate.groups import Groups, Placed, check_hooks
+from workflows.engine.validate.errors import Placed, WorkflowInvalid
+from workflows.engine.validate.groups import Groups, check_hooks
 from workflows.engine.validate.names import check_names
-from workflows.engine.validate.scope import Scope, Variables
+from workflows.engine.validate.scope import Variables
 from workflows.engine.validate.templates import Base, Lookup, Templates
 from workflows.engine.validate.values import check_arguments, parameters
 
@@ -29,7 +30,8 @@ def check_workflow(lookup: Lookup, workflow: Json, *, lint: bool = False, templa
         )
     referred = _referred(lookup, spec)
     check_names("spec.templates", spec.get("templates") or [])
-    arguments = merged_arguments((referred or {}).get("arguments"), spec.get("arguments"))
+    own = spec.get("arguments") or {}
+    arguments = own if referred is None else merged_arguments(referred.get("arguments"), own)
     check_arguments("spec.arguments.", arguments, lint or template_alone)
     variables = Variables(_of_workflow(metadata, spec, referred, arguments), template_alone)
     templates = Templates(lookup, variables)
@@ -41,12 +43,14 @@ def check_workflow(lookup: Lookup, workflow: Json, *, lint: bool = False, templa
     if entrypoint:
         templates.use(_holder(spec, entrypoint), base, None if template_alone else arguments)
     if leaving := spec.get("onExit") or (referred or {}).get("onExit"):
-        variables.of_workflow.add("workflow.failures")
+        variables.add("workflow.failures")
         templates.use(_holder(spec, leaving), base, spec.get("arguments") or {})
     check_hooks("hooks", spec.get("hooks"))
     strategy = str((spec.get("podGC") or {}).get("strategy") or "")
     if strategy not in STRATEGIES:
         raise WorkflowInvalid(f"podGC.strategy unknown strategy '{strategy}'")
+    if told := selector_fault((spec.get("podGC") or {}).get("labelSelector") or {}):
+        raise WorkflowInvalid(f"podGC.labelSelector invalid: {told}")
     for template in (referred if referred is not None else spec).get("templates") or []:
         with Placed(f"templates.{template.get('name') or ''}"):
             templates.use(_holder(spec, template.get("name") or ""), base, None)
@@ -56,11 +60,11 @@ def merged_arguments(base: Json | None, over: Json | None) -> Json:
     """Arguments of a workflow put over those of its template, by name."""
     merged: Json = {}
     for kind in ("parameters", "artifacts"):
-        own = (over or {}).get(kind) or []
-        named = {one.get("name") for one in own}
-        found = [*own, *(one for one in (base or {}).get(kind) or [] if one.get("name") not in named)]
+        found: Json = {}
+        for one in [*((over or {}).get(kind) or []), *((base or {}).get(kind) or [])]:
+            found.setdefault(one.get("name"), one)
         if found:
-            merged[kind] = found
+            merged[kind] = list(found.values())
     return merged
 
 
@@ -86,18 +90,17 @@ def _holder(spec: Json, name: str) -> Json:
     return {"templateRef": {"name": reference["name"], "template": name, "clusterScope": reference.get("clusterScope")}}
 
 
-def _of_workflow(metadata: Json, spec: Json, referred: Json | None, arguments: Json) -> Scope:
-    found = {f"workflow.{one}" for one in OF_EVERY_WORKFLOW}
+def _of_workflow(metadata: Json, spec: Json, referred: Json | None, arguments: Json) -> dict[str, str | None]:
+    """The names that are known everywhere, with their values where those are known."""
+    names = [f"workflow.{one}" for one in OF_EVERY_WORKFLOW]
     if parameters(arguments):
-        found |= {"workflow.parameters", "workflow.parameters.json"}
-    found |= {f"workflow.parameters.{one['name']}" for one in parameters(arguments)}
-    if spec.get("priority") is not None:
-        found.add("workflow.priority")
-    added = [metadata] + [(one or {}).get("workflowMetadata") or {} for one in (spec, referred)]
-    for one in added:
-        found |= {f"workflow.annotations.{key}" for key in one.get("annotations") or {}}
-        found |= {f"workflow.labels.{key}" for kind in ("labels", "labelsFrom") for key in one.get(kind) or {}}
-    return found
+        names += ["workflow.parameters", "workflow.parameters.json"]
+    for one in [metadata] + [(one or {}).get("workflowMetadata") or {} for one in (spec, referred)]:
+        names += [f"workflow.annotations.{key}" for key in one.get("annotations") or {}]
+        names += [f"workflow.labels.{key}" for kind in ("labels", "labelsFrom") for key in one.get(kind) or {}]
+    found: dict[str, str | None] = dict.fromkeys(names)
+    found |= {f"workflow.parameters.{one['name']}": one.get("value") for one in parameters(arguments)}
+    return found | ({"workflow.priority": str(spec["priority"])} if spec.get("priority") is not None else {})
 
 
 def check_template(lookup: Lookup, kind: str, document: Json) -> None:
