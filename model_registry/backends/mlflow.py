@@ -149,7 +149,12 @@ class MlflowBackend:
 
     def model(self, name: str) -> ModelView:
         """One registered model. Raises `ModelNotFound`."""
-        return self._model(self.call("GET", "registered-models/get", name=name)["registered_model"])
+        try:
+            return self._model(self.call("GET", "registered-models/get", name=name)["registered_model"])
+        except ModelNotFound:
+            raise ModelNotFound(
+                f"model {name!r} of project {self.project!r}", "there is none of this name", "see the models"
+            ) from None
 
     @staticmethod
     def _model(one: dict[str, Any]) -> ModelView:

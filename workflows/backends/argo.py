@@ -88,7 +88,12 @@ class ArgoBackend:
 
     def get(self, name: str) -> Json:
         """A run, whole."""
-        return self.call("GET", f"workflows/{self.project}/{name}")
+        try:
+            return self.call("GET", f"workflows/{self.project}/{name}")
+        except RunNotFound:
+            raise RunNotFound(
+                f"run {name!r} of project {self.project!r}", "there is none of this name", "see the runs"
+            ) from None
 
     def unfinished(self, labels: str) -> list[str]:
         """Names of the runs with these labels (a selector) that have not ended."""
