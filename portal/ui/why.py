@@ -52,13 +52,16 @@ def draw_reasons(found: monitoring.Why) -> None:
             st.caption(f"{say(one.said)}: {plain(of_engine(one.text))}")
         else:
             st.caption(say(one.said))
-    for step in found.next_steps:
-        if step.page:
-            _lead(step)
-        else:
-            st.markdown(f":material/arrow_forward: {say(step.said)}")
-        if step.command and not step.page:
-            st.code(step.command, language="bash")
+    if not found.next_steps:
+        return
+    with st.container(key=f"next-{found.object.replace('/', '-')}", gap="small"):
+        for step in found.next_steps:
+            if step.page:
+                _lead(step)
+            else:
+                st.markdown(f":material/arrow_forward: {say(step.said)}")
+            if step.command and not step.page:
+                st.code(step.command, language="bash")
 
 
 def _lead(step: monitoring.Step) -> None:
@@ -67,6 +70,6 @@ def _lead(step: monitoring.Step) -> None:
     name, _mark, query = address.partition("?")
     asked = dict(parse_qsl(query))
     if place and asked.items() <= (asked | st.query_params.to_dict()).items():
-        st.markdown(f":material/arrow_downward: [{say(step.said)}](#{place})")
+        st.markdown(f"[:material/arrow_downward: {say(step.said)}](#{place})")
     else:
         link_to(name, say(step.said), "arrow_forward", **asked)

@@ -29,6 +29,7 @@ from portal.views.models_in_use import not_answered
 from portal.views.monitoring_charts import charts
 from portal.views.snippets import metric_texts, tools
 from portal.words import _
+from portal.words.engine import of_engine
 
 SILENT_SECONDS = 60.0
 TEXT_WIDTH = 620  # where there is less room, the buttons stand below
@@ -169,5 +170,5 @@ def _components() -> None:
 def _row(one: ComponentView, cpu: dict[str, float]) -> list[Cell | str]:
     return [
         text(one.name, one.what), status(one.state, one.checked), ago(one.since), str(one.restarts or "–"),
-        f"{one.memory_mib} MiB", f"{cpu[one.name] * 100:.0f} %" if one.name in cpu else "–", one.version, one.checked,
+        f"{one.memory_mib} MiB", f"{cpu[one.name] * 100:.0f} %" if one.name in cpu else "–", one.version, of_engine(one.checked),
     ]  # fmt: skip

@@ -161,7 +161,7 @@ def _fields(pipeline: workflows.PipelineView, found: workflows.ScheduleView | No
     zone = found.timezone if found else (st.context.timezone or "UTC")
     times = list(dict.fromkeys([*([found.crontab] if found else []), *USUAL]))
     with st.form(f"schedule-{pipeline.name}", border=False):
-        with st.grid(4, min_column_width=190):
+        with st.grid(2, min_column_width=300):
             crontab = st.selectbox(
                 _("Times"), times, format_func=in_words, accept_new_options=True, filter_mode="prefix",
                 help=_("Minute, hour, day, month and weekday as cron has them, or @daily and the like; type your own."),

@@ -21,7 +21,7 @@ def templates_card() -> None:
         }
         if not found:
             return
-        columns = [Column(_("Template")), Column(_("Parameters"), "code"), Column("", "actions")]
+        columns = [Column(_("Template")), Column(_("Parameters"), "soft"), Column("", "actions")]
         rows: list[list[Cell | str]] = [
             [
                 link(name, name, address_of("pipelines", template=name)),

@@ -20,7 +20,7 @@ SENTENCES: Final = (
     "ImagePullBackOff", "ErrImagePull", "ContainerCreating", "PodInitializing", "CrashLoopBackOff: {rest}",
     "Unschedulable: {rest}", "Insufficient {what}: {rest}", "Waiting for {what} lock. Lock status: {state}", "cannot go on: {rest}",
     "workflow in waiting for {what}", "Workflow processing has been postponed because too many workflows are already running",
-    "Workflow processing has been postponed due to max parallelism limit",
+    "Workflow processing has been postponed due to max parallelism limit", "GET {address} answered {code}", "age of worker.beat: {age}",
 )  # fmt: skip
 STILL: Final = re.compile(r" Version (\S+) still serves\.$")
 NESTED: Final = ("rest",)  # values that are sentences themselves

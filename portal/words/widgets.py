@@ -8,7 +8,7 @@ OWN: Final = (
     "Upload", "{} per file", "Add files", "Drag and drop a file here", "{} files are not allowed.", "Select all", "Select {} matches",
     "No results", "Add: {}", "Clear all", "Clear value", "Remove {}", "Open", "Close", "Press Enter to apply", "Press Enter to submit form",
     "Press Ctrl+Enter to apply", "Press Ctrl+Enter to submit form", "Increment", "Decrement", "Fullscreen", "Close fullscreen",
-    "Download as CSV", "Copy to clipboard", "Link to heading", "Show password", "Hide password",
+    "Download as CSV", "Copy to clipboard", "Show password", "Hide password",
 )  # fmt: skip
 
 
