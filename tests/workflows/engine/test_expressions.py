@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workflows.engine.expressions import ExpressionInvalid, evaluate, holds, names_in, text_of
+from workflows.engine.expressions import ExpressionInvalid, evaluate, holds, names_in, text_of, truth
 from workflows.engine.templating import fill, fill_text
 
 NAMES = {
@@ -91,7 +91,7 @@ def test_an_expression_gives_what_argo_gives(text, value):
         ("1 % 0", "divide by zero"),
         ("__import__('os')", "unknown name __import__"),
         ("(1).__class__", "cannot fetch __class__ from int"),
-        ("sprig.env('HOME')", "sprig.env is not callable"),
+        ("sprig.env('HOME')", "call of reflect.Value.Call on zero Value"),
         ("'x' matches '('", "error parsing regexp"),
         ("(" * 300 + "1" + ")" * 300, "nested more than"),
         ("map(1..2000, map(1..2000, #))", "budget exceeded"),
@@ -103,6 +103,26 @@ def test_a_wrong_expression_says_what_is_wrong(text, told):
     with pytest.raises(ExpressionInvalid) as caught:
         evaluate(text, NAMES)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), json.loads((Path(__file__).parent / "real" / "expression-errors.json").read_text()).items()
+)
+def test_a_retrys_expression_is_told_as_on_real_argo(text: str, told: str) -> None:
+    """What real Argo 3.7.3 said of a retryStrategy's expression, once a step had ended with 1."""
+    names = {
+        "lastRetry.exitCode": "1",
+        "lastRetry.status": "Failed",
+        "lastRetry.message": "main: Error (exit code 1)",
+        "lastRetry.duration": "3",
+        "retries": "0",
+    }
+    if told == "retryStrategy.expression evaluated to false":
+        assert truth(text, names) is False
+        return
+    with pytest.raises(ExpressionInvalid) as caught:
+        truth(text, names)
+    assert str(caught.value) == told
 
 
 def test_a_regular_expression_that_never_ends_is_given_up():

@@ -10,7 +10,8 @@ from workflows.engine.expressions.conditions import holds
 from workflows.engine.expressions.evaluation import Evaluator, named
 from workflows.engine.expressions.gojson import go_json_error
 from workflows.engine.expressions.kinds import compiled
-from workflows.engine.expressions.values import ExpressionInvalid, Value, compact, printed, text_of
+from workflows.engine.expressions.tokens import pointed
+from workflows.engine.expressions.values import ExpressionFailed, ExpressionInvalid, Value, compact, printed, text_of
 
 __all__ = [
     "ExpressionInvalid",
@@ -34,14 +35,29 @@ def evaluate(text: str, names: Mapping[str, Value]) -> Value:
     """
     try:
         node, needed = compiled(text)
-        return Evaluator(names).checked(needed).value(node)
+        evaluator = Evaluator(names).checked(needed)
+    except ExpressionInvalid as error:
+        raise ExpressionInvalid(_located(error, text)) from error
     except RecursionError:
         raise ExpressionInvalid(f"{text[:60]!r} is nested too deep") from None
+    try:
+        return evaluator.value(node)
+    except ExpressionInvalid as error:
+        raise ExpressionFailed(_located(error, text)) from error
+    except RecursionError:
+        raise ExpressionFailed(f"{text[:60]!r} is nested too deep") from None
+
+
+def _located(error: ExpressionInvalid, text: str) -> str:
+    return str(error) if error.place is None else f"{error} {pointed(text, error.place)}"
 
 
 def truth(text: str, names: Mapping[str, Value]) -> bool:
     """The value of an expression that must be true or false. Raises `ExpressionInvalid`."""
-    value = evaluate(text, names)
+    try:
+        value = evaluate(text, names)
+    except ExpressionFailed as error:
+        raise ExpressionFailed(f"unable to evaluate expression '{text}': {error}") from error
     if not isinstance(value, bool):
         raise ExpressionInvalid(f"unable to cast expression result '{_as_text(value)}' to bool")
     return value

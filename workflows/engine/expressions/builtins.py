@@ -209,7 +209,6 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "toJSON": lambda value: compact(value, indent=2),
     "toJson": compact,
     "fromJSON": from_json,
-    "fromJson": from_json,
     "jsonpath": query,
     "toBase64": lambda text: base64.b64encode(text.encode()).decode(),
     "fromBase64": lambda text: base64.b64decode(text, validate=True).decode(),

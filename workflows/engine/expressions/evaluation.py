@@ -10,7 +10,7 @@ from workflows.engine.expressions.moments import Duration, Moment
 from workflows.engine.expressions.patterns import matches
 from workflows.engine.expressions.predicates import PREDICATES
 from workflows.engine.expressions.sprig import SPRIG
-from workflows.engine.expressions.values import ExpressionInvalid, Value, type_name
+from workflows.engine.expressions.values import AnyMap, ExpressionInvalid, Value, type_name
 from workflows.engine.expressions.versions import Version
 
 LONGEST_RANGE = 100_000
@@ -62,15 +62,20 @@ class Evaluator:
     roots: dict[str, Value] = field(default_factory=dict)
     spent: list[int] = field(default_factory=lambda: [0])
 
-    def checked(self, needed: Iterable[str]) -> "Evaluator":
+    def checked(self, needed: Iterable[tree.Name]) -> "Evaluator":
         """Itself, once all these names are known to be there. Raises `ExpressionInvalid`."""
-        for name in sorted(needed):
-            self._name(tree.Name(name))
+        for name in needed:
+            self._name(name)
         return self
 
     def value(self, node: tree.Node) -> Value:
         """The value of a node. Raises `ExpressionInvalid`."""
-        return READERS[type(node)](self, node)
+        try:
+            return READERS[type(node)](self, node)
+        except ExpressionInvalid as error:
+            if error.place is None:
+                error.place = getattr(node, "place", None)
+            raise
 
     def _constant(self, node: tree.Constant) -> Value:
         return node.value
@@ -84,7 +89,7 @@ class Evaluator:
             try:
                 self.roots[node.name] = nested(self.names, node.name)
             except KeyError:
-                raise ExpressionInvalid(f"unknown name {node.name}") from None
+                raise ExpressionInvalid(f"unknown name {node.name}", node.place) from None
         return self.roots[node.name]
 
     def _pointer(self, node: tree.Pointer) -> Value:
@@ -95,9 +100,7 @@ class Evaluator:
     def _unary(self, node: tree.Unary) -> Value:
         value = self.value(node.value)
         if node.operator in ("!", "not"):
-            if not isinstance(value, bool):
-                raise ExpressionInvalid(f"invalid operation: ! (mismatched type {type_name(value)})")
-            return not value
+            return not _truth(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ExpressionInvalid(f"invalid operation: {node.operator} (mismatched type {type_name(value)})")
         return -value if node.operator == "-" else value
@@ -110,12 +113,11 @@ class Evaluator:
             return self.value(node.right) if left is None else left
         return OPERATORS[node.operator](left, self.value(node.right))
 
-    def _logic(self, node: tree.Binary, left: Value) -> bool:
+    def _logic(self, node: tree.Binary, left: Value) -> Value:
         either = node.operator in ("||", "or")
-        for value in (left,) if left is either else (left, self.value(node.right)):
-            if not isinstance(value, bool):
-                raise ExpressionInvalid(f"invalid operation: {node.operator} (mismatched type {type_name(value)})")
-        return either if left is either else self.value(node.right) is True
+        if node.right == tree.Constant(not either):  # expr's compiler leaves `and true`, `or false` out
+            return left
+        return either if _truth(left) is either else _truth(self.value(node.right))
 
     def _member(self, node: tree.Member) -> Value:
         of = self.value(node.of)
@@ -157,8 +159,6 @@ class Evaluator:
 
     def _function(self, node: tree.Node) -> Callable[..., Value]:
         if isinstance(node, tree.Name) and node.name not in self.local:
-            if node.name not in FUNCTIONS:
-                raise ExpressionInvalid(f"unknown name {node.name}")
             return FUNCTIONS[node.name]
         if isinstance(node, tree.Member):
             of, key = self.value(node.of), self.value(node.key)
@@ -167,7 +167,7 @@ class Evaluator:
             found = of.get(key) if isinstance(of, dict) else None
             if callable(found):
                 return found  # type: ignore[no-any-return]  # sprig's
-        raise ExpressionInvalid(f"{_shown(node)} is not callable")
+        raise ExpressionInvalid("reflect: call of reflect.Value.Call on zero Value")
 
     def _closures(self, node: tree.Call) -> list[Value]:
         """The arguments of a predicate: closures become functions of item, place and what was gathered."""
@@ -186,10 +186,7 @@ class Evaluator:
         return run
 
     def _conditional(self, node: tree.Conditional) -> Value:
-        condition = self.value(node.condition)
-        if not isinstance(condition, bool):
-            raise ExpressionInvalid(f"non-bool expression (type {type_name(condition)}) used as condition")
-        return self.value(node.yes if condition else node.no)
+        return self.value(node.yes if _truth(self.value(node.condition)) else node.no)
 
     def _listed(self, node: tree.Listed) -> Value:
         return [self.value(one) for one in node.items]
@@ -227,6 +224,8 @@ def _shown(node: tree.Node) -> str:
 def fetched(of: Value, key: Value) -> Value:
     """`of[key]`: nil for a key that a map lacks; places from the end where negative. Raises `ExpressionInvalid`."""
     if isinstance(of, dict):
+        if not isinstance(key, str) and not isinstance(of, AnyMap):
+            raise ExpressionInvalid(f"cannot use {type_name(key)} to get an element from {type_name(of)}")
         return of.get(key)
     if isinstance(of, (list, str)) and isinstance(key, int) and not isinstance(key, bool):
         items = of.encode() if isinstance(of, str) else of
@@ -237,10 +236,14 @@ def fetched(of: Value, key: Value) -> Value:
     raise ExpressionInvalid(f"cannot fetch {key} from {type_name(of)}")
 
 
+def _truth(value: Value) -> bool:
+    if not isinstance(value, bool):
+        raise ExpressionInvalid(f"interface conversion: interface {{}} is {type_name(value)}, not bool")
+    return value
+
+
 def _mismatched(operator: str, left: Value, right: Value) -> ExpressionInvalid:
-    return ExpressionInvalid(
-        f"invalid operation: {operator} (mismatched types {type_name(left)} and {type_name(right)})"
-    )
+    return ExpressionInvalid(f"invalid operation: {type_name(left)} {operator} {type_name(right)}")
 
 
 def _numbers(left: Value, right: Value) -> bool:
@@ -287,7 +290,7 @@ def _remainder(left: float, right: float) -> float:
 
 def _quotient(left: float, right: float) -> float:
     if right == 0:
-        raise ExpressionInvalid(f"division of {left} by zero")
+        return math.copysign(math.inf, left) if left else math.nan
     return left / right
 
 

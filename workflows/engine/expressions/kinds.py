@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from workflows.engine.expressions import tree
+from workflows.engine.expressions import patterns, tree
 from workflows.engine.expressions.builtins import FUNCTIONS
 from workflows.engine.expressions.predicates import PREDICATES
 from workflows.engine.expressions.values import ExpressionInvalid
@@ -20,6 +20,7 @@ RETURNS = {
     **dict.fromkeys(("map", "filter", "split", "splitAfter", "keys", "values", "concat", "flatten", "uniq", "sort", "sortBy"), "array"),
 }  # fmt: skip
 NUMBERS = ("int", "float64")
+ORDERS, SUMS = ("<", ">", "<=", ">=", "+"), ("-", "*", "/", "%", "**", "^")
 
 
 def kind(node: tree.Node) -> str | None:
@@ -41,18 +42,33 @@ def _alike(left: str, right: str) -> bool:
     return left == right or (left in NUMBERS and right in NUMBERS)
 
 
+def _go_together(operator: str, left: str, right: str) -> bool:
+    texts = left == right == "string" and operator in ORDERS
+    return operator not in (*ORDERS, *SUMS) or texts or (left in NUMBERS and right in NUMBERS)
+
+
 def _check(node: tree.Node) -> None:
     """Raises `ExpressionInvalid` where two kinds do not go together."""
     if isinstance(node, tree.Member) and kind(node.of) == "string":
-        raise ExpressionInvalid("type string does not support indexing")
+        raise ExpressionInvalid("type string does not support indexing", node.place)
     if not isinstance(node, tree.Binary):
         return
+    if node.operator == "matches" and isinstance(node.right, tree.Constant) and isinstance(node.right.value, str):
+        try:
+            patterns.check(node.right.value)
+        except ExpressionInvalid as error:
+            raise ExpressionInvalid(str(error), node.place) from error
     left, right = kind(node.left), kind(node.right)
-    wrong = (left and right and not _alike(left, right)) if node.operator in ("==", "!=") else False
     if node.operator in LOGIC:
         wrong = any(one not in (None, "bool") for one in (left, right))
+    elif left is None or right is None:
+        wrong = False
+    else:
+        wrong = (
+            not _alike(left, right) if node.operator in ("==", "!=") else not _go_together(node.operator, left, right)
+        )
     if wrong:
-        raise ExpressionInvalid(f"invalid operation: {node.operator} (mismatched types {left} and {right})")
+        raise ExpressionInvalid(f"invalid operation: {node.operator} (mismatched types {left} and {right})", node.place)
 
 
 def _inner(node: tree.Node) -> Iterator[tree.Node]:
@@ -64,17 +80,17 @@ def _inner(node: tree.Node) -> Iterator[tree.Node]:
 
 
 @lru_cache(maxsize=2048)
-def compiled(text: str) -> tuple[tree.Node, frozenset[str]]:
+def compiled(text: str) -> tuple[tree.Node, tuple[tree.Name, ...]]:
     """The tree of an expression and the names that it needs. Raises `ExpressionInvalid`."""
     node = tree.parsed(text)
-    return node, frozenset(_needed(node, frozenset()))
+    return node, tuple(dict.fromkeys(_needed(node, frozenset())))
 
 
-def _needed(node: tree.Node, local: frozenset[str]) -> Iterator[str]:
+def _needed(node: tree.Node, local: frozenset[str]) -> Iterator[tree.Name]:
     _check(node)
     if isinstance(node, tree.Name):
         if node.name not in local and node.name != "sprig":
-            yield node.name
+            yield node
         return
     if isinstance(node, tree.Let):
         if node.name in local or node.name in FUNCTIONS or node.name in PREDICATES:
@@ -83,6 +99,8 @@ def _needed(node: tree.Node, local: frozenset[str]) -> Iterator[str]:
         yield from _needed(node.body, local | {node.name})
         return
     called = node.function if isinstance(node, tree.Call) and isinstance(node.function, tree.Name) else None
+    if called and called.name not in local and called.name not in FUNCTIONS and called.name not in PREDICATES:
+        raise ExpressionInvalid(f"unknown name {called.name}", called.place)
     for one in _inner(node):
         if one is not called:
             yield from _needed(one, local)

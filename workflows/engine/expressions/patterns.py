@@ -8,6 +8,15 @@ import regex  # type: ignore[import-untyped]
 from workflows.engine.expressions.values import ExpressionInvalid
 
 LONGEST_SECONDS = 1.0
+GO_WORDS: dict[
+    str, tuple[str, Callable[[str, int], str]]
+] = {  # the commonest errors in Go's words, and what Go shows of a pattern
+    "unterminated character set": ("missing closing ]", lambda pattern, place: pattern[pattern.rfind("[", 0, place) :]),
+    "missing )": ("missing closing )", lambda pattern, _place: pattern),
+    "unbalanced parenthesis": ("unexpected )", lambda pattern, _place: pattern),
+    "nothing to repeat": ("missing argument to repetition operator", lambda pattern, place: pattern[place : place + 1]),
+    "bad escape (end of pattern)": ("trailing backslash at end of expression", lambda _pattern, _place: ""),
+}
 
 
 def _run(function: Callable[..., Any], pattern: str, *given: object, **more: object) -> Any:
@@ -16,7 +25,17 @@ def _run(function: Callable[..., Any], pattern: str, *given: object, **more: obj
     except TimeoutError:
         raise ExpressionInvalid(f"regexp `{pattern}` took more than {LONGEST_SECONDS} s") from None
     except regex.error as error:
-        raise ExpressionInvalid(f"error parsing regexp: {error}: `{pattern}`") from error
+        raise ExpressionInvalid(f"error parsing regexp: {_in_go(pattern, error)}") from error
+
+
+def _in_go(pattern: str, error: regex.error) -> str:
+    words, shown = GO_WORDS.get(error.msg, (str(error), lambda pattern, _place: pattern))
+    return f"{words}: `{shown(pattern, error.pos)}`"
+
+
+def check(pattern: str) -> None:
+    """Raises `ExpressionInvalid` where it is no regular expression."""
+    matches(pattern, "")
 
 
 def found(pattern: str, text: str) -> str | None:

@@ -1,7 +1,7 @@
 """From words to a tree: a Pratt parser of the expr language."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from workflows.engine.expressions.tokens import Token, pointed, tokens
@@ -34,6 +34,7 @@ class Name:
     """A variable, or a function where it is called."""
 
     name: str
+    place: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Unary:
 
     operator: str
     value: "Node"
+    place: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Binary:
     operator: str
     left: "Node"
     right: "Node"
+    place: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Member:
     of: "Node"
     key: "Node"
     optional: bool = False
+    place: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Call:
 
     function: "Node"
     arguments: "tuple[Node, ...]"
+    place: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -194,10 +199,11 @@ class _Parser:
         left = self.prefix()
         while (found := self._operator()) and BINARY[found[0]] >= lowest:
             operator, negated = found
+            place = self.now.place
             self.place += 1 + negated
-            left = self.pipe(left) if operator == "|" else self._right(operator, left)
+            left = self.pipe(left) if operator == "|" else self._right(operator, left, place)
             if negated:
-                left = Unary("not", left)
+                left = Unary("not", left, place)
         return self.conditional(left) if lowest == 0 else left
 
     def _operator(self) -> tuple[str, bool] | None:
@@ -207,14 +213,14 @@ class _Parser:
             return self.now.text, False
         return None
 
-    def _right(self, operator: str, left: Node) -> Node:
+    def _right(self, operator: str, left: Node, place: int) -> Node:
         strength = BINARY[operator]
         right = self.expression(strength if operator in ("**", "^") else strength + 1)
-        made: Node = Binary(operator, left, right)
+        made: Node = Binary(operator, left, right, place)
         while operator in COMPARISONS and self.at(*COMPARISONS):  # `1 < a < 5`
-            operator, left = self.take().text, right
-            right = self.expression(strength + 1)
-            made = Binary("&&", made, Binary(operator, left, right))
+            token, left = self.take(), right
+            operator, right = token.text, self.expression(strength + 1)
+            made = Binary("&&", made, Binary(operator, left, right, token.place))
         return made
 
     def let(self) -> Node:
@@ -252,11 +258,12 @@ class _Parser:
         return left
 
     def prefix(self) -> Node:
+        place = self.now.place
         if self.at("not", "!"):
             self.take()
-            return self.postfix(Unary("not", self.expression(NEGATION)))
+            return self.postfix(Unary("not", self.expression(NEGATION), place))
         if self.at("-", "+"):
-            return Unary(self.take().text, self.expression(SIGN))
+            return Unary(self.take().text, self.expression(SIGN), place)
         return self.postfix(self.atom())
 
     def atom(self) -> Node:
@@ -268,7 +275,7 @@ class _Parser:
             self.take()
             return Pointer(token.text[1:])
         if token.kind == "name":
-            return self.named(self.take().text)
+            return self.named(self.take())
         readers: dict[str, Callable[[], Node]] = {"(": self.grouped, "[": self.listed, "{": self.mapped}
         if token.text in readers:
             return readers[token.text]()
@@ -276,11 +283,12 @@ class _Parser:
             return Pointer("")
         raise self.unexpected()
 
-    def named(self, word: str) -> Node:
+    def named(self, token: Token) -> Node:
         constants: dict[str, object] = {"true": True, "false": False, "nil": None}
-        if word in constants:
-            return Constant(constants[word])
-        return Call(Name(word), self.arguments(word in PREDICATES)) if self.at("(") else Name(word)
+        if token.text in constants:
+            return Constant(constants[token.text])
+        name = Name(token.text, token.place)
+        return Call(name, self.arguments(token.text in PREDICATES), token.place) if self.at("(") else name
 
     def grouped(self) -> Node:
         self.take()
@@ -347,11 +355,12 @@ class _Parser:
         name = self.take()
         if name.kind != "name":
             raise self.unexpected()
-        function: Node = Name(name.text)
+        function: Name | Member = Name(name.text, name.place)
         while self.takes("."):
-            function = Member(function, Constant(self.take().text))
+            member = self.take()
+            function = Member(function, Constant(member.text), place=member.place)
         inner = self._piped_arguments(left, name.text in PREDICATES)
-        return self.postfix(Call(function, inner))
+        return self.postfix(Call(function, inner, function.place))
 
     def _piped_arguments(self, left: Node, predicate: bool) -> tuple[Node, ...]:
         self.expect("(")
@@ -373,15 +382,16 @@ class _Parser:
                 if word.kind not in ("name", "operator") or not word.text.replace("_", "a").isalnum():
                     raise self.unexpected()
                 self.take()
-                node = Member(node, Constant(word.text), optional)
+                node = Member(node, Constant(word.text), optional, word.place)
             elif self.at("["):
                 node = self.index(node, False)
             elif self.at("(") and isinstance(node, (Member, Name)):
-                node = Call(node, self.arguments(False))
+                node = Call(node, self.arguments(False), node.place)
             else:
                 return node
 
     def index(self, node: Node, optional: bool) -> Node:
+        place = self.now.place
         self.expect("[")
         if self.takes(":"):
             return self.slice(node, None)
@@ -389,7 +399,7 @@ class _Parser:
         if self.takes(":"):
             return self.slice(node, start)
         self.expect("]")
-        return Member(node, start, optional)
+        return Member(node, start, optional, place)
 
     def slice(self, node: Node, start: Node | None) -> Node:
         end = None if self.at("]") else self.expression(0)

@@ -44,7 +44,15 @@ class Worded(int):
 
 
 class ExpressionInvalid(ValueError):
-    """An expression cannot be read, or names what is not there."""
+    """An expression cannot be read, or names what is not there; `place` is where in its text, until that is told."""
+
+    def __init__(self, message: str, place: int | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class ExpressionFailed(ExpressionInvalid):
+    """An expression can be read, and not be evaluated with the values that there are."""
 
 
 def compact(value: Value, indent: int | None = None) -> str:

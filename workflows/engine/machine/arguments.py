@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, go_json_error, text_of
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, go_json_error, printed, text_of
 from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json
 from workflows.engine.templating import fill
@@ -220,7 +220,7 @@ def _output(one: Json, names: Mapping[str, Value]) -> Json:
         value = source["default"]
     return {
         **{key: item for key, item in one.items() if key != "valueFrom"},
-        "value": text_of(value) if value is not None else "<nil>",
+        "value": printed(value),
     }
 
 

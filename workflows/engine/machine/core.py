@@ -56,6 +56,7 @@ from workflows.engine.state import (
 from workflows.engine.templating import fill
 
 DEEPEST = 100
+POD_NAMES = "workflows.argoproj.io/pod-name-format"
 DISPLAY_NAME = "workflows.argoproj.io/display-name"
 SHOWN = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$")
 FRAMES: dict[str, Callable[["Machine", Job, Json | None], Frame]] = {"steps": Steps, "dag": Dag, "suspend": Suspend}
@@ -157,6 +158,7 @@ class Machine:
 
     def _has_begun(self) -> bool:
         """Begins what has not begun: names, labels, phase. Raises `GlobalsInvalid`."""
+        self.wf.metadata.setdefault("annotations", {})[POD_NAMES] = "v2"
         if "workflow.name" not in self.memory.names:
             self.memory.names.update(global_names(self.wf, self.map_value))
         started = self.wf.status.get("startedAt")

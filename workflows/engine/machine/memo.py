@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workflows.engine.durations import seconds_in
@@ -33,7 +33,8 @@ def look_up(machine: "Machine", memoize: Json) -> tuple[Json, Json | None]:
     found = machine.world.config_maps.config_map(machine.wf.namespace, name)
     text = (_checked(found).get("data") or {}).get(key) if found else None
     entry: Json = _parsed(text) if text else {}
-    hit = bool(entry.get("nodeID")) and _is_fresh(machine, entry, memoize.get("maxAge"))
+    oldest = _oldest(machine, memoize.get("maxAge"))
+    hit = bool(entry.get("nodeID")) and (not oldest or datetime.fromisoformat(entry["creationTimestamp"]) >= oldest)
     if found and entry:
         entry["lastHitTimestamp"] = stamp(machine.now)
         _put(machine, found, key, entry)
@@ -49,14 +50,14 @@ def _parsed(text: str) -> Json:
     return found
 
 
-def _is_fresh(machine: "Machine", entry: Json, longest: str | None) -> bool:
+def _oldest(machine: "Machine", longest: str | None) -> datetime | None:
+    """The moment since when an entry must have been made."""
     if not longest:
-        return True
+        return None
     try:
-        seconds = seconds_in(longest)
+        return machine.now - timedelta(seconds=seconds_in(longest))
     except ValueError as error:
         raise ArgumentsInvalid(f"invalid maxAge: {error}") from error
-    return (machine.now - datetime.fromisoformat(entry["creationTimestamp"])).total_seconds() <= seconds
 
 
 def _put(machine: "Machine", found: Json, key: str, entry: Json) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workflows.engine.machine.calls import Call, CallFailed, Job
+from workflows.engine.machine.patches import patched, volume_not_there
 from workflows.engine.machine.repositories import store_of
 from workflows.engine.machine.templates import NODE_TYPES, REQUESTS, kind_of
 from workflows.engine.state import ERROR, FAILED, PENDING, Json, pod_name, quantity_seconds, stamp
@@ -40,10 +41,12 @@ def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
     if shutdown and not (shutdown == "Stop" and call.exiting):
         return machine.graph.end(node, FAILED, f"workflow shutdown with strategy: {shutdown}")
     name = pod_name(machine.wf.name, template.get("name", ""), call.name)
-    if not SUBDOMAIN.fullmatch(name.removeprefix(machine.wf.name)):
-        raise CallFailed(INVALID_NAME.format(name=name), machine.graph.end(node, ERROR, INVALID_NAME.format(name=name)))
+    try:
+        work = _pod(machine, job, name)
+    except ValueError as error:
+        raise CallFailed(str(error), machine.graph.end(node, ERROR, str(error))) from error
     machine.wf.work[node["id"]] = {
-        **_stored(machine, job, {**fill(template, {"pod.name": name}), "inputs": job.inputs}, name),
+        **_stored(machine, job, {**work, "inputs": job.inputs}, name),
         "pod": name,
         "node": node["id"],
         "wantsResult": _wants_result(machine, call),
@@ -54,6 +57,20 @@ def start_pod(machine: "Machine", job: Job, node: Json | None) -> Json:
     machine.wf.touch(node)
     machine.effects.start.append(node["id"])
     return node
+
+
+def _pod(machine: "Machine", job: Job, name: str) -> Json:
+    """The template as the pod of this name carries it out. Raises `ValueError` where Kubernetes would not take it, in Argo's words."""
+    spec = machine.wf.spec
+    volumes = [*(spec.get("volumes") or []), *(one["metadata"] for one in spec.get("volumeClaimTemplates") or [])]
+    if missing := volume_not_there(job.template, volumes):
+        raise ValueError(f"volume '{missing}' not found in workflow spec")
+    template = fill(job.template, {"pod.name": name})
+    patches = [fill(str(spec.get("podSpecPatch") or ""), {**job.names, "pod.name": name}), template.get("podSpecPatch")]
+    template = patched(template, [one for one in patches if one])
+    if not SUBDOMAIN.fullmatch(name.removeprefix(machine.wf.name)):
+        raise ValueError(INVALID_NAME.format(name=name))
+    return template
 
 
 def _stored(machine: "Machine", job: Job, work: Json, pod: str) -> Json:

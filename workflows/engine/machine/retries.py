@@ -150,7 +150,7 @@ class Retry:
             if truth(str(expression), known):
                 return None
         except ExpressionInvalid as error:
-            raise ValueError(f"unable to evaluate expression '{expression}': {error}") from error
+            raise ValueError(str(error)) from error
         return "retryStrategy.expression evaluated to false"
 
     def _policy(self, last: Json) -> frozenset[str]:
@@ -168,7 +168,7 @@ class Retry:
         try:
             return int(str(limit))
         except ValueError:
-            raise ValueError(f'strconv.ParseInt: parsing "{limit}": invalid syntax') from None
+            raise ValueError(f"value '{limit}' cannot be resolved to an int") from None
 
     def _wait(self, tries: list[Json]) -> timedelta | None:
         backoff = self.strategy.get("backoff")
