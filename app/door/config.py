@@ -26,7 +26,7 @@ AUTHZ, LIMIT, BUFFER, COMPRESS, NAMING = (
     f"envoy.filters.http.{name}" for name in ("ext_authz", "local_ratelimit", "buffer", "compressor", "header_mutation")
 )
 COMPRESSORS = tuple(f"{COMPRESS}.{name}" for name in ("zstd", "brotli", "gzip"))
-SENT = "envoy.filters.http.lua"
+SENT = "as-sent"  # a name of its own: a route that switches it off leaves the upstreams' scripts on
 INFERENCE_ONLY = (JWT, GRPC, "revoked", "projects", LIMIT, BUFFER, NAMING, SENT)
 PLAIN = ("gate", "api", "portal", "demos", "argo", "mlflow", "feast", "triton-http")
 ASKED = ("cookie", "authorization", "accept", "accept-language", "origin", "upgrade", "sec-fetch-site", "x-forwarded-proto",

@@ -96,6 +96,10 @@ def test_grpc_calls_that_end_in_an_error_are_counted_as_refused_or_failed_and_to
         until(once, f"{one} counted as {word}")
 
 
+def test_a_request_that_the_model_server_cannot_read_is_the_requests_fault(door: Door) -> None:
+    assert door.ask("/v2/models/flights--unreadable/infer", "POST", content=b"{}").status_code == 400
+
+
 def test_a_token_asks_its_own_projects_model_and_the_model_never_sees_it(door: Door) -> None:
     answer = door.ask(INFER, "POST", content=b"{}")
     assert answer.status_code == 200

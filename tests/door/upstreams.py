@@ -45,6 +45,12 @@ async def _page(send: Send) -> None:
     )
 
 
+async def _unreadable(send: Send) -> None:
+    """As Triton answers a request whose data it cannot read."""
+    await send({"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": b'{"error":"Unable to parse \'data\'"}'})
+
+
 async def _websocket(receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "websocket.accept"})
@@ -62,6 +68,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         return await _download(send)
     if scope["path"].endswith(".html"):
         return await _page(send)
+    if scope["path"].endswith("--unreadable/infer"):
+        return await _unreadable(send)
     size, more = 0, True
     while more:
         message = await receive()
