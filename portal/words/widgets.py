@@ -9,6 +9,8 @@ OWN: Final = (
     "No results", "Add: {}", "Clear all", "Clear value", "Remove {}", "Open", "Close", "Press Enter to apply", "Press Enter to submit form",
     "Press Ctrl+Enter to apply", "Press Ctrl+Enter to submit form", "Increment", "Decrement", "Fullscreen", "Close fullscreen",
     "Download as CSV", "Copy to clipboard", "Show password", "Hide password",
+    "Show/hide columns", "Search", "Selected values", "Help for {}", "App pages", "Collapse sidebar", "Expand sidebar", "Navigate to home page",
+    "Skip to main content", "Scroll tabs left", "Scroll tabs right", "Notifications", "Sidebar",
 )  # fmt: skip
 
 
