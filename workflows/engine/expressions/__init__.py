@@ -11,7 +11,15 @@ from workflows.engine.expressions.evaluation import Evaluator, named
 from workflows.engine.expressions.gojson import go_json_error
 from workflows.engine.expressions.kinds import compiled
 from workflows.engine.expressions.tokens import pointed
-from workflows.engine.expressions.values import ExpressionFailed, ExpressionInvalid, Value, compact, printed, text_of
+from workflows.engine.expressions.values import (
+    ExpressionFailed,
+    ExpressionInvalid,
+    Value,
+    compact,
+    printed,
+    text_of,
+    type_name,
+)
 
 __all__ = [
     "ExpressionInvalid",
@@ -24,6 +32,7 @@ __all__ = [
     "printed",
     "text_of",
     "truth",
+    "type_name",
 ]
 
 

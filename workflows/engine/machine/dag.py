@@ -257,6 +257,8 @@ class Dag:
             if error.kind == "exit":  # its node says so; the task goes on without it
                 self._advance_task(machine, name, task)
                 return
+            if error.kind == "hook" and name in self.targets:  # at whose hooks Argo looks with the dag itself
+                raise CallFailed(str(error), machine.graph.end(machine.wf.nodes[self.id], ERROR, str(error))) from error
             self._failed(machine, name, error)
             done = not task.is_loop or task.bunch is None or not task.bunch.open
         except (ArgumentsInvalid, ExpressionInvalid, LoopInvalid) as error:

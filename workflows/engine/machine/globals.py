@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of
+from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of, type_name
 from workflows.engine.machine.arguments import MapValue, listed
 from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json, Workflow
@@ -92,7 +92,7 @@ def set_metadata(workflow: Workflow, names: dict[str, Value]) -> None:
             raise GlobalsInvalid(f'failed to evaluate label "{key}" expression "{expression}": {error}') from error
         if not isinstance(value, str):
             raise GlobalsInvalid(
-                f'failed to evaluate label "{key}" expression "{expression}" evaluted to {type(value).__name__} but must be a string'
+                f'failed to evaluate label "{key}" expression "{expression}" evaluted to {type_name(value)} but must be a string'
             )
         _put(workflow.metadata.setdefault("labels", {}), "labels", key, value, names)
 

@@ -83,7 +83,7 @@ def condition(hook: Json, name: str, names: Mapping[str, Value]) -> bool:
     try:
         return truth(str(hook["expression"]), names)
     except ExpressionInvalid as error:
-        raise CallFailed(str(error), None) from error
+        raise CallFailed(str(error), None, "hook") from error
 
 
 def _reference(hook: Json) -> Json:
