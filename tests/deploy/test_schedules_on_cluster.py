@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cluster_platform import HERE, PROJECT, REASON, There, argo, ended, in_pod, kubectl, until
+from cluster_platform import HERE, OVERLAY, PROJECT, REASON, There, argo, ended, in_pod, kubectl, until
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.cluster, pytest.mark.skipif(not HERE, reason=REASON)]
 ASKS = """
@@ -145,11 +145,23 @@ def test_the_platforms_own_schedule_runs_there_with_the_rights_of_who_set_it(the
     assert "tracked as admin" in logs(run)
 
 
-def test_the_argo_cli_keeps_changes_and_deletes_templates(there: There, tmp_path: Path) -> None:
+def claims(run: str) -> list[str]:
+    """The volume claims of the run's pods."""
+    pods = json.loads(
+        kubectl("get", "pods", "-n", PROJECT, "-l", f"workflows.argoproj.io/workflow={run}", "-o", "json")
+    )
+    volumes = [volume for pod in pods["items"] for volume in pod["spec"]["volumes"]]
+    return [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]
+
+
+def test_the_argo_cli_keeps_changes_runs_and_deletes_templates(there: There, tmp_path: Path) -> None:
     (tmp_path / "kept.json").write_text(json.dumps(document("WorkflowTemplate", TEMPLATE, SPEC)))
     assert TEMPLATE in argo(there, "template", "create", str(tmp_path / "kept.json"))
     (tmp_path / "kept.json").write_text(json.dumps(document("WorkflowTemplate", TEMPLATE, {**SPEC, "priority": 7})))
     argo(there, "template", "update", str(tmp_path / "kept.json"))
     assert "priority: 7" in argo(there, "template", "get", TEMPLATE, "-o", "yaml")
+    run = argo(there, "submit", "--from", f"workflowtemplate/{TEMPLATE}", "-o", "name").strip()
+    assert ended(there, run)["phase"] == "Succeeded", logs(run)
+    assert claims(run) == (["atrium-data"] if OVERLAY == "full" else [])
     argo(there, "template", "delete", TEMPLATE)
     assert TEMPLATE not in argo(there, "template", "list")
