@@ -21,6 +21,7 @@ POLL_SECONDS, USER = 1.0, 10001
 STORED = 'echo kept > /tried/file && sync && test "$(cat /tried/file)" = kept && rm /tried/file'
 HIGHEST_GC_PERCENT = 90
 GPU, GPU_HARDWARE = "nvidia.com/gpu", ("nvidia.com/gpu.present", "feature.node.kubernetes.io/pci-10de.present")
+HOSTNAME = "kubernetes.io/hostname"
 GIVEN = 'test -e /dev/nvidiactl || { echo "a container that was given a GPU has no /dev/nvidiactl"; exit 1; }'
 PAGE = "docs/cluster-checks.md"
 LABEL, LONGEST_CHECK = "atrium.io/checks", timedelta(hours=1)
@@ -61,8 +62,9 @@ def _in_pods(asked: Asked, space: Json) -> Iterator[Finding]:
     try:
         yield from (node_port(one, asked) for one in asked.node_ports)
         yield from (name_found(one, asked) for one in (own_name(), *asked.names))
-        yield from (image_pulled(one, asked) for one in asked.images)
-        yield from (mount_seen(one, asked) for one in asked.mounts)
+        nodes = open_nodes()
+        yield from (image_pulled(one, node, asked) for one in asked.images for node in nodes)
+        yield from (mount_seen(one, node, asked) for one in asked.mounts for node in nodes)
         yield from (class_keeps(one, asked) for one in asked.classes)
         yield from gpus_given(asked)
     finally:
@@ -139,12 +141,8 @@ def gpus_given(asked: Asked) -> Iterator[Finding]:
     for one in items("nodes"):
         name, labels = one["metadata"]["name"], one["metadata"]["labels"]
         if int(one["status"]["allocatable"].get(GPU, 0)) > 0:
-            said = run_pod(
-                asked,
-                {"command": ["sh", "-c", GIVEN], "resources": {"limits": {GPU: 1}}},
-                nodeSelector={"kubernetes.io/hostname": labels["kubernetes.io/hostname"]},
-                tolerations=[{"key": GPU, "operator": "Exists"}],
-            )
+            container = {"command": ["sh", "-c", GIVEN], "resources": {"limits": {GPU: 1}}}
+            said = run_pod(asked, container, tolerations=[{"key": GPU, "operator": "Exists"}], **_on(one))
             yield (
                 _bad("GPU", f"{name}: {said}")
                 if said
@@ -195,21 +193,42 @@ def name_found(name: str, asked: Asked) -> Finding:
     )
 
 
-def image_pulled(image: str, asked: Asked) -> Finding:
+def open_nodes() -> list[Json]:
+    """The nodes that take any pod."""
+    closing = ("NoSchedule", "NoExecute")
+    return [
+        one
+        for one in items("nodes")
+        if not any(taint["effect"] in closing for taint in one["spec"].get("taints") or [])
+    ]
+
+
+def _on(node: Json) -> Json:
+    """What of a pod's spec has it run on this node."""
+    return {"nodeSelector": {HOSTNAME: node["metadata"]["labels"][HOSTNAME]}}
+
+
+def image_pulled(image: str, node: Json, asked: Asked) -> Finding:
     """Whether a node's runtime fetches this image anew, through its mirrors; it is not started."""
-    said = run_pod(asked, {"image": image, "imagePullPolicy": "Always", "command": ["/none"]}, pulled=True)
-    return _bad("registry", f"{image}: {said}") if said else Finding("registry", Verdict.OK, f"a node fetches {image}")
-
-
-def mount_seen(folder: str, asked: Asked) -> Finding:
-    """Whether the kubelet sees this folder of its node."""
-    volume = {"name": "seen", "hostPath": {"path": folder, "type": "Directory"}}
-    said = run_pod(
-        asked,
-        {"command": ["ls", "/seen"], "volumeMounts": [{"name": "seen", "mountPath": "/seen", "readOnly": True}]},
-        volumes=[volume],
+    name = node["metadata"]["name"]
+    said = run_pod(asked, {"image": image, "imagePullPolicy": "Always", "command": ["/none"]}, pulled=True, **_on(node))
+    return (
+        _bad("registry", f"{name}: {image}: {said}")
+        if said
+        else Finding("registry", Verdict.OK, f"{name} fetches {image}")
     )
-    return _bad("mount", f"{folder}: {said}") if said else Finding("mount", Verdict.OK, f"the kubelet sees {folder}")
+
+
+def mount_seen(folder: str, node: Json, asked: Asked) -> Finding:
+    """Whether the kubelet of a node sees this folder."""
+    name, volume = node["metadata"]["name"], {"name": "seen", "hostPath": {"path": folder, "type": "Directory"}}
+    container = {"command": ["ls", "/seen"], "volumeMounts": [{"name": "seen", "mountPath": "/seen", "readOnly": True}]}
+    said = run_pod(asked, container, volumes=[volume], **_on(node))
+    return (
+        _bad("mount", f"{name}: {folder}: {said}")
+        if said
+        else Finding("mount", Verdict.OK, f"the kubelet of {name} sees {folder}")
+    )
 
 
 def class_keeps(name: str, asked: Asked) -> Finding:
