@@ -99,7 +99,8 @@ def test_the_platform_and_its_steps_run_from_a_private_registry_alone(registry: 
         "items"
     ]
     live = [one for one in pods if not one["metadata"].get("deletionTimestamp")]
-    assert {one["metadata"]["labels"]["app"] for one in live} == {"atrium", "atrium-postgres", "atrium-seaweedfs"}
+    apps = {"atrium", "atrium-postgres", "atrium-seaweedfs", "atrium-redis"}
+    assert {one["metadata"]["labels"]["app"] for one in live} == apps
     for one in live:
         for container in one["spec"]["containers"]:
             assert container["image"].startswith(f"{registry.address}/") and "@sha256:" in container["image"]
