@@ -65,11 +65,12 @@ def draw_reasons(found: monitoring.Why) -> None:
 
 
 def _lead(step: monitoring.Step) -> None:
-    """A link to where a step is done; within the page where that is shown already, as whatever a page shows unasked is."""
+    """A link to where a step is done; within the page where that is shown already: a run's shows its first failed node unasked."""
     address, _hash, place = step.page.partition("#")
     name, _mark, query = address.partition("?")
     asked = dict(parse_qsl(query))
-    if place and asked.items() <= (asked | st.query_params.to_dict()).items():
+    shown = {"node": asked.get("node", "")} | st.query_params.to_dict()
+    if place and asked.items() <= shown.items():
         st.markdown(f"[:material/arrow_downward: {say(step.said)}](#{place})")
     else:
         link_to(name, say(step.said), "arrow_forward", **asked)

@@ -92,6 +92,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   keepFocus(JSON.stringify(data.address));
   speak(data.own);
   document.documentElement.lang = data.lang;
+  const app = document.querySelector("[data-testid=stApp]");
+  document.documentElement.style.colorScheme = app ? getComputedStyle(app).colorScheme : ""; // dialogs stand outside the app
   if (data.language) keep("atrium_language", data.language);
   if (data.seen) keep("atrium_seen_dashboard", "1");
   if (!data.theme) return;
