@@ -120,9 +120,7 @@ def _alert(one: AlertView) -> None:
 
 def _why(one: AlertView) -> None:
     with guard():
-        found = monitoring.why(who(), project(), f"alert/{one.id}")
-        st.markdown(f"**{say(found.because)}**")
-        draw_reasons(found)
+        draw_reasons(monitoring.why(who(), project(), f"alert/{one.id}"))  # headed by the same sentence as the dialog
 
 
 def _silencing(one: AlertView) -> None:
