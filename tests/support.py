@@ -84,7 +84,7 @@ def open_from_the_side_bar(page: Page, title: str, seconds: float = 60) -> None:
     """Opens a page of the portal as a person does: clicks again where nothing comes, for instance because the connection was just lost."""
     due = time.monotonic() + seconds
     while True:
-        page.get_by_role("link", name=title).click()
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
         try:
             return expect(page.get_by_role("heading", level=1)).to_contain_text(title, timeout=5_000)
         except AssertionError:

@@ -81,7 +81,8 @@ def test_tokens_and_sessions_hold_at_both_pods(there: There, reached: Reached) -
     for _ in range(4):
         with reached.client(there) as client:  # each comes by another pod
             assert client.get("/api/v1/me").json()["name"] == "admin"
-    cookies = dict(sign_in(reached.url).cookies)
+    with sign_in(reached.url) as signed_in:
+        cookies = dict(signed_in.cookies)
     for _ in range(4):
         assert httpx.get(f"{reached.url}/api/v1/me", cookies=cookies, timeout=60).json()["name"] == "admin"
 
@@ -95,7 +96,8 @@ def test_a_page_goes_on_and_no_slot_is_lost_or_doubled_when_a_pod_is_killed(
         assert client.put(f"{path}/schedule", json={"crontab": "* * * * *", "overlap": "Allow"}).is_success
     with chromium() as browser:
         context = browser.new_context(locale="en-US")
-        kept = sign_in(reached.url).cookies.jar
+        with sign_in(reached.url) as signed_in:
+            kept = list(signed_in.cookies.jar)
         context.add_cookies([{"name": one.name, "value": one.value or "", "url": reached.url} for one in kept])
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MILLISECONDS)
