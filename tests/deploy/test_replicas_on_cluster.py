@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 
 import httpx
@@ -81,7 +81,7 @@ def test_tokens_and_sessions_hold_at_both_pods(there: There, reached: Reached) -
     for _ in range(4):
         with reached.client(there) as client:  # each comes by another pod
             assert client.get("/api/v1/me").json()["name"] == "admin"
-    with sign_in(reached.url) as signed_in:
+    with closing(sign_in(reached.url)) as signed_in:
         cookies = dict(signed_in.cookies)
     for _ in range(4):
         assert httpx.get(f"{reached.url}/api/v1/me", cookies=cookies, timeout=60).json()["name"] == "admin"
@@ -96,7 +96,7 @@ def test_a_page_goes_on_and_no_slot_is_lost_or_doubled_when_a_pod_is_killed(
         assert client.put(f"{path}/schedule", json={"crontab": "* * * * *", "overlap": "Allow"}).is_success
     with chromium() as browser:
         context = browser.new_context(locale="en-US")
-        with sign_in(reached.url) as signed_in:
+        with closing(sign_in(reached.url)) as signed_in:
             kept = list(signed_in.cookies.jar)
         context.add_cookies([{"name": one.name, "value": one.value or "", "url": reached.url} for one in kept])
         page = context.new_page()
