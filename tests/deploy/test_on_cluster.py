@@ -72,11 +72,29 @@ def test_the_account_of_each_project_has_every_right_that_is_needed(there: There
 
 def test_the_platforms_own_account_may_not_read_a_projects_pods_or_secrets(there: There) -> None:
     account = f"--as=system:serviceaccount:{NAMESPACE}:atrium"
-    for verb, what in (("list", "pods"), ("get", "secrets"), ("create", "pods"), ("patch", "namespaces")):
+    for verb, what in (
+        ("list", "pods"),
+        ("get", "secrets"),
+        ("create", "pods"),
+        ("patch", "namespaces"),
+        ("patch", "secrets"),
+    ):
         answer = subprocess.run(
             ["kubectl", "auth", "can-i", verb, what, "-n", PROJECT, account], capture_output=True, text=True, timeout=60
         )
         assert answer.stdout.strip() == "no", (verb, what)
+
+
+@pytest.mark.cluster_long
+def test_a_key_that_changes_beside_the_platform_reaches_the_projects(there: There) -> None:
+    def told(namespace: str) -> str:
+        return kubectl("get", "secret", "s3-cred", "-n", namespace, "-o", "jsonpath={.data.told}")
+
+    for word in ("Zmlyc3Q=", "c2Vjb25k"):
+        kubectl(
+            "patch", "secret", "s3-cred", "-n", NAMESPACE, "--type=merge", "-p", json.dumps({"data": {"told": word}})
+        )
+        until(lambda word=word: told(PROJECT) == word)
 
 
 def test_the_argo_cli_submits_watches_and_reads(there: There, tmp_path: Path) -> None:

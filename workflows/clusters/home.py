@@ -127,11 +127,23 @@ def prepare_project(project: str) -> None:
         if not kube.create("/api/v1/namespaces", namespace):
             _check_ours(kube, project)
         for one in inside:
-            kube.create(PATHS[one["kind"]].format(project), one)
+            _keep(kube, project, one)
     with writing() as session:
         row = session.get(ClusterRow, HOME)
         if row is not None and project not in row.projects:
             row.projects = {**row.projects, project: project}
+
+
+_copies: dict[tuple[str, str], Json] = {}  # what was last written, by project and name
+
+
+def _keep(kube: Kube, project: str, one: Json) -> None:
+    """Makes an object that is not there; a secret that is there is written anew once it has changed beside the platform."""
+    path, name = PATHS[one["kind"]].format(project), one["metadata"]["name"]
+    if not kube.create(path, one) and one["kind"] == "Secret" and _copies.get((project, name)) != one["data"]:
+        kube.change(f"{path}/{name}", {"data": one["data"]})
+    if one["kind"] == "Secret":
+        _copies[project, name] = one["data"]
 
 
 def _copied(kube: Kube) -> list[Json]:

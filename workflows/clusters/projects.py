@@ -31,4 +31,4 @@ def prepare_projects() -> None:
                 prepare_project(project.name)
                 _looked[project.name] = time.monotonic()
             except AtriumError as error:
-                log.warning("project %s has no namespace on the home cluster: %s", project.name, error)
+                log.warning("project %s is not whole on the home cluster: %s", project.name, error)
