@@ -365,7 +365,7 @@ class PodRun:
         wait = quantity_seconds(strategy.get("duration") or 0) if strategy else 0.0
         for attempt in range(tries):
             end = await self._once(name, attempt)
-            if not end["code"] or end["reason"] or self.stopping or attempt == tries - 1:
+            if not end["code"] or end["reason"] or end.get("unstarted") or self.stopping or attempt == tries - 1:
                 break
             await asyncio.sleep(wait)
         self.ends[name] = end
@@ -434,7 +434,8 @@ class PodRun:
         """Lays a container out and says how it is started."""
         pod, settings, namespace = self._whole(), get_settings(), self.place.workflow.namespace
         refresh_etc(self.kit.etc)
-        root = self.kit.roots.take(namespace)
+        before = self.made.get(name)  # one more try finds what the tries before it left
+        root = before.root if before else self.kit.roots.take(namespace)
         try:
             body = self.bodies[name]
             container = pod.container(body, root, self._mirrored(body))

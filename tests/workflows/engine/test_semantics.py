@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from workflows.engine.labels import VALUE_RULE
 from workflows.engine.machine import World, advance, begin_pod, finish_pod
 from workflows.engine.state import Workflow
 
@@ -443,6 +444,23 @@ def test_labels_come_from_expressions_and_are_known_to_templates():
     assert wf.work[start]["container"]["command"] == ["v-1"]
 
 
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("1 +", 'Failed to compile function for expression "1 +": unexpected token EOF'),
+        ("nobody", 'Failed to compile function for expression "nobody": unknown name nobody (1:1)'),
+        ("1 + 1", 'failed to evaluate label "from" expression "1 + 1" evaluted to int but must be a string'),
+        ("'a b'", f'invalid label value "a b" for label "from" and expression "\'a b\'": {VALUE_RULE}'),
+    ],
+)
+def test_a_label_that_cannot_be_worked_out_is_told_in_argos_words(expression, told):
+    metadata = {"labelsFrom": {"from": {"expression": expression}}}
+    wf = made({"workflowMetadata": metadata, "templates": [{**work(), "name": "main"}]})
+    advance(wf, START)
+    assert wf.phase in ("Failed", "Error")
+    assert wf.status["message"].startswith(told)
+
+
 def test_a_dags_output_becomes_the_workflows():
     outputs = {
         "parameters": [{"name": "o", "globalName": "g", "valueFrom": {"expression": "tasks.a.outputs.result + '!'"}}]
@@ -518,10 +536,13 @@ def test_template_defaults_lie_under_every_template():
             "step group deemed errored due to child wf[0].a error: template none not found in workflow template wf",
         ),
         ("wanting", "step group deemed errored due to child wf[0].a error: inputs.parameters.p was not supplied"),
+        ("mounts", "step group deemed errored due to child wf[0].a error: volume 'v' not found in workflow spec"),
     ],
 )
 def test_a_step_that_cannot_be_used_says_so_up_to_the_top(template, told):
-    wf = made({"templates": [steps([use("a", template)]), work("wanting", inputs={"parameters": [{"name": "p"}]})]})
+    mounts = {"name": "mounts", "container": {"image": "busybox", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}}
+    wanting = work("wanting", inputs={"parameters": [{"name": "p"}]})
+    wf = made({"templates": [steps([use("a", template)]), wanting, mounts]})
     play(wf)
     assert shown(wf)["wf[0]"] == f"Error: {told}"
     assert (wf.phase, wf.status["message"]) == ("Failed", told)

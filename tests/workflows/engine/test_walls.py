@@ -98,7 +98,7 @@ def seen(engine_server):
         )
     assert done["status"]["phase"] == "Succeeded", done["status"]
     assert "hush-hush" not in json.dumps(done["spec"])
-    return json.loads(done["status"]["outputs"]["parameters"][0]["value"])
+    return json.loads(done["status"]["nodes"][done["metadata"]["name"]]["outputs"]["parameters"][0]["value"])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from workflows.engine.expressions.values import (
 )
 
 __all__ = [
+    "ExpressionFailed",
     "ExpressionInvalid",
     "Value",
     "compact",

@@ -149,7 +149,7 @@ class Dag:
 
     def advance(self, machine: "Machine") -> None:
         """Goes on with running tasks, starts those that may start, and ends the node when all that it waits for has ended."""
-        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template, lambda: self._ends(machine)):
+        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template):
             return
         for name in self._touched(machine):
             self._go_on(machine, name)
@@ -198,13 +198,15 @@ class Dag:
             try:
                 wanted = self._is_wanted(machine, name)
             except ExpressionInvalid as error:
-                self._blank(machine, name, ERROR, f"unable to evaluate expression '{self.logic[name]}': {error}")
+                logic = self.logic[name].replace("-", "_")
+                self._blank(machine, name, ERROR, f"unable to evaluate expression '{logic}': {error}")
                 wanted = True
             else:
                 if not wanted:
                     self._blank(machine, name, OMITTED, "omitted: depends condition not met")
         node = self._node(machine, name)
-        if node is not None and node["type"] == "Skipped":
+        hooked = has_hooks(self.tasks[name]) and (node or {}).get("phase") == ERROR
+        if node is not None and node["type"] == "Skipped" and not hooked:
             self._settle(name)
             return True
         task = Task(self.tasks[name])
@@ -280,7 +282,11 @@ class Dag:
         if node is None:
             self._blank(machine, name, ERROR, str(error))
             return
-        machine.graph.link_after(machine.wf.nodes[self.id], self._before(machine, name), node)
+        group = self._node(machine, name)
+        if group is None or group["type"] != "TaskGroup":
+            machine.graph.link_after(machine.wf.nodes[self.id], self._before(machine, name), node)
+        elif group["id"] != node["id"]:
+            machine.graph.link(group, node)
         if error.kind == "timeout":
             machine.graph.end(node, FAILED, str(error))
         elif error.kind != "when":

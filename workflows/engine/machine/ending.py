@@ -160,8 +160,6 @@ class Ending:
         machine.effects.end.extend(one["id"] for one in wf.pods(PENDING, RUNNING))
         machine.effects.wake.update(machine.world.release_all(wf))
         wf.status.pop("synchronization", None)
-        if root is not None and (outputs := root.get("outputs")):
-            wf.status.setdefault("outputs", outputs)
         wf.status.setdefault("startedAt", stamp(machine.now))
         wf.status.update(phase=phase, finishedAt=stamp(machine.now))
         if message:

@@ -1,9 +1,19 @@
 """Names and outputs that belong to the whole workflow."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from workflows.engine.expressions import ExpressionInvalid, Value, compact, evaluate, text_of, type_name
+from workflows.engine.expressions import (
+    ExpressionFailed,
+    ExpressionInvalid,
+    Value,
+    compact,
+    evaluate,
+    text_of,
+    type_name,
+)
+from workflows.engine.labels import value_faults
 from workflows.engine.machine.arguments import MapValue, listed
 from workflows.engine.machine.world import ConfigMapInvalid
 from workflows.engine.state import Json, Workflow
@@ -85,26 +95,30 @@ def set_metadata(workflow: Workflow, names: dict[str, Value]) -> None:
         for key, value in (wanted.get(kind) or {}).items():
             _put(found, kind, key, text_of(fill(value, names)), names)
     for key, source in (wanted.get("labelsFrom") or {}).items():
-        expression = str(source.get("expression", ""))
-        try:
-            value = evaluate(expression, names)
-        except ExpressionInvalid as error:
-            raise GlobalsInvalid(f'failed to evaluate label "{key}" expression "{expression}": {error}') from error
-        if not isinstance(value, str):
-            raise GlobalsInvalid(
-                f'failed to evaluate label "{key}" expression "{expression}" evaluted to {type_name(value)} but must be a string'
-            )
+        value = _label(key, str(source.get("expression", "")), names)
         _put(workflow.metadata.setdefault("labels", {}), "labels", key, value, names)
 
 
+def _label(key: str, expression: str, names: dict[str, Value]) -> str:
+    """A label's value from an expression. Raises `GlobalsInvalid`."""
+    shown = f"label {json.dumps(key)} expression {json.dumps(expression)}"
+    try:
+        value = evaluate(expression, names)
+    except ExpressionFailed as error:
+        raise GlobalsInvalid(f"failed to evaluate {shown}: {error}") from error
+    except ExpressionInvalid as error:
+        raise GlobalsInvalid(f"Failed to compile function for expression {json.dumps(expression)}: {error}") from error
+    if not isinstance(value, str):
+        raise GlobalsInvalid(f"failed to evaluate {shown} evaluted to {type_name(value)} but must be a string")
+    if faults := ";".join(value_faults(value)):
+        where = f"label {json.dumps(key)} and expression {json.dumps(expression)}"
+        raise GlobalsInvalid(f"invalid label value {json.dumps(value)} for {where}: {faults}")
+    return value
+
+
 def _put(found: dict[str, str], kind: str, key: str, value: str, names: dict[str, Value]) -> None:
-    plain = value.replace("-", "").replace("_", "").replace(".", "")
-    if kind == "labels" and (
-        len(value) > 63 or (value and (not plain.isalnum() or not (value[0] + value[-1]).isalnum()))
-    ):
-        raise GlobalsInvalid(
-            f'invalid label value "{value}" for label "{key}": a valid label has at most 63 letters, digits, "-", "_" or "."'
-        )
+    if kind == "labels" and (faults := ";".join(value_faults(value))):
+        raise GlobalsInvalid(f"invalid label value {json.dumps(value)} for label {json.dumps(key)}: {faults}")
     found[key] = value
     names[f"workflow.{kind}.{key}"] = value
 

@@ -1,6 +1,5 @@
 """Parallelism and failFast: whether there is room for one more node."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from workflows.engine.machine.calls import Call
@@ -32,11 +31,8 @@ def no_room(machine: "Machine", call: Call) -> bool:
     return bool(inner) and machine.memory.children_in[boundary] >= int(str(inner))
 
 
-def failed_fast(machine: "Machine", node: Json, template: Json, last: Callable[[], list[Json]]) -> bool:
-    """Whether a steps or dag node with failFast stands still because of a failed child; ends it once nothing runs in it.
-
-    `last` gives the nodes with which it ends.
-    """
+def failed_fast(machine: "Machine", node: Json, template: Json) -> bool:
+    """Whether a steps or dag node with failFast stands still because of a failed child; ends it once nothing runs in it."""
     identifier = node["id"]
     if template.get("failFast") is not True or not machine.memory.bad_in[identifier]:
         return False
@@ -44,7 +40,6 @@ def failed_fast(machine: "Machine", node: Json, template: Json, last: Callable[[
         return True
     if group := _last_group(machine, node, template):
         machine.graph.end(group, FAILED, FAIL_FAST)
-    machine.graph.set_outbound(node, last())
     machine.graph.end(node, FAILED, FAIL_FAST)
     return True
 

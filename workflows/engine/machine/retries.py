@@ -34,6 +34,8 @@ class Retry:
         self.job, self.strategy = job, job.template["retryStrategy"]
         if node is None:
             node = machine.graph.make(job.call, "Retry", inputs=job.inputs, template=job.template.get("name"))
+            if job.call.flag:  # Argo marks the tries of a hook in what the hook itself holds too
+                machine.graph.change(node, nodeFlag={**job.call.flag, "retried": True})
         self.id = node["id"]
 
     def tries(self, machine: "Machine") -> list[Json]:
@@ -86,6 +88,9 @@ class Retry:
             made = error.node if error.node is not None else machine.graph.make(call, "Skipped", ERROR, str(error))
             if error.kind != "timeout":
                 machine.graph.end(made, ERROR, str(error))
+                machine.graph.link(machine.wf.nodes[self.id], made)
+                if self._policy(made) == POLICIES["OnFailure"]:  # told to what is around, and no more tried
+                    raise CallFailed(str(error), machine.wf.nodes[self.id], error.kind) from error
         if made is not None:
             machine.graph.link(machine.wf.nodes[self.id], made)
         return made

@@ -34,7 +34,7 @@ class Steps:
 
     def advance(self, machine: "Machine") -> None:
         """Goes from group to group until one is not done. Raises `CallFailed`."""
-        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template, lambda: self._last(machine)):
+        if failed_fast(machine, machine.wf.nodes[self.id], self.job.template):
             return
         while self.number < len(self.groups):
             group = self._group_node(machine)
