@@ -138,12 +138,12 @@ _copies: dict[tuple[str, str], Json] = {}  # what was last written, by project a
 
 
 def _keep(kube: Kube, project: str, one: Json) -> None:
-    """Makes an object that is not there; a secret that is there is written anew once it has changed beside the platform."""
-    path, name = PATHS[one["kind"]].format(project), one["metadata"]["name"]
-    if not kube.create(path, one) and one["kind"] == "Secret" and _copies.get((project, name)) != one["data"]:
-        kube.change(f"{path}/{name}", {"data": one["data"]})
-    if one["kind"] == "Secret":
-        _copies[project, name] = one["data"]
+    """Makes an object that is not there; a copied secret that is there is written anew once it has changed beside the platform."""
+    path, name, data = PATHS[one["kind"]].format(project), one["metadata"]["name"], one.get("data")
+    if not kube.create(path, one) and data and _copies.get((project, name)) != data:
+        kube.change(f"{path}/{name}", {"data": data})
+    if data:
+        _copies[project, name] = data
 
 
 def _copied(kube: Kube) -> list[Json]:
