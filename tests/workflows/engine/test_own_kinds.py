@@ -176,9 +176,8 @@ def test_a_run_stops_another_and_waits_no_longer_for_one_that_is_deleted(engine_
     assert engine_server.ended("is-stopped")["status"]["phase"] == "Failed"
     waits = resource("get", "", flags=["wf", "is-stopped"], successCondition="status.phase == Succeeded")
     name = engine_server.submit(waits)["metadata"]["name"]
-    wait_until(
-        lambda: "nodes" in (status := engine_server.get(name)["status"]) and status["phase"] == "Running", "it runs"
-    )
+    log, asked = f"/api/v1/workflows/flights/{name}/log", {"logOptions.container": "main"}
+    wait_until(lambda: engine_server.http.get(log, params=asked).text, "it has looked at it once, and said so")
     engine_server.http.delete("/api/v1/workflows/flights/is-stopped")
     message = engine_server.ended(name)["status"]["message"]
     assert message.endswith(
