@@ -57,12 +57,18 @@ def test_a_patch_reaches_the_part_of_the_template_that_it_names(
     assert {key: made[key] for key in changed} == changed
 
 
+def test_what_is_no_field_of_a_pod_changes_nothing() -> None:
+    template = {"name": "a", "container": {"image": IMAGE, "name": "main"}, "inputs": {}}
+    made = patched(template, ["{name: b, inputs: {parameters: []}, dag: {}, nodeName: x}"])
+    assert {key: made[key] for key in template} == template and "dag" not in made
+
+
 def test_what_has_no_container_of_its_own_stays_as_it_is() -> None:
     assert patched({"http": {"url": "x"}}, ["activeDeadlineSeconds: 3"]) == {"http": {"url": "x"}}
 
 
 @pytest.mark.parametrize(
-    "patch", ["{a: [", "words", "[1]", "containers: 1", "containers: [{image: x}]", "containers: [1]"]
+    "patch", ["{a: [", "words", "[1]", "containers: 1", "containers: [{image: x}]", "containers: [1]", "volumes: words"]
 )
 def test_what_is_no_part_of_a_pods_spec_is_refused_as_argo_does(patch: str) -> None:
     with pytest.raises(ValueError, match="Error applying PodSpecPatch"):

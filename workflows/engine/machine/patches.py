@@ -9,6 +9,8 @@ from workflows.engine.state import Json
 
 SINGLE, MAIN, OF_ARGO = ("container", "script"), "main", ("init", "wait")
 CHANGED = (*SINGLE, "containerSet")
+NAMED = ("containers", "initContainers", "volumes")
+OF_PODS = (*NAMED, "activeDeadlineSeconds", "hostAliases", "securityContext", "terminationGracePeriodSeconds")
 REFUSED = "Error applying PodSpecPatch"  # all that Argo says
 
 
@@ -28,12 +30,12 @@ def _read(text: str) -> Json:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(REFUSED) from error
-    containers = [found.get(key) or [] for key in ("containers", "initContainers")] if isinstance(found, dict) else [0]
+    named = [found.get(key) or [] for key in NAMED] if isinstance(found, dict) else [0]
     if not all(
-        isinstance(each, list) and all(isinstance(one, dict) and one.get("name") for one in each) for each in containers
+        isinstance(each, list) and all(isinstance(one, dict) and one.get("name") for one in each) for each in named
     ):
         raise ValueError(REFUSED)
-    return dict(found)
+    return {key: found[key] for key in OF_PODS if key in found}
 
 
 def _merged(template: Json, patch: Json) -> Json:
