@@ -143,11 +143,7 @@ def gpus_given(asked: Asked) -> Iterator[Finding]:
         if int(one["status"]["allocatable"].get(GPU, 0)) > 0:
             container = {"command": ["sh", "-c", GIVEN], "resources": {"limits": {GPU: 1}}}
             said = run_pod(asked, container, tolerations=[{"key": GPU, "operator": "Exists"}], **_on(one))
-            yield (
-                _bad("GPU", f"{name}: {said}")
-                if said
-                else Finding("GPU", Verdict.OK, f"{name} gives containers its GPUs")
-            )
+            yield _judged("GPU", said, name, f"{name} gives containers its GPUs")
         elif any(labels.get(label) == "true" for label in GPU_HARDWARE):
             yield _bad("GPU", f"{name} has GPUs of NVIDIA and offers no {GPU}")
 
@@ -186,11 +182,7 @@ def node_port(port: int, asked: Asked) -> Finding:
 def name_found(name: str, asked: Asked) -> Finding:
     """Whether a pod finds this host by DNS, or by entries of its node's resolver."""
     said = run_pod(asked, {"command": ["nslookup", name]})
-    return (
-        _bad("DNS", f"a pod does not find {name}: {said}")
-        if said
-        else Finding("DNS", Verdict.OK, f"a pod finds {name}")
-    )
+    return _judged("DNS", said, f"a pod does not find {name}", f"a pod finds {name}")
 
 
 def open_nodes() -> list[Json]:
@@ -212,11 +204,7 @@ def image_pulled(image: str, node: Json, asked: Asked) -> Finding:
     """Whether a node's runtime fetches this image anew, through its mirrors; it is not started."""
     name = node["metadata"]["name"]
     said = run_pod(asked, {"image": image, "imagePullPolicy": "Always", "command": ["/none"]}, pulled=True, **_on(node))
-    return (
-        _bad("registry", f"{name}: {image}: {said}")
-        if said
-        else Finding("registry", Verdict.OK, f"{name} fetches {image}")
-    )
+    return _judged("registry", said, f"{name}: {image}", f"{name} fetches {image}")
 
 
 def mount_seen(folder: str, node: Json, asked: Asked) -> Finding:
@@ -224,11 +212,7 @@ def mount_seen(folder: str, node: Json, asked: Asked) -> Finding:
     name, volume = node["metadata"]["name"], {"name": "seen", "hostPath": {"path": folder, "type": "Directory"}}
     container = {"command": ["ls", "/seen"], "volumeMounts": [{"name": "seen", "mountPath": "/seen", "readOnly": True}]}
     said = run_pod(asked, container, volumes=[volume], **_on(node))
-    return (
-        _bad("mount", f"{name}: {folder}: {said}")
-        if said
-        else Finding("mount", Verdict.OK, f"the kubelet of {name} sees {folder}")
-    )
+    return _judged("mount", said, f"{name}: {folder}", f"the kubelet of {name} sees {folder}")
 
 
 def class_keeps(name: str, asked: Asked) -> Finding:
@@ -246,11 +230,7 @@ def class_keeps(name: str, asked: Asked) -> Finding:
     container = {"command": ["sh", "-c", STORED], "volumeMounts": [{"name": "tried", "mountPath": "/tried"}]}
     said = run_pod(asked, container, volumes=[volume])
     kubectl("delete", "persistentvolumeclaim", claim, "-n", asked.space, "--wait=false")
-    return (
-        _bad("storage", f"class {name!r}: {said}")
-        if said
-        else Finding("storage", Verdict.OK, f"class {name!r} keeps a file")
-    )
+    return _judged("storage", said, f"class {name!r}", f"class {name!r} keeps a file")
 
 
 def run_pod(asked: Asked, container: Json, *, pulled: bool = False, **more: object) -> str:
@@ -284,6 +264,11 @@ def _outcome(name: str, pulled: bool, asked: Asked) -> str:
         if refused or time.monotonic() > due:
             return "; ".join(pod_reasons(pod)) or f"it did not start within {asked.wait_seconds} s"
         time.sleep(POLL_SECONDS)
+
+
+def _judged(name: str, said: str, asked: str, kept: str) -> Finding:
+    """What a pod's words mean, which are empty where all is well."""
+    return _bad(name, f"{asked}: {said}") if said else Finding(name, Verdict.OK, kept)
 
 
 def _bad(name: str, found: str) -> Finding:

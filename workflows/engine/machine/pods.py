@@ -5,6 +5,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from workflows.engine.labels import aggregated, invalid, name_faults
 from workflows.engine.machine.calls import Call, CallFailed, Job
 from workflows.engine.machine.patches import patched, volume_not_there
 from workflows.engine.machine.repositories import store_of
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from workflows.engine.machine.core import Machine
 
 RESULT = re.compile(r"(?:steps|tasks)(?:\.([\w-]+)|\[\W*([\w-]+)\W*\])\.outputs\.result")
-SUBDOMAIN = re.compile(r"[-a-z0-9]*(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-INVALID_NAME = (
-    'Pod "{name}" is invalid: metadata.name: Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case '
-    "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
-    "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 LOOP_TAIL = re.compile(r"(\([^()]*\)|\[[^\[\]]*\])+$")
 
 
@@ -68,8 +63,10 @@ def _pod(machine: "Machine", job: Job, name: str) -> Json:
     template = fill(job.template, {"pod.name": name})
     patches = [fill(str(spec.get("podSpecPatch") or ""), {**job.names, "pod.name": name}), template.get("podSpecPatch")]
     template = patched(template, [one for one in patches if one])
-    if not SUBDOMAIN.fullmatch(name.removeprefix(machine.wf.name)):
-        raise ValueError(INVALID_NAME.format(name=name))
+    if faults := name_faults(name):
+        raise ValueError(
+            f'Pod "{name}" is invalid: {aggregated([invalid("metadata.name", name, one) for one in faults])}'
+        )
     return template
 
 
