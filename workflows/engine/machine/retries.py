@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from workflows.engine.expressions import ExpressionInvalid, Value, printed, truth
+from workflows.engine.expressions import Value, printed, truth
 from workflows.engine.machine.calls import Call, CallFailed, Job
 from workflows.engine.machine.limits import is_full
 from workflows.engine.machine.memory import Names
@@ -151,12 +151,7 @@ class Retry:
         if not expression:
             return None
         known: dict[str, Value] = {**last_names(tries[-1], first="-1"), "retries": str(len(tries) - 1)}
-        try:
-            if truth(str(expression), known):
-                return None
-        except ExpressionInvalid as error:
-            raise ValueError(str(error)) from error
-        return "retryStrategy.expression evaluated to false"
+        return None if truth(str(expression), known) else "retryStrategy.expression evaluated to false"
 
     def _policy(self, last: Json) -> frozenset[str]:
         policy = self.strategy.get("retryPolicy") or ("Always" if self.strategy.get("expression") else "OnFailure")
